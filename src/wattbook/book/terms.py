@@ -1,0 +1,210 @@
+"""The terms of a book and the canonical bytes of its state.
+
+Owns the checked settings both implementations share, and the one format of export, restore and fingerprint.
+Knows no matching.
+
+The format: the line ``wattbook-book 1``, one line of JSON (terms, last order id, number of orders, columns), the
+resting orders as little-endian int64 rows of `RESTING_COLUMNS`, and the SHA-256 of all that. The fingerprint is
+that SHA-256, so two books with the same export have the same fingerprint and the other way round.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from wattbook.book.words import (
+    BUY,
+    MAX_ORDERS,
+    MAX_PRODUCTS,
+    MAX_QUANTITY_WH,
+    NOTIONAL_MAX,
+    RESTING_COLUMNS,
+    SELF_TRADE_MODES,
+    SELL,
+    Flag,
+)
+from wattbook.errors import ConfigError, CorruptError, nearest
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_MAGIC: Final = b"wattbook-book 1\n"
+_DIGEST_BYTES: Final = 32
+_RESTING_FLAGS: Final = (int(Flag.GTC), int(Flag.POST_ONLY), int(Flag.POST_ONLY | Flag.REPRICE))
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a book is set up with.
+
+    Parameters
+    ----------
+    products : int
+        Products are numbered 0 .. products - 1.
+    floor_tick, cap_tick : int
+        Price band, both ends allowed [ticks]; on a step.
+    step_tick : int
+        Prices are multiples of it [ticks].
+    self_trade : str
+        One of `SELF_TRADE_MODES`.
+    max_orders : int
+        A book in which so many orders rest refuses every order that could rest.
+
+    Raises
+    ------
+    ConfigError
+        With every mistake found.
+    """
+
+    products: int
+    floor_tick: int
+    cap_tick: int
+    step_tick: int
+    self_trade: str
+    max_orders: int
+
+    def __post_init__(self) -> None:
+        problems = list(self._problems())
+        if problems:
+            raise ConfigError(problems)
+        for name in ("products", "floor_tick", "cap_tick", "step_tick", "max_orders"):
+            object.__setattr__(self, name, int(getattr(self, name)))
+
+    @property
+    def mode(self) -> int:
+        """Number of the self-trade mode."""
+        return SELF_TRADE_MODES.index(self.self_trade)
+
+    def _problems(self) -> list[str]:
+        bounds = {
+            "products": (1, MAX_PRODUCTS),
+            "floor_tick": (-NOTIONAL_MAX, NOTIONAL_MAX),
+            "cap_tick": (-NOTIONAL_MAX, NOTIONAL_MAX),
+            "step_tick": (1, NOTIONAL_MAX),
+            "max_orders": (1, MAX_ORDERS),
+        }
+        found = [
+            text for name, (low, high) in bounds.items() if (text := _outside(name, getattr(self, name), low, high))
+        ]
+        if self.self_trade not in SELF_TRADE_MODES:
+            hint = nearest(str(self.self_trade), SELF_TRADE_MODES)
+            found.append(f"self_trade={self.self_trade!r} is not one of {', '.join(SELF_TRADE_MODES)}{hint}")
+        if found:
+            return found
+        if self.floor_tick > self.cap_tick:
+            found.append(f"floor_tick={self.floor_tick} is above cap_tick={self.cap_tick}: swap them")
+        found += [
+            f"{name}={value} is not a multiple of step_tick={self.step_tick}: move it onto a step"
+            for name, value in (("floor_tick", self.floor_tick), ("cap_tick", self.cap_tick))
+            if value % self.step_tick
+        ]
+        return found
+
+
+def _outside(name: str, value: object, low: int, high: int) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        return f"{name}={value!r} is not a whole number"
+    return "" if low <= value <= high else f"{name}={value} is outside {low} .. {high}"
+
+
+def state_bytes(terms: Terms, last_order: int, resting: NDArray[np.int64]) -> bytes:
+    """Canonical bytes of a book's state, without their digest.
+
+    Parameters
+    ----------
+    last_order : int
+        Highest accepted order id, 0 before the first.
+    resting : ndarray of int64, shape (k, 7)
+        `RESTING_COLUMNS` in canonical order.
+    """
+    head = {**asdict(terms), "last_order": last_order, "orders": len(resting), "columns": RESTING_COLUMNS}
+    return _MAGIC + json.dumps(head, sort_keys=True).encode() + b"\n" + resting.astype("<i8").tobytes()
+
+
+def sealed(state: bytes) -> bytes:
+    """`state` with its digest behind it."""
+    return state + hashlib.sha256(state).digest()
+
+
+def opened(export: bytes) -> tuple[Terms, int, NDArray[np.int64]]:
+    """Terms, last order id and resting orders of an export, every promise of the format checked.
+
+    Raises
+    ------
+    CorruptError
+        If these are not the bytes that an `export` of this version gave.
+    """
+    if not isinstance(export, bytes):
+        raise CorruptError(f"a book's state is bytes, not {type(export).__name__}: give what export() returned")
+    if not export.startswith(_MAGIC):
+        raise CorruptError(f"no book state of this version: it begins with {export[:16]!r}, not {_MAGIC!r}")
+    state, digest = export[:-_DIGEST_BYTES], export[-_DIGEST_BYTES:]
+    if hashlib.sha256(state).digest() != digest:
+        raise CorruptError("the book state's checksum does not match: bytes were lost or changed")
+    line, _, body = state[len(_MAGIC) :].partition(b"\n")
+    terms, last_order, count = _read_head(line)
+    if len(body) != count * len(RESTING_COLUMNS) * 8:
+        raise CorruptError(f"the book state names {count} orders but holds {len(body)} bytes of them")
+    resting = np.frombuffer(body, dtype="<i8").reshape(count, len(RESTING_COLUMNS)).astype(np.int64)
+    problems = _resting_problems(terms, last_order, resting)
+    if problems:
+        raise CorruptError(problems)
+    return terms, last_order, resting
+
+
+def _read_head(line: bytes) -> tuple[Terms, int, int]:
+    try:
+        head: dict[str, Any] = json.loads(line)
+        terms = Terms(**{field.name: head[field.name] for field in fields(Terms)})
+        last_order, count, columns = head["last_order"], head["orders"], tuple(head["columns"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise CorruptError(f"the book state's head cannot be read: {error}") from error
+    if columns != RESTING_COLUMNS or type(last_order) is not int or type(count) is not int:
+        raise CorruptError("the book state's head names other columns or no whole numbers")
+    if not 0 <= last_order < 1 << 63:
+        raise CorruptError(f"last_order={last_order} is no order id")
+    return terms, last_order, count
+
+
+def _resting_problems(terms: Terms, last_order: int, resting: NDArray[np.int64]) -> list[str]:
+    """Say which promise of the canonical state the rows break."""
+    product, side, order, _, price, quantity, flags = (resting[:, column] for column in range(len(RESTING_COLUMNS)))
+    rules = {
+        "more orders than max_orders": len(resting) <= terms.max_orders,
+        "an unknown product": ((product >= 0) & (product < terms.products)).all(),
+        "a bad side": ((side == BUY) | (side == SELL)).all(),
+        "an id above last_order": ((order > 0) & (order <= last_order)).all(),
+        "an id twice": len(np.unique(order)) == len(order),
+        "a price outside the band": ((price >= terms.floor_tick) & (price <= terms.cap_tick)).all(),
+        "a price off the step": (price % terms.step_tick == 0).all(),
+        "a quantity out of range": ((quantity > 0) & (quantity <= MAX_QUANTITY_WH)).all(),
+        "flags that do not rest": np.isin(flags, _RESTING_FLAGS).all(),
+    }
+    found = [f"the book state holds {text}" for text, holds in rules.items() if not holds]
+    if found:
+        return found
+    if (np.abs(price) > NOTIONAL_MAX // quantity).any():
+        found.append("the book state holds a notional out of range")
+    # Ties in (product, side, price) are in order of arrival, which the rows themselves define.
+    ranks = np.lexsort((-side * price, -side, product))
+    if not np.array_equal(ranks, np.arange(len(resting))):
+        found.append("the book state is not in priority order")
+    crossed = _crossed_products(resting)
+    return [f"the book state is crossed in product {product}" for product in crossed]
+
+
+def _crossed_products(resting: NDArray[np.int64]) -> list[int]:
+    """Products whose best bid reaches their best ask; rows in canonical order."""
+    best: dict[tuple[int, int], int] = {}
+    for product, side, price in resting[:, [0, 1, 4]].tolist():
+        best.setdefault((product, side), price)
+    return [
+        product
+        for (product, side), price in best.items()
+        if side == BUY and (product, SELL) in best and price >= best[product, SELL]
+    ]

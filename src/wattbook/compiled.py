@@ -1,0 +1,121 @@
+"""Where compiled kernels are kept between runs.
+
+Owns the folder of numba's cache. Its name carries a digest of every source that a kernel can be made of, because
+numba itself looks only at the file of the function it compiles: a change in an imported file would go unseen and the
+stale kernel would silently give yesterday's result. Knows nothing of what is compiled.
+
+The cache holds programs that numba loads without question, so it lies in a folder that nobody else can write.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+ENVIRONMENT: Final = "NUMBA_CACHE_DIR"
+_PACKAGE: Final = Path(__file__).parent
+_PREFIX: Final = "wattbook-"
+_UNCOMPILED: Final = frozenset({"cli", "scenario", "scenarios", "results", "__pycache__"})
+"""Rooms without kernels: an edit there leaves compiled code alone."""
+_DIGEST_BYTES: Final = 8
+
+
+def prepare() -> Path | None:
+    """Point numba at this version's folder; must run before the first kernel is defined.
+
+    A ``NUMBA_CACHE_DIR`` of the user's is kept as the parent of our folder.
+
+    Returns
+    -------
+    Path or None
+        The folder; None where no folder of our own can be had, so that numba chooses by itself.
+    """
+    name = _PREFIX + source_digest()
+    for parent in _parents():
+        folder = parent / name
+        if _is_ours(folder):
+            _announce(folder)
+            return folder
+    return None
+
+
+def source_digest() -> str:
+    """Digest of all sources that kernels and policies of this package can depend on."""
+    digest = hashlib.blake2b(digest_size=_DIGEST_BYTES)
+    for path in sorted(_sources(_PACKAGE)):
+        digest.update(str(path.relative_to(_PACKAGE)).encode() + b"\0")
+        digest.update(hashlib.blake2b(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def is_cold() -> bool:
+    """Tell whether nothing has been compiled yet for these sources."""
+    folder = os.environ.get(ENVIRONMENT)
+    return folder is None or next(Path(folder).rglob("*.nbi"), None) is None
+
+
+def prune() -> int:
+    """Delete the folders of other versions beside our own and count them."""
+    here = Path(os.environ.get(ENVIRONMENT, ""))
+    if not here.name.startswith(_PREFIX):
+        return 0
+    import shutil
+
+    others = [
+        path for path in here.parent.glob(_PREFIX + "*") if path != here and path.is_dir() and not path.is_symlink()
+    ]
+    for path in others:
+        shutil.rmtree(path, ignore_errors=True)
+    return len(others)
+
+
+def _sources(folder: Path) -> list[Path]:
+    """All Python files below `folder` that may take part in a kernel."""
+    found = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir():
+                found += _sources(Path(entry.path)) if entry.name not in _UNCOMPILED else []
+            elif entry.name.endswith(".py"):
+                found.append(Path(entry.path))
+    return found
+
+
+def _parents() -> list[Path]:
+    """Folders that may hold ours, best first."""
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path("~").expanduser() / ".cache")
+    usual = [home / "wattbook", Path(tempfile.gettempdir()) / f"wattbook-cache-{_user()}"]
+    given = os.environ.get(ENVIRONMENT)
+    if not given:
+        return usual
+    # A child process inherits what its parent announced: it must not nest a folder in it.
+    return [Path(given).parent if Path(given).name.startswith(_PREFIX) else Path(given), *usual]
+
+
+def _user() -> str:
+    """Something that differs between the users of one machine."""
+    return str(os.getuid()) if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
+
+
+def _is_ours(folder: Path) -> bool:
+    """Make `folder` if need be and tell whether it is the user's own and closed to others."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = folder.lstat()
+    except OSError:
+        return False
+    if folder.is_symlink() or not os.access(folder, os.W_OK | os.X_OK):
+        return False
+    return not hasattr(os, "getuid") or (status.st_uid == os.getuid() and not status.st_mode & 0o022)
+
+
+def _announce(folder: Path) -> None:
+    """Tell numba, whether it is already imported or not."""
+    os.environ[ENVIRONMENT] = str(folder)
+    numba = sys.modules.get("numba")
+    if numba is not None:
+        numba.config.CACHE_DIR = str(folder)

@@ -1,0 +1,13 @@
+"""The spine: append-only typed columns of commands and facts, their file, and their fingerprint.
+
+Owns how rows are kept, hashed, framed and read back. Refuses to know what any row means: the streams and the
+header come from whoever writes.
+"""
+
+from __future__ import annotations
+
+from wattbook.journal.packing import canonical_json, pack, unpack
+from wattbook.journal.reading import JournalReading, read_journal
+from wattbook.journal.writing import Chunk, Journal
+
+__all__ = ["Chunk", "Journal", "JournalReading", "canonical_json", "pack", "read_journal", "unpack"]

@@ -1,0 +1,11 @@
+"""The town's rules: admission, delivery periods, tariffs, network fees, settlement. Turns commands into facts.
+
+Knows neither SimPy nor who decided. Law in prose: docs/market-rules.md.
+"""
+
+from __future__ import annotations
+
+from wattbook.market.market import Market
+from wattbook.market.setup import BatteryColumns, MarketRules, NetworkRules, Street
+
+__all__ = ["BatteryColumns", "Market", "MarketRules", "NetworkRules", "Street"]

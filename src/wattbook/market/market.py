@@ -1,0 +1,299 @@
+"""The market: turns commands into facts, one after the other, and writes both down.
+
+Owns the town's state. Knows neither who decided nor what drives the clock: a run's commands, given again in their
+order, give the same facts.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from wattbook.book import Book, Kind
+from wattbook.ledger import UNLIMITED, Ledger
+from wattbook.market import kernel
+from wattbook.market.columns import doubled, empty_ring, empty_town, rules_of
+from wattbook.market.settlement import Settlement
+from wattbook.messages import BUY, NO_PRICE, REFUSED, SELL, Action, Cause, Command, House
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from numpy.typing import NDArray
+
+    from wattbook.book import ReferenceBook
+    from wattbook.journal import Journal
+    from wattbook.market.setup import Street
+
+    Ints = NDArray[np.int64]
+
+_FIXED: Final = int(Action.OPEN)
+
+
+class Market:
+    """A street's market.
+
+    Parameters
+    ----------
+    street : Street
+    journal : Journal
+        Gets every command and every fact.
+    book : Book or ReferenceBook, optional
+        One product per (book, period): book x periods + period.
+    """
+
+    def __init__(self, street: Street, journal: Journal, book: Book | ReferenceBook | None = None) -> None:
+        self.street = street
+        self.journal = journal
+        self.rules = rules_of(street)
+        self.town = empty_town(street)
+        self.ring = empty_ring()
+        self.soc_uwh = street.battery.soc_uwh.copy()
+        self.orders = 0
+        self.trades = 0
+        limits = np.concatenate((street.credit_limit, np.full(len(House), UNLIMITED, np.int64)))
+        self.ledger = Ledger(street.agents + len(House), limits)
+        self.book = self._new_book() if book is None else book
+        self.settlement = Settlement(self)
+        self._available = np.empty_like(self.ledger.balance)
+        self._doors: dict[int, Callable[[int, Command], int]] = {
+            Action.SUBMIT: self._submit,
+            Action.CANCEL: self._cancel,
+            Action.REPLACE: self._replace,
+            Action.CANCEL_ALL: self._cancel_all,
+            Action.BATTERY: self._battery,
+            Action.LEAVE: self._leave,
+            Action.REJOIN: self._rejoin,
+            Action.NOMINATE: self._nominate,
+            Action.OPEN: self._open,
+            Action.CLOSE: self._close,
+            Action.DELIVER: self.settlement.deliver,
+            Action.SETTLE: self.settlement.settle,
+            Action.BILL: self.settlement.bill,
+            Action.QUARANTINE: self._quarantine,
+        }
+        self._endow()
+
+    def _new_book(self) -> Book:
+        market = self.street.market
+        if market is None:
+            return Book(products=1)
+        return Book(
+            products=len(self.street.books) * self.street.periods,
+            floor_tick=market.floor_tick,
+            cap_tick=market.cap_tick,
+            step_tick=market.step_tick,
+            self_trade=market.self_trade,
+        )
+
+    def _endow(self) -> None:
+        """Give every agent its money to start with; it comes from outside the place."""
+        amounts = np.append(self.street.endowment, -int(self.street.endowment.sum()))
+        accounts = np.append(np.arange(self.street.agents), self.account(House.UPSTREAM))
+        self.settlement.post(-1, self.street.start_ms, 0, Cause.ENDOWMENT, 0, accounts, amounts)
+
+    def account(self, house: House) -> int:
+        """Row of an account that belongs to no agent."""
+        return self.street.agents + int(house)
+
+    def product(self, book: int, period: int) -> int:
+        """Product of the order book that stands for `period` in `book`."""
+        return book * self.street.periods + period
+
+    # --- one command
+
+    def apply(self, command: Command) -> int:
+        """Carry out one command, journal it and its facts, and return 0 or the reason why it was refused.
+
+        Reasons are `wattbook.messages.Refusal` (admission) or `wattbook.book.Code` (the book).
+        """
+        seq = self._write_command(command)
+        if command.action >= _FIXED:
+            return self._doors[command.action](seq, command)
+        code = self._admit(command)
+        if code == kernel.OK:
+            code = self._doors[command.action](seq, command)
+        if code != kernel.OK:
+            self._write_refusal(seq, command, code)
+        return code
+
+    def _admit(self, command: Command) -> int:
+        ledger = self.ledger
+        np.add(ledger.balance, ledger.credit_limit, out=self._available)
+        np.subtract(self._available, ledger.reserved, out=self._available)
+        code: int = kernel.admit(
+            self.rules,
+            self.town,
+            self.ring,
+            self._available,
+            command.time_ms,
+            command.agent,
+            command.action,
+            command.book,
+            command.period,
+            command.order,
+            command.side,
+            command.price_tick,
+            command.quantity_wh,
+            command.flags,
+        )
+        return code
+
+    def _write_command(self, command: Command) -> int:
+        chunk = self.journal.chunk("commands", 1)
+        row, seq = chunk.fill.tolist()
+        for column, value in zip(chunk.columns[1:], command, strict=True):
+            column[row] = value
+        chunk.fill += 1
+        return int(seq)
+
+    def _write_refusal(self, seq: int, command: Command, code: int) -> None:
+        chunk = self.journal.chunk("orders", 1)
+        row = int(chunk.fill[0])
+        facts = (
+            seq, command.time_ms, command.book, command.period, command.order, command.agent, REFUSED, command.side,
+            command.price_tick, command.quantity_wh, 0, code,
+        )  # fmt: skip
+        for column, value in zip(chunk.columns[1:], facts, strict=True):
+            column[row] = value
+        chunk.fill += 1
+
+    # --- orders
+
+    def _submit(self, seq: int, command: Command) -> int:
+        self.orders += 1
+        order = self.orders
+        while self.ring.order[order & (len(self.ring.order) - 1)]:
+            self.ring = doubled(self.ring)
+        kernel.note_order(self.ring, order, command.agent, command.book, command.period, command.side)
+        product = self.product(command.book, command.period)
+        code = self.book.step(
+            Kind.SUBMIT, product, order, command.agent, command.side, command.price_tick, command.quantity_wh,
+            command.flags,
+        )  # fmt: skip
+        if code:
+            kernel.forget_order(self.ring, order)
+            return code
+        self._record(seq, command.time_ms, command.agent, command.side)
+        self._refresh_top(command.book, command.period)
+        return code
+
+    def _cancel(self, seq: int, command: Command) -> int:
+        place = self._place(command.order)
+        code = self.book.step(Kind.CANCEL, 0, command.order, command.agent, 0, 0, 0, 0)
+        if code == kernel.OK:
+            self._record(seq, command.time_ms, command.agent, 0)
+            self._refresh_top(*place)
+        return code
+
+    def _replace(self, seq: int, command: Command) -> int:
+        book, period = self._place(command.order)
+        side = int(self.ring.side[command.order & (len(self.ring.order) - 1)])
+        code = self.book.step(
+            Kind.REPLACE, 0, command.order, command.agent, 0, command.price_tick, command.quantity_wh, 0
+        )
+        if code == kernel.OK:
+            self._record(seq, command.time_ms, command.agent, side)
+            self._refresh_top(book, period)
+        return code
+
+    def _cancel_all(self, seq: int, command: Command) -> int:
+        self.book.step(Kind.CANCEL_OWNER, 0, 0, command.agent, 0, 0, 0, 0)
+        places = {self._place(order) for order in self.book.event_rows[: self.book.event_count, 2].tolist()}
+        self._record(seq, command.time_ms, command.agent, 0)
+        for place in sorted(places):
+            self._refresh_top(*place)
+        return kernel.OK
+
+    def _place(self, order: int) -> tuple[int, int]:
+        """Book and period of a resting order; of no meaning if there is no such order."""
+        row = order & (len(self.ring.order) - 1)
+        return int(self.ring.book[row]), int(self.ring.period[row])
+
+    def _record(self, seq: int, now_ms: int, agent: int, side: int) -> None:
+        """Book what the order book has just reported, and write it down."""
+        book, reserved = self.book, self.ledger.reserved
+        if book.fill_count:
+            trades = self.journal.chunk("trades", book.fill_count)
+            kernel.record_fills(
+                self.rules, self.town, self.ring, reserved, book.fill_rows[: book.fill_count], seq, now_ms, agent,
+                side, trades.columns, trades.fill,
+            )  # fmt: skip
+            self.trades += book.fill_count
+        orders = self.journal.chunk("orders", book.event_count)
+        kernel.record_events(
+            self.rules, self.town, self.ring, reserved, book.event_rows[: book.event_count], seq, now_ms,
+            orders.columns, orders.fill,
+        )  # fmt: skip
+
+    def _refresh_top(self, book: int, period: int) -> None:
+        """Bring the best quotes of one product up to date."""
+        product = self.product(book, period)
+        top = self.town.top[book, period]
+        for place, side in ((0, BUY), (2, SELL)):
+            best = self.book.depth(product, side, 1)
+            top[place], top[place + 1] = best[0][:2] if best else (NO_PRICE, 0)
+
+    # --- what else agents may ask for
+
+    def _battery(self, seq: int, command: Command) -> int:  # noqa: ARG002 - the doors have one form
+        self.town.take_limit_wh[command.agent, command.period] = command.quantity_wh
+        self.town.give_limit_wh[command.agent, command.period] = command.flags
+        return kernel.OK
+
+    def _leave(self, seq: int, command: Command) -> int:
+        self.town.connected[command.agent] = 0
+        return self._cancel_all(seq, command)
+
+    def _rejoin(self, seq: int, command: Command) -> int:  # noqa: ARG002 - the doors have one form
+        self.town.connected[command.agent] = 1
+        return kernel.OK
+
+    def _nominate(self, seq: int, command: Command) -> int:  # noqa: ARG002 - the doors have one form
+        self.town.nominated_wh[command.agent, command.period] = command.quantity_wh
+        return kernel.OK
+
+    # --- what the fixed processes ask for
+
+    def _open(self, seq: int, command: Command) -> int:  # noqa: ARG002 - the doors have one form
+        # The gate is a matter of time (`kernel.gate_code`); the command marks the moment in the journal.
+        return kernel.OK
+
+    def _close(self, seq: int, command: Command) -> int:
+        for book in range(self.rules.books if self.rules.has_market else 0):
+            self.book.step(Kind.EXPIRE, self.product(book, command.period), 0, 0, 0, 0, 0, 0)
+            self._record(seq, command.time_ms, -1, 0)
+            self._refresh_top(book, command.period)
+        return kernel.OK
+
+    def _quarantine(self, seq: int, command: Command) -> int:
+        self.town.quarantined[command.agent] = 1
+        return self._cancel_all(seq, command)
+
+    # --- what must always hold
+
+    def check(self) -> None:
+        """Assert all that must always hold."""
+        self.ledger.check()
+        self.book.check()
+        alive = self.ring.order > 0
+        assert int(alive.sum()) == (len(self.book) if self.rules.has_market else 0)
+        assert (self.ring.remaining_wh[alive] > 0).all()
+        assert (self.town.net_wh.sum(axis=1) == 0).all(), "B7: bought is not sold"
+        assert (self.town.pay.sum(axis=1) == 0).all(), "A5: paid is not received"
+        assert (self.town.open_buy_wh >= 0).all()
+        assert (self.town.open_sell_wh >= 0).all()
+        assert (self.town.committed >= 0).all()
+        self._check_reserved(alive)
+
+    def _check_reserved(self, alive: NDArray[Any]) -> None:
+        """Assert that the money set aside is what resting orders and unsettled trades call for."""
+        expected = self.town.committed.sum(axis=1)
+        for row in np.flatnonzero(alive).tolist():
+            agent, book, _, side, price, remaining = (int(column[row]) for column in self.ring[1:])
+            expected[agent] += kernel.unit_hold(self.rules, agent, book, side, price) * remaining
+        assert (self.ledger.reserved[: self.street.agents] == expected).all(), (
+            "M4: money set aside is not what it should"
+        )

@@ -1,0 +1,280 @@
+"""The words that the rooms speak: actions, causes, refusals, observations, and the streams of the journal.
+
+Owns the names and the column types of everything that is ever written down. Knows nothing of what is done about it.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Final, NamedTuple
+
+NO_PRICE: Final = -(1 << 62)
+"""Stands for 'no such price' in an observation."""
+FOREVER: Final = 1 << 60
+"""A delay [ms] that no run reaches: the agent's own clock stops until something else wakes it."""
+BUY: Final = 1
+SELL: Final = -1
+REFUSED: Final = -1
+"""Event of an order row that records a refusal; the book's own events (`wattbook.book.Event`) are 0 and above."""
+
+
+class Action(IntEnum):
+    """What a command asks for. Below 16 an agent's own; from 16 on the fixed processes'."""
+
+    NOTHING = 0
+    SUBMIT = 1
+    CANCEL = 2
+    REPLACE = 3
+    CANCEL_ALL = 4
+    BATTERY = 5
+    LEAVE = 6
+    REJOIN = 7
+    NOMINATE = 8
+    OPEN = 16
+    CLOSE = 17
+    DELIVER = 18
+    SETTLE = 19
+    BILL = 20
+    QUARANTINE = 21
+
+
+class Venue(IntEnum):
+    """A kind of book; its books share one network path."""
+
+    LOCAL = 0
+    DISTRICT = 1
+    WHOLESALE = 2
+
+
+class Path(IntEnum):
+    """How a withdrawn Wh came: within the feeder, within the district, or from the grid above."""
+
+    FEEDER = 0
+    DISTRICT = 1
+    STANDARD = 2
+
+
+class Cause(IntEnum):
+    """Why money moved."""
+
+    ENDOWMENT = 0
+    TRADE = 1
+    RETAIL = 2
+    FEED_IN = 3
+    NETWORK = 4
+    LEVY = 5
+    VAT = 6
+    LOSSES = 7
+    SPOT = 8
+    IMBALANCE = 9
+    FINE = 10
+    INCENTIVE = 11
+    MARGIN = 12
+    DELIVERY = 13
+    ROUNDING = 14
+    MAINTENANCE = 15
+
+
+class Refusal(IntEnum):
+    """Why admission refused a command. The book's own reasons (`wattbook.book.Code`) lie below 100."""
+
+    UNKNOWN_AGENT = 100
+    UNKNOWN_ACTION = 101
+    UNKNOWN_PRODUCT = 102
+    UNKNOWN_BOOK = 103
+    NO_MARKET = 104
+    GATE_NOT_OPEN = 105
+    GATE_CLOSED = 106
+    DISCONNECTED = 107
+    QUARANTINED = 108
+    RATE_LIMIT = 109
+    NO_FUNDS = 110
+    NO_CAPABILITY = 111
+    NOT_A_UTILITY = 112
+    NO_BATTERY = 113
+    OUT_OF_RANGE = 114
+
+
+class House(IntEnum):
+    """Accounts that belong to no agent, in the order in which they follow the agents' accounts."""
+
+    GRID = 0
+    STATE = 1
+    UPSTREAM = 2
+    CLEARING = 3
+    TREASURY = 4
+    ROUNDING = 5
+
+
+class Command(NamedTuple):
+    """One row of the journal's ``commands``: who asked for what, when.
+
+    Attributes
+    ----------
+    agent : int
+        Index into the run's sorted agent names; -1 for a fixed process.
+    book : int
+        Index of the book, -1 where none is meant.
+    period : int
+        Index of the delivery period, counted from the run's start.
+    order : int
+        The order meant by CANCEL and REPLACE. A SUBMIT gets the id that the market gives it.
+    """
+
+    time_ms: int
+    agent: int
+    action: int
+    book: int = -1
+    period: int = -1
+    order: int = 0
+    side: int = 0
+    price_tick: int = 0
+    quantity_wh: int = 0
+    flags: int = 0
+
+
+class See(NamedTuple):
+    """What an agent knows of one product when it looks at it. Whole numbers only.
+
+    Prices are in ticks of 0.01 EUR/MWh, energies in Wh of the product's period, times in ms of UTC; `NO_PRICE`
+    stands for an empty side of a book. Forecasts are the agent's own.
+    """
+
+    now_ms: int
+    end_ms: int
+    period: int
+    start_ms: int
+    gate_ms: int
+    period_ms: int
+    tradable: int
+    """1 while the product's gate is open, there is a local market, and the agent takes part in it."""
+    connected: int
+    """1 while the agent takes part in the local market."""
+    fresh: int
+    """1 at the first look at this product."""
+    step_tick: int
+    floor_tick: int
+    cap_tick: int
+    local_bid: int
+    local_bid_wh: int
+    local_ask: int
+    local_ask_wh: int
+    district_bid: int
+    district_bid_wh: int
+    district_ask: int
+    district_ask_wh: int
+    last_tick: int
+    """Price of the product's last trade in a book that the agent can reach, or `NO_PRICE`."""
+    retail_tick: int
+    feed_in_tick: int
+    local_fee_tick: int
+    district_fee_tick: int
+    standard_fee_tick: int
+    levy_tick: int
+    vat_ppm: int
+    """The agent's own VAT rate [ppm] on what it pays to utility, network and state; 0 if it deducts VAT."""
+    load_wh: int
+    """Expected load; for a utility the expected residual of all its customers."""
+    generation_wh: int
+    sd_wh: int
+    """Standard deviation of the expected net load (load - generation)."""
+    battery_wh: int
+    """What the battery is expected to give (+) or take (-) at the meter by itself."""
+    spill_wh: int
+    """Part of what the battery would take that it could not use before it is full again: storing it earns
+    the feed-in price at best."""
+    soc_wh: int
+    """Expected state of charge at the period's start."""
+    capacity_wh: int
+    position_wh: int
+    """Bought - sold so far, all books."""
+    open_buy_wh: int
+    open_sell_wh: int
+    order: int
+    """The agent's latest order that rests in this product, 0 if none; the next four describe it."""
+    order_book: int
+    """0 its local book, 1 the district's."""
+    order_side: int
+    order_price_tick: int
+    order_wh: int
+    available: int
+    """Money that the agent may still commit [1e-8 EUR]."""
+
+
+# A policy fills rows of `out` from the top; a row whose action is NOTHING ends the list.
+OUT_ROWS: Final = 8
+OUT_ACTION: Final = 0
+OUT_BOOK: Final = 1
+"""0 the agent's local book, 1 the district's."""
+OUT_SIDE: Final = 2
+OUT_PRICE: Final = 3
+OUT_QUANTITY: Final = 4
+"""For BATTERY: the most it may take [Wh at the meter] in the period; -1 for no limit."""
+OUT_FLAGS: Final = 5
+"""For BATTERY: the most it may give [Wh at the meter] in the period; -1 for no limit."""
+OUT_ORDER: Final = 6
+OUT_COLUMNS: Final = 7
+MEMORY_SIZE: Final = 16
+
+
+class Stream(NamedTuple):
+    """A kind of journal row: its name and its columns, each with a NumPy type code."""
+
+    name: str
+    columns: tuple[tuple[str, str], ...]
+
+
+_ROW = (("seq", "<i8"), ("command", "<i8"))
+"""Every fact carries its place in its own stream and the command that caused it."""
+
+COMMANDS: Final = Stream(
+    "commands",
+    (
+        ("seq", "<i8"), ("time_ms", "<i8"), ("agent", "<i4"), ("action", "<i2"), ("book", "<i4"), ("period", "<i4"),
+        ("order", "<i8"), ("side", "<i8"), ("price_tick", "<i8"), ("quantity_wh", "<i8"), ("flags", "<i8"),
+    ),
+)  # fmt: skip
+ORDERS: Final = Stream(
+    "orders",
+    (
+        *_ROW, ("time_ms", "<i8"), ("book", "<i4"), ("period", "<i4"), ("order", "<i8"), ("agent", "<i4"),
+        ("event", "<i2"), ("side", "<i8"), ("price_tick", "<i8"), ("quantity_wh", "<i8"), ("remaining_wh", "<i8"),
+        ("code", "<i2"),
+    ),
+)  # fmt: skip
+TRADES: Final = Stream(
+    "trades",
+    (
+        *_ROW, ("time_ms", "<i8"), ("book", "<i4"), ("period", "<i4"), ("buyer", "<i4"), ("seller", "<i4"),
+        ("price_tick", "<i8"), ("quantity_wh", "<i8"), ("aggressor", "<i1"), ("maker_order", "<i8"),
+        ("taker_order", "<i8"),
+    ),
+)  # fmt: skip
+POSTINGS: Final = Stream(
+    "postings",
+    (
+        *_ROW, ("time_ms", "<i8"), ("period", "<i4"), ("transfer", "<i8"), ("account", "<i4"), ("amount", "<i8"),
+        ("cause", "<i2"),
+    ),
+)  # fmt: skip
+METERS: Final = Stream(
+    "meters",
+    (
+        *_ROW, ("period", "<i4"), ("agent", "<i4"), ("load_wh", "<i8"), ("generation_wh", "<i8"), ("charge_wh", "<i8"),
+        ("discharge_wh", "<i8"), ("curtailed_wh", "<i8"), ("traded_wh", "<i8"), ("residual_wh", "<i8"),
+        ("soc_wh", "<i8"), ("substitute", "<i1"),
+    ),
+)  # fmt: skip
+FLOWS: Final = Stream(
+    "flows",
+    (*_ROW, ("period", "<i4"), ("path", "<i2"), ("flow_wh", "<i8"), ("losses_wh", "<i8")),
+)
+GROUPS: Final = Stream(
+    "groups",
+    (
+        *_ROW, ("period", "<i4"), ("utility", "<i4"), ("nominated_wh", "<i8"), ("metered_wh", "<i8"),
+        ("deviation_wh", "<i8"), ("spot_tick", "<i8"), ("imbalance_tick", "<i8"),
+    ),
+)  # fmt: skip
+
+STREAMS: Final = (COMMANDS, ORDERS, TRADES, POSTINGS, METERS, FLOWS, GROUPS)

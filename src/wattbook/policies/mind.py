@@ -1,0 +1,63 @@
+"""How an agent decides: a policy with its memory and its horizon.
+
+A policy has one form, the same for one SimPy process per agent and for a compiled population::
+
+    policy(see, memory, draw, out) -> delay until it wants to look again [ms]
+
+`see` is a `wattbook.messages.See` of whole numbers about one product; `memory` an int64 array (16,) that belongs to
+the agent and is kept; ``draw(k)`` the agent's k-th random number, uniform on 0 .. 2**63 - 1; `out` an int64 array
+(8, 7) of zeros to be filled with commands from the top, columns ``OUT_*`` of `wattbook.messages`. It is pure but for
+`memory` and `out`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from wattbook.messages import MEMORY_SIZE
+from wattbook.units import MS_PER_HOUR
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from wattbook.messages import See
+
+
+class Policy(Protocol):
+    """The one form of a decision."""
+
+    def __call__(
+        self, see: See, memory: NDArray[np.int64], draw: Callable[[int], int], out: NDArray[np.int64], /
+    ) -> int:
+        """Fill `out`; return the delay until the policy wants to look at this product again [ms]."""
+        ...
+
+
+@dataclass(frozen=True)
+class Mind:
+    """A policy made ready for one agent.
+
+    Attributes
+    ----------
+    policy : Policy
+    name : str
+        As the tables show it.
+    memory : tuple of int
+        How the agent's memory row starts; zeros follow.
+    persona : str
+    look_ahead_ms : int
+        The policy is shown products that start within this time [ms], and each product once when its gate opens.
+    """
+
+    policy: Policy
+    name: str
+    memory: tuple[int, ...] = ()
+    persona: str = ""
+    look_ahead_ms: int = field(default=2 * MS_PER_HOUR)
+
+    def __post_init__(self) -> None:
+        assert len(self.memory) <= MEMORY_SIZE, "a memory row has 16 places"

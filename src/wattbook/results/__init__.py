@@ -1,0 +1,13 @@
+"""Results: tables, figures, summary and folder of a run, from its journal alone.
+
+Owns every number that is told of a run, and the proof that a saved run is what was written. Refuses to know live
+state: what the journal does not say is not known here. The one importer of Polars.
+"""
+
+from __future__ import annotations
+
+from wattbook.results.record import Place, Record
+from wattbook.results.run import Run
+from wattbook.results.verify import verify
+
+__all__ = ["Place", "Record", "Run", "verify"]

@@ -1,0 +1,164 @@
+"""A run's folder: which files it has, its manifest, and how they are read without trusting them.
+
+Owns the manifest's form and digest. Nothing in a folder is executed, no link in it is followed, and no name that a
+manifest gives is ever opened: only the names that this version writes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import polars as pl
+
+from wattbook.errors import CorruptError, ResourceError
+from wattbook.journal import canonical_json
+from wattbook.results.tables import TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FORMAT: Final = 1
+MANIFEST: Final = "manifest.json"
+JOURNAL: Final = "journal.wbj"
+BASELINE: Final = "baseline.wbj"
+TABLE_NAMES: Final = {name: f"tables/{name}.parquet" for name in TABLES}
+VIEWS: Final = frozenset({"report.html"})
+"""Files made of a run later on; the manifest does not vouch for them."""
+
+_READ_BYTES: Final = 1 << 20
+_KEYS: Final[dict[str, type | tuple[type, ...]]] = {
+    "format": int, "scenario": dict, "seed": int, "versions": dict, "inputs": dict, "files": dict, "fingerprint": str,
+    "baseline_fingerprint": (str, type(None)), "metrics": dict, "incidents": list, "complete": bool, "digest": str,
+}  # fmt: skip
+
+
+def file_names(has_baseline: bool) -> list[str]:
+    """Names of all files of a run but its manifest."""
+    return sorted([JOURNAL, *([BASELINE] if has_baseline else []), *TABLE_NAMES.values()])
+
+
+# --- the manifest
+
+
+def digest_of(manifest: Mapping[str, Any]) -> str:
+    """SHA-256 [hex] of everything in a manifest but its digest."""
+    return hashlib.sha256(canonical_json({key: manifest[key] for key in manifest if key != "digest"})).hexdigest()
+
+
+def manifest_bytes(manifest: Mapping[str, Any]) -> bytes:
+    """Write a manifest as the one text that stands for it, readable by people."""
+    return (json.dumps(manifest, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Read a run's manifest and make sure that it is as it was written.
+
+    Raises
+    ------
+    CorruptError
+        If there is none, or it is damaged, or of a newer version.
+    """
+    data = read_file(folder, MANIFEST)
+    try:
+        manifest = json.loads(data)
+        faults = _manifest_faults(manifest, data)
+    except (ValueError, RecursionError) as error:
+        raise CorruptError(f"{MANIFEST}: unreadable ({error})") from error
+    if faults:
+        raise CorruptError(f"{MANIFEST}: {fault}" for fault in faults)
+    assert isinstance(manifest, dict)
+    return manifest
+
+
+def _manifest_faults(manifest: object, data: bytes) -> list[str]:
+    if not isinstance(manifest, dict):
+        return ["not a mapping"]
+    version = manifest.get("format")
+    if isinstance(version, int) and version > FORMAT:
+        return [f"format {version} is newer than {FORMAT}, the newest that this version of wattbook reads: update it"]
+    faults = [f"no sound {key!r}" for key, kind in _KEYS.items() if not isinstance(manifest.get(key), kind)]
+    if not faults and manifest["digest"] != digest_of(manifest):
+        faults = ["its digest does not match its content"]
+    if not faults and manifest_bytes(manifest) != data:
+        faults = ["not written as wattbook writes it"]
+    return faults
+
+
+# --- the files
+
+
+def table_bytes(frame: pl.DataFrame) -> bytes:
+    """Write a table as Parquet; the same rows always give the same bytes on one version of Polars."""
+    buffer = io.BytesIO()
+    frame.rechunk().write_parquet(buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def describe(data: bytes) -> dict[str, Any]:
+    """Give what a manifest says of a file."""
+    return {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+
+
+def read_file(folder: Path, name: str) -> bytes:
+    """Read a regular file of a run's folder.
+
+    Raises
+    ------
+    CorruptError
+        If it is missing, or a link, a pipe or anything else but a regular file.
+    ResourceError
+        If it cannot be read.
+    """
+    path = folder / name
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        if any(part.is_symlink() for part in (path, path.parent) if part != folder):
+            raise CorruptError(f"{name}: is a link")
+        with os.fdopen(os.open(path, flags), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise CorruptError(f"{name}: is not a regular file")
+            return file.read()
+    except FileNotFoundError as error:
+        raise CorruptError(f"{name}: is missing") from error
+    except IsADirectoryError as error:
+        raise CorruptError(f"{name}: is not a regular file") from error
+    except OSError as error:
+        raise ResourceError(f"{name}: cannot be read ({error.strerror})") from error
+
+
+def found_names(folder: Path) -> tuple[list[str], list[str]]:
+    """List the files that lie in a run's folder, and the faults of what is no file of a run at all."""
+    names, faults = [], []
+    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        if entry.name == "tables" and entry.is_dir(follow_symlinks=False):
+            names += [f"tables/{inner.name}" for inner in sorted(os.scandir(entry.path), key=lambda inner: inner.name)]
+        else:
+            names.append(entry.name)
+    files = []
+    for name in names:
+        mode = (folder / name).lstat().st_mode
+        if stat.S_ISREG(mode):
+            files.append(name)
+        elif stat.S_ISLNK(mode):
+            faults.append(f"{name}: is a link")
+        else:
+            faults.append(f"{name}: is not a regular file")
+    return files, faults
+
+
+def check_folder(folder: Path) -> None:
+    """Make sure that there is a folder to look into.
+
+    Raises
+    ------
+    ResourceError
+        If there is none.
+    """
+    if not folder.is_dir():
+        raise ResourceError(f"{folder}: there is no such folder: give the folder of a saved run")

@@ -1,0 +1,151 @@
+"""The figures of a run, for `wattbook show --json`: computed from its record and its baseline's alone.
+
+All money is whole 1e-8 EUR, as in the tables; a share that has nothing to be a share of is None.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from wattbook.book.words import Event
+from wattbook.messages import Cause, Path, Venue
+from wattbook.results.efficiency import efficiency
+from wattbook.results.energy import energy_errors, place_shares, share
+from wattbook.results.liquidity import concentration, liquidity
+from wattbook.results.money import decomposition, money_errors, money_of, received
+from wattbook.units import TICKS_PER_EUR_PER_MWH, half_even
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from wattbook.results.record import Ints, Record
+
+MEASURED: Final = ("wakes", "wall_s", "cpu_s")
+"""What the journal cannot tell: the figures that come with the run."""
+
+
+def metrics(record: Record, baseline: Record | None, measured: Mapping[str, Any]) -> dict[str, Any]:
+    """Compute every figure of a run.
+
+    Parameters
+    ----------
+    measured : mapping
+        `MEASURED`.
+    """
+    return {
+        "fingerprint": record.fingerprint,
+        **_activity(record),
+        **efficiency(record),
+        **place_shares(record),
+        "lerner": lerner(record),
+        "hhi": concentration(record),
+        "liquidity": liquidity(record),
+        **_savings(record, baseline),
+        "fines": _total(record, Cause.FINE),
+        "incentives": _total(record, Cause.INCENTIVE),
+        "money_sum": int(money_of(record).sum()),
+        "money_errors": money_errors(record),
+        "energy_residual_wh": sum(energy_errors(record).values()),
+        "energy_errors_wh": energy_errors(record),
+        "baseline": None if baseline is None else _baseline(record, baseline),
+        **{name: measured.get(name) for name in MEASURED},
+    }
+
+
+def _activity(record: Record) -> dict[str, Any]:
+    """Orders, trades, volumes and the mean price.
+
+    ``orders`` counts accepted submissions, ``refusals`` commands that were refused. ``traded_share_of_load`` is the
+    local volume over the metered loads; ``local_share_of_withdrawal`` counts energy once however often it was
+    resold: what came by the feeder's or the district's path, of all that was withdrawn.
+    """
+    orders, rows, meters, flows = (record.streams[name] for name in ("orders", "trades", "meters", "flows"))
+    local = record.place.venues[rows["book"]] != Venue.WHOLESALE
+    district = record.place.venues[rows["book"]] == Venue.DISTRICT
+    volume = int(rows["quantity_wh"][local].sum())
+    value = int((rows["price_tick"] * rows["quantity_wh"])[local].sum())
+    members = record.place.members
+    trading = np.zeros(len(members), np.bool_)
+    trading[rows["buyer"]] = trading[rows["seller"]] = True
+    return {
+        "orders": int(((orders["event"] == Event.ACCEPTED) & (orders["code"] == 0)).sum()),
+        "refusals": int((orders["code"] != 0).sum()),
+        "trades": len(rows["seq"]),
+        "local_volume_wh": volume,
+        "district_volume_wh": int(rows["quantity_wh"][district].sum()),
+        "local_vwap_eur_per_mwh": share(value, volume * TICKS_PER_EUR_PER_MWH),
+        "members": int(members.sum()),
+        "members_trading": int((members & trading).sum()),
+        "traded_share_of_load": share(volume, meters["load_wh"].sum()),
+        "local_share_of_withdrawal": share(
+            flows["flow_wh"][flows["path"] != Path.STANDARD].sum(), flows["flow_wh"].sum()
+        ),
+    }
+
+
+def lerner(record: Record) -> float | None:
+    """Compute the Lerner index: the mean of (P - c)/P over local trades, weighted by volume.
+
+    P is the trade's price; c, the proxy of the seller's cost, is what its utility would have paid it in that
+    period (its feed-in tariff). Trades at a price of zero or below are left out, as the index does not exist there.
+    """
+    place, rows = record.place, record.streams["trades"]
+    supplied = (place.venues[rows["book"]] != Venue.WHOLESALE) & place.homes[rows["seller"]] & (rows["price_tick"] > 0)
+    price, weight = rows["price_tick"][supplied], rows["quantity_wh"][supplied].astype(np.float64)
+    cost = place.feed_in_tick[place.utility[rows["seller"][supplied]], rows["period"][supplied]]
+    return share((weight * (price - cost) / price).sum(), weight.sum())
+
+
+def gini(amounts: Ints) -> float | None:
+    """Compute the Gini coefficient of amounts (n,) that may be negative, between 0 and 1.
+
+    The sum of all |x_i - x_j| over 2 n times the sum of all |x_i|: the usual coefficient where no amount is
+    negative. None where all are 0.
+    """
+    ordered = np.sort(amounts).astype(np.float64)
+    rank = 2 * np.arange(len(ordered)) - len(ordered) + 1
+    return share(2 * (rank * ordered).sum(), 2 * len(ordered) * np.abs(ordered).sum())
+
+
+def _savings(record: Record, baseline: Record | None) -> dict[str, Any]:
+    """What the members won or lost; without a baseline, `profit_gini` is that of what they received."""
+    members = record.place.members
+    got = received(record)[members]
+    if baseline is None or not len(got):
+        return {"profit_gini": gini(got), "mean_saving": None, "median_saving": None, "share_lost": None}
+    saving = got - received(baseline)[members]
+    return {
+        "profit_gini": gini(saving),
+        "mean_saving": half_even(int(saving.sum()), len(saving)),
+        "median_saving": _median(saving),
+        "share_lost": share((saving < 0).sum(), len(saving)),
+    }
+
+
+def _median(amounts: Ints) -> int:
+    ordered = np.sort(amounts)
+    middle = ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]
+    return half_even(int(middle), 2)
+
+
+def _baseline(record: Record, baseline: Record) -> dict[str, Any]:
+    homes, bills = record.place.homes, -received(baseline)
+    shares = place_shares(baseline)
+    return {
+        "fingerprint": baseline.fingerprint,
+        "bills": {name: int(bill) for name, bill in zip(baseline.place.names, bills, strict=True)},
+        "total": int(bills[homes].sum()),
+        "total_here": -int(received(record)[homes].sum()),
+        "decomposition": decomposition(record, baseline),
+        "self_sufficiency": shares["self_sufficiency"],
+        "self_consumption": shares["self_consumption"],
+        "peak_import_w": shares["peak_import_w"],
+        "energy_residual_wh": sum(energy_errors(baseline).values()),
+    }
+
+
+def _total(record: Record, cause: Cause) -> int:
+    """Money that the agents paid for `cause`, or got, in absolute terms [1e-8 EUR]."""
+    return abs(int(money_of(record)[: record.place.agents, cause].sum()))

@@ -1,0 +1,322 @@
+"""One run's journal as columns in memory, and the names of its numbers.
+
+Owns the reading of the journal's header. Refuses to know how the rows came about.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self
+
+import numpy as np
+
+from wattbook.errors import CorruptError
+from wattbook.journal import Journal, read_journal
+from wattbook.messages import STREAMS, Cause, House, Path, Venue
+
+if TYPE_CHECKING:
+    import pathlib
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+    Ints = NDArray[np.int64]
+    Columns = Mapping[str, NDArray[Any]]
+
+_LIMIT: Final = 1 << 40
+"""No price, rate or size in a header comes near it; more is damage."""
+
+
+class LiveJournal(Protocol):
+    """What a journal that was just written offers."""
+
+    header: Any
+
+    def read(self, stream: str) -> dict[str, NDArray[Any]]:
+        """Give all rows of one stream."""
+
+    def fingerprint(self) -> str:
+        """Give the SHA-256 [hex] of all rows."""
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """What one run wrote down: everything that results are made of.
+
+    Attributes
+    ----------
+    header : dict
+        The journal's header.
+    streams : dict of str to dict of str to ndarray, (rows,)
+        Columns by stream and name, as `wattbook.messages.STREAMS` says.
+    fingerprint : str
+        Of the journal.
+    complete : bool
+        False if the run was stopped before its end.
+    """
+
+    header: dict[str, Any]
+    streams: dict[str, dict[str, NDArray[Any]]]
+    fingerprint: str
+    complete: bool = True
+
+    @classmethod
+    def of(cls, journal: LiveJournal, complete: bool = True) -> Self:
+        """Take what a journal holds so far."""
+        streams = {stream.name: journal.read(stream.name) for stream in STREAMS}
+        return cls(dict(journal.header), streams, journal.fingerprint(), complete)
+
+    @classmethod
+    def read(cls, data: bytes, name: str) -> Self:
+        """Read a journal file's bytes; `name` is what errors call it.
+
+        Raises
+        ------
+        CorruptError
+            If it is not a sound journal of this version, or holds numbers that stand for nothing.
+        """
+        try:
+            reading = read_journal(data)
+        except CorruptError as error:
+            raise CorruptError(f"{name}: {problem}" for problem in error.problems) from error
+        if reading.torn_bytes:
+            raise CorruptError(f"{name}: its last {reading.torn_bytes} bytes are torn")
+        if reading.schema != STREAMS:
+            raise CorruptError(f"{name}: its streams are not those of this version")
+        faults = header_faults(reading.header) or stream_faults(reading.header, reading.streams)
+        if faults:
+            raise CorruptError(f"{name}: {fault}" for fault in faults)
+        return cls(reading.header, reading.streams, reading.fingerprint, reading.complete)
+
+    def write(self, path: pathlib.Path) -> None:
+        """Write the journal to a file that does not exist yet; the same rows always give the same bytes."""
+        journal = Journal(STREAMS, self.header, sink=path)
+        for name, columns in self.streams.items():
+            journal.extend(name, {key: column for key, column in columns.items() if key != "seq"})
+        if self.complete:
+            journal.close()
+        else:
+            journal.flush()
+        assert journal.fingerprint() == self.fingerprint, "the record is not what its fingerprint says"
+
+    @cached_property
+    def place(self) -> Place:
+        """The header as arrays."""
+        return Place.of(self.header)
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """Who lives where, under which tariff: the header as arrays, one row per agent (a,).
+
+    Attributes
+    ----------
+    names, accounts, books : tuple of str
+    feeder : (a,) int64
+        Book of the agent's feeder, -1 where it has none.
+    utility : (a,) int64
+        Row of `retail_tick` and `feed_in_tick` that the agent pays and gets; -1 for a utility.
+    supplier : (u,) int64
+        Agent behind each row of the tariffs.
+    retail_tick, feed_in_tick : (u, p) int64
+    fee_tick : (3,) int64
+        Network fee by `Path`.
+    gate_before_ms : int
+        Gate closure before a period's start.
+    """
+
+    names: tuple[str, ...]
+    kinds: tuple[str, ...]
+    accounts: tuple[str, ...]
+    books: tuple[str, ...]
+    venues: Ints
+    feeder: Ints
+    utility: Ints
+    supplier: Ints
+    vat_ppm: Ints
+    soc_start_wh: Ints
+    charge_ppm: Ints
+    removal: Ints
+    retail_tick: Ints
+    feed_in_tick: Ints
+    fee_tick: Ints
+    start_ms: int
+    period_ms: int
+    periods: int
+    gate_before_ms: int
+
+    @classmethod
+    def of(cls, header: Mapping[str, Any]) -> Self:
+        """Read a header."""
+        agents = header["agents"]
+        names = tuple(agent["agent"] for agent in agents)
+        books = tuple(book["book"] for book in header["books"])
+        tariffs = header["tariffs"]
+        rows = {name: row for row, name in enumerate(tariffs)}
+        shelf = {name: index for index, name in enumerate(books)}
+        seat = {name: index for index, name in enumerate(names)}
+        market = header["local_market"] or {"closes_before_ms": 0}
+
+        def column(key: str) -> Ints:
+            return np.array([agent.get(key, 0) for agent in agents], np.int64)
+
+        def tariff(key: str) -> Ints:
+            return np.array([tariffs[name][key] for name in tariffs], np.int64).reshape(len(tariffs), header["periods"])
+
+        return cls(
+            names=names,
+            kinds=tuple(agent["kind"] for agent in agents),
+            accounts=tuple(header["accounts"]),
+            books=books,
+            venues=np.array([Venue[book["venue"].upper()] for book in header["books"]], np.int64),
+            feeder=np.array([shelf.get(agent["feeder"], -1) for agent in agents], np.int64),
+            utility=np.array([rows.get(agent["utility"], -1) for agent in agents], np.int64),
+            supplier=np.array([seat[name] for name in tariffs], np.int64),
+            vat_ppm=column("vat_ppm"),
+            soc_start_wh=column("soc_start_wh"),
+            charge_ppm=column("charge_ppm"),
+            removal=column("removal"),
+            retail_tick=tariff("retail_tick"),
+            feed_in_tick=tariff("feed_in_tick"),
+            fee_tick=np.array(header["network"]["fee_tick"], np.int64),
+            start_ms=header["start_ms"],
+            period_ms=header["period_ms"],
+            periods=header["periods"],
+            gate_before_ms=market["closes_before_ms"],
+        )
+
+    @property
+    def agents(self) -> int:
+        """Number of agents."""
+        return len(self.names)
+
+    @property
+    def has_district(self) -> bool:
+        """True if there is a book between feeders."""
+        return bool((self.venues == Venue.DISTRICT).any())
+
+    @property
+    def homes(self) -> NDArray[np.bool_]:
+        """Mask (a,) of all agents that a utility supplies."""
+        return self.utility >= 0
+
+    @property
+    def members(self) -> NDArray[np.bool_]:
+        """Mask (a,) of the homes that a local book stands open for."""
+        return self.homes & (self.feeder >= 0)
+
+    def house(self, house: House) -> int:
+        """Account of `house`."""
+        return self.agents + house
+
+    def gate_ms(self, period: Ints) -> Ints:
+        """Gate closure [ms UTC] of each of `period` (n,)."""
+        gates: Ints = self.start_ms + period * self.period_ms - self.gate_before_ms
+        return gates
+
+
+def header_faults(header: object) -> list[str]:
+    """Say what keeps `header` from being the header of a run; nothing if it is one."""
+    if not isinstance(header, dict):
+        return ["its header is not a mapping"]
+    faults = [f"its header has no sound {key!r}" for key, sound in _SOUND.items() if not _holds(sound, header, key)]
+    return faults or _reference_faults(header)
+
+
+def _holds(sound: Callable[[Any, dict[str, Any]], bool], header: dict[str, Any], key: str) -> bool:
+    return key in header and sound(header[key], header)
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and -_LIMIT * _LIMIT < value < _LIMIT * _LIMIT
+
+
+def _wholes(value: object, length: object) -> bool:
+    return isinstance(value, list) and len(value) == length and all(map(_small, value))
+
+
+def _small(value: object) -> bool:
+    return _whole(value) and abs(value) < _LIMIT  # type: ignore[arg-type]  # _whole has looked
+
+
+def _text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_agent(value: object) -> bool:
+    return (
+        isinstance(value, dict)
+        and _text(value.get("agent"))
+        and _text(value.get("kind"))
+        and all(key in value and (value[key] is None or _text(value[key])) for key in ("feeder", "utility"))
+        and all(_small(value.get(key, 0)) for key in ("vat_ppm", "soc_start_wh", "charge_ppm", "removal"))
+        and all(value.get(key) is None or _text(value[key]) for key in ("persona", "policy", "label"))
+    )
+
+
+def _is_book(value: object) -> bool:
+    return (
+        isinstance(value, dict)
+        and _text(value.get("book"))
+        and value.get("venue") in {venue.name.lower() for venue in Venue}
+    )
+
+
+def _is_tariff(value: object, periods: object) -> bool:
+    return isinstance(value, dict) and all(_wholes(value.get(key), periods) for key in ("retail_tick", "feed_in_tick"))
+
+
+_SOUND: Final[dict[str, Callable[[Any, dict[str, Any]], bool]]] = {
+    "agents": lambda value, _: isinstance(value, list) and all(map(_is_agent, value)),
+    "accounts": lambda value, _: isinstance(value, list) and all(map(_text, value)),
+    "books": lambda value, _: isinstance(value, list) and all(map(_is_book, value)),
+    "start_ms": lambda value, _: _whole(value) and abs(value) < 1 << 50,
+    "period_ms": lambda value, _: _whole(value) and 0 < value < 1 << 40,
+    "periods": lambda value, _: _whole(value) and 0 <= value < 1 << 31,
+    "spot_tick": lambda value, header: _wholes(value, header.get("periods")),
+    "tariffs": lambda value, header: (
+        isinstance(value, dict) and all(_is_tariff(tariff, header.get("periods")) for tariff in value.values())
+    ),
+    "network": lambda value, _: isinstance(value, dict) and _wholes(value.get("fee_tick"), len(Path)),
+    "local_market": lambda value, _: (
+        value is None or (isinstance(value, dict) and _small(value.get("closes_before_ms")))
+    ),
+}
+
+
+def _reference_faults(header: dict[str, Any]) -> list[str]:
+    names = [agent["agent"] for agent in header["agents"]]
+    books = {book["book"] for book in header["books"]}
+    faults = []
+    if header["accounts"] != [*names, *(house.name for house in House)]:
+        faults.append("its accounts are not the agents' and the houses'")
+    if sorted(set(names)) != names:
+        faults.append("its agents are not sorted by names of their own")
+    if not set(header["tariffs"]) <= set(names):
+        faults.append("a tariff belongs to no agent")
+    if any(agent["utility"] is not None and agent["utility"] not in header["tariffs"] for agent in header["agents"]):
+        faults.append("an agent's utility has no tariff")
+    if any(agent["feeder"] is not None and agent["feeder"] not in books for agent in header["agents"]):
+        faults.append("an agent's feeder has no book")
+    return faults
+
+
+def stream_faults(header: Mapping[str, Any], streams: Mapping[str, Columns]) -> list[str]:
+    """Say which columns of facts hold numbers that stand for nothing under a sound `header`.
+
+    Commands, and the orders that answer them, may name anything: what does not exist was refused.
+    """
+    agents, periods = len(header["agents"]), header["periods"]
+    highest = {
+        "agent": agents, "buyer": agents, "seller": agents, "utility": agents, "account": len(header["accounts"]),
+        "book": len(header["books"]), "period": periods, "cause": len(Cause), "path": len(Path),
+    }  # fmt: skip
+    faults = []
+    for stream in ("trades", "postings", "meters", "flows", "groups"):
+        for name in streams[stream].keys() & highest.keys():
+            lowest = -1 if (stream, name) == ("postings", "period") else 0
+            column = streams[stream][name]
+            if column.size and not (lowest <= column.min() and column.max() < highest[name]):
+                faults.append(f"{stream}.{name} holds numbers outside {lowest}..{highest[name] - 1}")
+    return sorted(faults)

@@ -1,0 +1,191 @@
+"""One finished run: its tables, its figures, its summary, and how it is kept in a folder."""
+
+from __future__ import annotations
+
+import html
+import shutil
+import tempfile
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from wattbook.errors import CorruptError, ResourceError
+from wattbook.results import folder as files
+from wattbook.results.metrics import MEASURED, metrics
+from wattbook.results.record import Record
+from wattbook.results.summary import summary
+from wattbook.results.tables import TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import polars as pl
+
+_INFO: Final = ("scenario", "seed", "versions", "inputs", "incidents", "complete")
+
+
+class Run:
+    """What a scenario's run gives back.
+
+    Parameters
+    ----------
+    record : Record
+    baseline : Record or None
+        The same seed without the local market.
+    info : mapping
+        ``scenario`` (as JSON), ``seed``, ``versions``, ``inputs`` (name to SHA-256), ``incidents``, ``complete``,
+        and what was measured: ``wakes``, ``wall_s``, ``cpu_s``.
+
+    Attributes
+    ----------
+    trades, orders, postings, meters, agents, decisions, flows, groups : polars.DataFrame
+        Made when they are first asked for.
+    """
+
+    def __init__(self, record: Record, baseline: Record | None, info: Mapping[str, Any]) -> None:
+        self.record = record
+        self.baseline = baseline
+        self.info = dict(info)
+        self._frames: dict[str, pl.DataFrame] = {}
+
+    def __repr__(self) -> str:
+        return f"<Run: seed {self.seed}, {len(self.record.streams['trades']['seq'])} trades, {self.fingerprint[:12]}>"
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(self.summary())}</pre>"
+
+    # --- what happened
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 [hex] of the journal: the same for the same scenario and seed."""
+        return self.record.fingerprint
+
+    @property
+    def seed(self) -> int:
+        """What the run's chance was drawn from."""
+        return int(self.info["seed"])
+
+    def table(self, name: str) -> pl.DataFrame:
+        """Give the table `name` of `wattbook.results.tables.TABLES`."""
+        if name not in self._frames:
+            self._frames[name] = TABLES[name](self.record, self.baseline)
+        return self._frames[name]
+
+    @property
+    def trades(self) -> pl.DataFrame:
+        """One row per match."""
+        return self.table("trades")
+
+    @property
+    def orders(self) -> pl.DataFrame:
+        """One row per event of an order."""
+        return self.table("orders")
+
+    @property
+    def postings(self) -> pl.DataFrame:
+        """One row per leg of a transfer."""
+        return self.table("postings")
+
+    @property
+    def meters(self) -> pl.DataFrame:
+        """One row per period and metered agent."""
+        return self.table("meters")
+
+    @property
+    def agents(self) -> pl.DataFrame:
+        """One row per agent: its money and its energy over the run."""
+        return self.table("agents")
+
+    @property
+    def decisions(self) -> pl.DataFrame:
+        """One row per command of an agent, and what became of it."""
+        return self.table("decisions")
+
+    @property
+    def flows(self) -> pl.DataFrame:
+        """One row per period and network path."""
+        return self.table("flows")
+
+    @property
+    def groups(self) -> pl.DataFrame:
+        """One row per period and balance group."""
+        return self.table("groups")
+
+    @cached_property
+    def metrics(self) -> dict[str, Any]:
+        """The run's figures, see `wattbook.results.metrics`."""
+        return metrics(self.record, self.baseline, self.info)
+
+    def summary(self) -> str:
+        """Say in one screen what ran and what came of it."""
+        return summary(self)
+
+    # --- the folder
+
+    def save(self, directory: str | Path) -> Path:
+        """Write the run to a folder of its own, all of it or nothing.
+
+        Raises
+        ------
+        ResourceError
+            If the place is taken, or cannot be written.
+        """
+        target = Path(directory)
+        try:
+            if target.is_symlink() or (target.exists() and not (target.is_dir() and not any(target.iterdir()))):
+                raise ResourceError(f"{target} exists already and is never overwritten: name another folder")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            work = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+            try:
+                self._write(work / "run")
+                (work / "run").rename(target)
+            finally:
+                shutil.rmtree(work, ignore_errors=True)
+        except OSError as error:
+            raise ResourceError(f"{target}: cannot be written ({error.strerror or error})") from error
+        return target
+
+    def _write(self, directory: Path) -> None:
+        (directory / "tables").mkdir(parents=True)
+        self.record.write(directory / files.JOURNAL)
+        if self.baseline is not None:
+            self.baseline.write(directory / files.BASELINE)
+        for name, path in files.TABLE_NAMES.items():
+            (directory / path).write_bytes(files.table_bytes(self.table(name)))
+        names = files.file_names(self.baseline is not None)
+        manifest = {
+            "format": files.FORMAT,
+            **{key: self.info[key] for key in _INFO},
+            "files": {name: files.describe(files.read_file(directory, name)) for name in names},
+            "fingerprint": self.fingerprint,
+            "baseline_fingerprint": None if self.baseline is None else self.baseline.fingerprint,
+            "metrics": self.metrics,
+        }
+        manifest["digest"] = files.digest_of(manifest)
+        (directory / files.MANIFEST).write_bytes(files.manifest_bytes(manifest))
+
+    @classmethod
+    def load(cls, directory: str | Path) -> Self:
+        """Read a saved run; its tables and figures are made anew from its journal.
+
+        Raises
+        ------
+        CorruptError
+            If its manifest or a journal is not what was written. `wattbook.results.verify` looks closer.
+        """
+        path = Path(directory)
+        files.check_folder(path)
+        manifest = files.read_manifest(path)
+        record = _read_record(path, files.JOURNAL, manifest["fingerprint"])
+        base = manifest["baseline_fingerprint"]
+        baseline = None if base is None else _read_record(path, files.BASELINE, base)
+        info = {key: manifest[key] for key in _INFO}
+        return cls(record, baseline, {**info, **{name: manifest["metrics"].get(name) for name in MEASURED}})
+
+
+def _read_record(directory: Path, name: str, fingerprint: str) -> Record:
+    record = Record.read(files.read_file(directory, name), name)
+    if record.fingerprint != fingerprint:
+        raise CorruptError(f"{name}: is another run's than the manifest says")
+    return record

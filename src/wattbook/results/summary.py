@@ -1,0 +1,159 @@
+"""A run in one screen, for somebody who sees one for the first time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from wattbook.results.money import received
+from wattbook.units import QUANTA_PER_EUR, TICKS_PER_EUR_PER_MWH, money_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from wattbook.results.record import Record
+    from wattbook.results.run import Run
+
+_WIDTH: Final = 100
+_LABEL: Final = 18
+_INCIDENTS: Final = 3
+
+
+def summary(run: Run) -> str:
+    """Write at most 40 lines of at most 100 columns."""
+    figures = run.metrics
+    lines = [
+        *_what_ran(run),
+        "",
+        *_savings(run),
+        "",
+        *_market(run.record, figures),
+        "",
+        *_place(figures),
+        *_decomposition(figures["baseline"]),
+        "",
+        *_checks(run, figures),
+    ]
+    return "\n".join(line[:_WIDTH].rstrip() for line in lines)
+
+
+def _row(label: str, text: str) -> str:
+    return f"{label:<{_LABEL}}{text}"
+
+
+def _what_ran(run: Run) -> Iterator[str]:
+    place, figures = run.record.place, run.metrics
+    days = place.periods * place.period_ms / 86_400_000
+    start = np.datetime64(place.start_ms, "ms").item()
+    utilities = place.kinds.count("utility")
+    title = str(run.info["scenario"].get("name", "")) or "wattbook run"
+    yield f"{_plain(title)} - seed {run.seed}" + ("" if run.record.complete else " - STOPPED BEFORE ITS END")
+    yield _row(
+        "what ran",
+        f"{int(place.homes.sum())} homes and {utilities} utilities, {days:g} days from {start:%Y-%m-%d %H:%M} UTC"
+        f" in {place.periods} periods of {place.period_ms // 60_000} min",
+    )
+    effort = f"{figures['orders']:,} orders, {figures['trades']:,} trades, {figures['refusals']:,} refused commands"
+    yield _row("", effort + _effort(figures))
+
+
+def _effort(figures: Mapping[str, Any]) -> str:
+    parts = []
+    if figures["wakes"] is not None:
+        parts.append(f"{figures['wakes']:,} wakes")
+    if figures["cpu_s"] is not None:
+        parts.append(f"{figures['cpu_s']:.1f} s of CPU")
+    return "; " + ", ".join(parts) if parts else ""
+
+
+def _savings(run: Run) -> Iterator[str]:
+    figures, members = run.metrics, run.record.place.members
+    if run.baseline is None or not members.any():
+        yield _row("bills", "no baseline was run, so there is no saving to tell")
+        return
+    saving = (received(run.record) - received(run.baseline))[members]
+    names = [name for name, member in zip(run.record.place.names, members, strict=True) if member]
+    best, worst = int(saving.argmax()), int(saving.argmin())
+    yield _row("saved per home", f"{_eur(figures['mean_saving'])} on average against the same days without a market")
+    yield _row(
+        "", f"median {_eur(figures['median_saving'])}, best {_eur(saving[best])} ({_plain(names[best])}),"
+        f" worst {_eur(saving[worst])} ({_plain(names[worst])})",
+    )  # fmt: skip
+    before, here = figures["baseline"]["total"], figures["baseline"]["total_here"]
+    yield _row("", f"{_percent(figures['share_lost'])} of homes lost; all bills {_eur(before)} -> {_eur(here)}")
+
+
+def _market(record: Record, figures: Mapping[str, Any]) -> Iterator[str]:
+    trading = f"{figures['members_trading']} of {figures['members']} homes"
+    volume = figures["local_volume_wh"] / 1000
+    yield _row(
+        "traded locally",
+        f"{volume:,.1f} kWh by {trading}; {_percent(figures['local_share_of_withdrawal'])} of what homes drew",
+    )
+    low, high = _band(record)
+    if figures["local_vwap_eur_per_mwh"] is not None:
+        price = figures["local_vwap_eur_per_mwh"]
+        yield _row("mean price", f"{price:.2f} EUR/MWh, between feed-in {low:.2f} and retail {high:.2f} (energy only)")
+    if figures["allocative_efficiency"] is not None:
+        won, most = _eur(figures["gains_realised"]), _eur(figures["gains_possible"])
+        yield _row("efficiency", f"{_percent(figures['allocative_efficiency'])} of possible gains ({won} of {most})")
+        yield _row("", f"({figures['efficiency_boundary']})")
+    quotes = figures["liquidity"]
+    if quotes["mean_spread_eur_per_mwh"] is not None:
+        yield _row(
+            "liquidity",
+            f"both sides quoted {_percent(quotes['two_sided_share'])} of the last two hours, spread"
+            f" {quotes['mean_spread_eur_per_mwh']:.2f} EUR/MWh, depth {quotes['mean_depth_wh']:,.0f} Wh",
+        )
+    if quotes["trade_to_gate_min"] is not None:
+        yield _row("", f"traded {quotes['trade_to_gate_min']:.0f} min before the gate closes, on average")
+
+
+def _band(record: Record) -> tuple[float, float]:
+    place = record.place
+    low, high = place.feed_in_tick.min(initial=1 << 40), place.retail_tick.max(initial=0)
+    return float(low) / TICKS_PER_EUR_PER_MWH, float(high) / TICKS_PER_EUR_PER_MWH
+
+
+def _place(figures: Mapping[str, Any]) -> Iterator[str]:
+    base = figures["baseline"] or {}
+    for label, key in (("self-sufficiency", "self_sufficiency"), ("self-consumption", "self_consumption")):
+        was = f" (without the market {_percent(base[key])})" if key in base else ""
+        yield _row(label, _percent(figures[key]) + was)
+    yield _row("peak import", f"{figures['peak_import_w'] / 1000:,.1f} kW")
+
+
+def _decomposition(baseline: Mapping[str, Any] | None) -> Iterator[str]:
+    if baseline is None:
+        return
+    parts = baseline["decomposition"]
+    yield ""
+    stored = parts["stored_change_wh"] / 1000
+    yield _row("real gain", f"{_eur(parts['real_gain'])} less paid to the grid above; {stored:+.1f} kWh more in store")
+    yield _row("who has it", ", ".join(f"{group} {_eur(money)}" for group, money in parts["groups"].items()))
+
+
+def _checks(run: Run, figures: Mapping[str, Any]) -> Iterator[str]:
+    money = "0" if not figures["money_sum"] and not any(figures["money_errors"].values()) else "DOES NOT BALANCE"
+    yield _row("checks", f"money {money}, energy {figures['energy_residual_wh']} Wh off")
+    yield _row("fingerprint", run.fingerprint[:16])
+    incidents = run.info.get("incidents") or []
+    for incident in incidents[:_INCIDENTS]:
+        yield _row("incident", _plain(f"{incident.get('agent')}: {incident.get('error')}"))
+    if len(incidents) > _INCIDENTS:
+        yield _row("", f"and {len(incidents) - _INCIDENTS} more incidents")
+
+
+def _eur(quanta: int | np.int64) -> str:
+    small = 0 < abs(int(quanta)) < QUANTA_PER_EUR // 100
+    return f"{int(quanta) / QUANTA_PER_EUR:.4f} EUR" if small else money_text(int(quanta))
+
+
+def _percent(part: float | None) -> str:
+    return "none" if part is None else f"{100 * part:.1f} %"
+
+
+def _plain(text: str) -> str:
+    """Take out what could steer a terminal."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)

@@ -1,0 +1,273 @@
+"""A run's tables: the journal's rows with names in the place of numbers.
+
+Owns the columns of every table. All numbers are Int64 (prices in ticks of 0.01 EUR/MWh, energy in Wh, money in
+1e-8 EUR), all times Datetime(ms, UTC), all else text. A number that names nothing (-1, or what a refused command
+asked for) becomes null.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import polars as pl
+
+from wattbook.book.words import Code, Event
+from wattbook.messages import BUY, SELL, Action, Cause, Path, Refusal
+from wattbook.results.energy import net_positions, soc_end, sorted_by, sum_by
+from wattbook.results.money import money_of, received
+from wattbook.results.record import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from enum import IntEnum
+
+    from numpy.typing import NDArray
+
+    from wattbook.results.record import Ints
+
+TIME: Final = pl.Datetime("ms", "UTC")
+_REFUSED: Final = "refused"
+
+
+def word(member: IntEnum) -> str:
+    """Write the name of `member` as the tables do.
+
+    >>> word(Cause.FEED_IN)
+    'feed-in'
+    """
+    return member.name.lower().replace("_", "-")
+
+
+_CODES: Final = {int(code): word(code) for code in (*Code, *Refusal)}
+_EVENTS: Final = {int(event): word(event) for event in Event}
+_SIDES: Final = {BUY: "buy", SELL: "sell"}
+
+
+def _named(names: Iterable[str], index: NDArray[Any]) -> pl.Series:
+    """Text (n,) of each number of `index` (n,); null where there is no such name."""
+    known = pl.Series([*names, None], dtype=pl.String)
+    last = len(known) - 1
+    return known.gather(np.where((index >= 0) & (index < last), index, last))
+
+
+def _worded(words: Mapping[int, str], numbers: NDArray[Any]) -> pl.Series:
+    """Text (n,) of each of `numbers` (n,), which may be any; null where `words` has none."""
+    kinds, index = np.unique(numbers, return_inverse=True)
+    return pl.Series([words.get(int(kind)) for kind in kinds], dtype=pl.String).gather(index)
+
+
+def _members(kind: type[IntEnum], numbers: NDArray[Any]) -> pl.Series:
+    return _worded({int(member): word(member) for member in kind}, numbers)
+
+
+def _whole(column: NDArray[Any]) -> pl.Series:
+    return pl.Series(values=column.astype(np.int64), dtype=pl.Int64)
+
+
+def _time(ms: NDArray[Any]) -> pl.Series:
+    return _whole(ms).cast(TIME)
+
+
+def _start(record: Record, period: NDArray[Any]) -> pl.Series:
+    """UTC start of each of `period` (n,); null where that is no period of the run."""
+    place = record.place
+    known = (period >= 0) & (period < place.periods)
+    starts = _time(place.start_ms + np.where(known, period, 0).astype(np.int64) * place.period_ms)
+    return pl.select(pl.when(pl.Series(known)).then(starts)).to_series()
+
+
+def _book(record: Record, book: NDArray[Any]) -> dict[str, pl.Series]:
+    venues = [entry["venue"] for entry in record.header["books"]]
+    return {"venue": _named(venues, book), "book": _named(record.place.books, book)}
+
+
+def _wholes(columns: Mapping[str, NDArray[Any]], *names: str) -> dict[str, pl.Series]:
+    return {name: _whole(columns[name]) for name in names}
+
+
+def trades(record: Record) -> pl.DataFrame:
+    """Give one row per match, by seq."""
+    rows = record.streams["trades"]
+    names = record.place.names
+    return pl.DataFrame(
+        {
+            "seq": _whole(rows["seq"]),
+            "time": _time(rows["time_ms"]),
+            **_book(record, rows["book"]),
+            "period": _start(record, rows["period"]),
+            "buyer": _named(names, rows["buyer"]),
+            "seller": _named(names, rows["seller"]),
+            **_wholes(rows, "price_tick", "quantity_wh"),
+            "aggressor": _worded(_SIDES, rows["aggressor"]),
+            **_wholes(rows, "maker_order", "taker_order"),
+        }
+    )
+
+
+def orders(record: Record) -> pl.DataFrame:
+    """Give one row per event of an order, refusals among them, by seq."""
+    rows = record.streams["orders"]
+    # A refusal is no event of the book: what it has in that column means nothing.
+    event = np.where(rows["code"] == 0, rows["event"], -1)
+    return pl.DataFrame(
+        {
+            "seq": _whole(rows["seq"]),
+            "time": _time(rows["time_ms"]),
+            **_book(record, rows["book"]),
+            "period": _start(record, rows["period"]),
+            "order": _whole(rows["order"]),
+            "agent": _named(record.place.names, rows["agent"]),
+            "event": _worded({**_EVENTS, -1: _REFUSED}, event),
+            "side": _worded(_SIDES, rows["side"]),
+            **_wholes(rows, "price_tick", "quantity_wh", "remaining_wh"),
+            "code": _worded(_CODES, rows["code"]),
+        }
+    )
+
+
+def postings(record: Record) -> pl.DataFrame:
+    """Give one row per leg of a transfer (paid negative, received positive), by seq."""
+    rows = record.streams["postings"]
+    return pl.DataFrame(
+        {
+            "seq": _whole(rows["seq"]),
+            "time": _time(rows["time_ms"]),
+            "period": _start(record, rows["period"]),
+            "transfer": _whole(rows["transfer"]),
+            "account": _named(record.place.accounts, rows["account"]),
+            "amount": _whole(rows["amount"]),
+            "cause": _members(Cause, rows["cause"]),
+        }
+    )
+
+
+def meters(record: Record) -> pl.DataFrame:
+    """Give one row per period and metered agent, in this order.
+
+    Where `substitute` is true the meter failed: traded + residual is the net withdrawal that was billed instead.
+    """
+    rows = sorted_by(record.streams["meters"], "period", "agent")
+    return pl.DataFrame(
+        {
+            "period": _start(record, rows["period"]),
+            "agent": _named(record.place.names, rows["agent"]),
+            **_wholes(
+                rows, "load_wh", "generation_wh", "charge_wh", "discharge_wh", "curtailed_wh", "traded_wh",
+                "residual_wh", "soc_wh",
+            ),
+            "substitute": pl.Series(values=rows["substitute"] != 0, dtype=pl.Boolean),
+        }
+    )  # fmt: skip
+
+
+def flows(record: Record) -> pl.DataFrame:
+    """Give one row per period and network path: withdrawn energy that came this way, and its losses."""
+    rows = sorted_by(record.streams["flows"], "period", "path")
+    return pl.DataFrame(
+        {
+            "period": _start(record, rows["period"]),
+            "path": _members(Path, rows["path"]),
+            **_wholes(rows, "flow_wh", "losses_wh"),
+        }
+    )
+
+
+def groups(record: Record) -> pl.DataFrame:
+    """Give one row per period and balance group."""
+    rows = sorted_by(record.streams["groups"], "period", "utility")
+    return pl.DataFrame(
+        {
+            "period": _start(record, rows["period"]),
+            "utility": _named(record.place.names, rows["utility"]),
+            **_wholes(rows, "nominated_wh", "metered_wh", "deviation_wh", "spot_tick", "imbalance_tick"),
+        }
+    )
+
+
+def decisions(record: Record) -> pl.DataFrame:
+    """Give one row per agent's command, by the command's seq; outcome is ok or the refusal's code."""
+    rows = record.streams["commands"]
+    own = rows["agent"] >= 0
+    policies = [agent.get("policy") for agent in record.header["agents"]]
+    return pl.DataFrame(
+        {
+            "time": _time(rows["time_ms"][own]),
+            "agent": _named(record.place.names, rows["agent"][own]),
+            "policy": _named(policies, rows["agent"][own]),
+            "action": _members(Action, rows["action"][own]),
+            "outcome": _worded(_CODES, _outcomes(record)[own]),
+            "cost_usd": pl.Series(values=np.zeros(int(own.sum())), dtype=pl.Float64),
+        }
+    )
+
+
+def _outcomes(record: Record) -> Ints:
+    """Code of each command (n,): 0, or that of its first refusal."""
+    codes = np.zeros(len(record.streams["commands"]["seq"]), np.int64)
+    answers = record.streams["orders"]
+    refused = np.flatnonzero((answers["code"] != 0) & (answers["command"] >= 0) & (answers["command"] < len(codes)))
+    # The last assignment to an index stands, so go backwards.
+    codes[answers["command"][refused[::-1]]] = answers["code"][refused[::-1]]
+    return codes
+
+
+def agents(record: Record, baseline: Record | None = None) -> pl.DataFrame:
+    """Give one row per agent, sorted by name: who it is, its money, and its energy over the run.
+
+    A bill is what the agent paid less what it got; `saving` is the bill without the local market less the bill.
+    `local_wh` is the part of `withdrawal_wh` that was bought locally.
+    """
+    who = record.header["agents"]
+    bill = -received(record)
+    base = None if baseline is None else -received(baseline)
+    start = money_of(record)[: record.place.agents, Cause.ENDOWMENT]
+    nothing = pl.Series(values=[None] * len(who), dtype=pl.Int64)
+    return pl.DataFrame(
+        {
+            **{
+                key: pl.Series(values=[agent.get(key) for agent in who], dtype=pl.String)
+                for key in ("agent", "kind", "persona", "policy", "utility", "feeder")
+            },
+            "money_start": _whole(start),
+            "money_end": _whole(start - bill),
+            "profit": _whole(-bill),
+            "baseline_bill": nothing if base is None else _whole(base),
+            "bill": _whole(bill),
+            "saving": nothing if base is None else _whole(base - bill),
+            **{name: _whole(column) for name, column in _energy_totals(record).items()},
+        }
+    )
+
+
+def _energy_totals(record: Record) -> dict[str, Ints]:
+    """Energy of each agent (a,) over the run [Wh]."""
+    rows, place = record.streams["meters"], record.place
+    net = net_positions(record)
+    billed = net.metered_wh
+    columns = {key: rows[key] for key in ("load_wh", "generation_wh", "charge_wh", "discharge_wh", "curtailed_wh")}
+    columns["withdrawal_wh"] = np.maximum(billed, 0)
+    columns["injection_wh"] = np.maximum(-billed, 0)
+    columns["local_wh"] = np.maximum(np.minimum(billed, net.traded_wh), 0)
+    columns["residual_in_wh"] = np.maximum(rows["residual_wh"], 0)
+    columns["residual_out_wh"] = np.maximum(-rows["residual_wh"], 0)
+    totals = {name: sum_by(rows["agent"], column, place.agents) for name, column in columns.items()}
+    deals = record.streams["trades"]
+    totals["bought_wh"] = sum_by(deals["buyer"], deals["quantity_wh"], place.agents)
+    totals["sold_wh"] = sum_by(deals["seller"], deals["quantity_wh"], place.agents)
+    totals["soc_start_wh"] = place.soc_start_wh
+    totals["soc_end_wh"] = soc_end(record)
+    return totals
+
+
+TABLES: Final[dict[str, Callable[[Record, Record | None], pl.DataFrame]]] = {
+    "trades": lambda record, _: trades(record),
+    "orders": lambda record, _: orders(record),
+    "postings": lambda record, _: postings(record),
+    "meters": lambda record, _: meters(record),
+    "agents": agents,
+    "decisions": lambda record, _: decisions(record),
+    "flows": lambda record, _: flows(record),
+    "groups": lambda record, _: groups(record),
+}
+"""Every table of a run by name: made of its record and of its baseline's."""

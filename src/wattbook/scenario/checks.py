@@ -1,0 +1,163 @@
+"""What must hold between the parts of a scenario.
+
+Owns the problems that no single value shows: names taken twice, unknown suppliers, a band that its step does not
+divide, a gate that closes before it opens, a horizon that is no whole number of periods. Each check lists its problems.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from wattbook.errors import ConfigError, nearest
+from wattbook.scenario.calendar import horizon_ms
+from wattbook.scenario.faults import measured_text
+from wattbook.scenario.fields import HOURS
+from wattbook.scenario.parts import Consumer, Prosumer, Utility
+from wattbook.units import MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wattbook.scenario.model import Scenario
+    from wattbook.scenario.parts import Agent, LocalMarket
+
+SAFE_BITS: Final = 62
+
+
+def agent_problems(agents: Sequence[Agent], *, complete: bool) -> list[str]:
+    """List what is wrong between agents.
+
+    Parameters
+    ----------
+    agents : sequence of Agent
+        Those that are sound by themselves.
+    complete : bool
+        False if some were not, so that nothing can be said about who is missing.
+    """
+    problems = []
+    counts = Counter(agent.name for agent in agents)
+    problems += [f"{name} is the name of {n} agents: names are unique" for name, n in counts.items() if n > 1]
+    if complete and not agents:
+        problems.append("agents=[] is empty: add *neighbourhood('simbench/LV2.101') and a utility(...)")
+    utilities = [agent.name for agent in agents if isinstance(agent, Utility)]
+    members = [agent for agent in agents if isinstance(agent, Consumer)]
+    if complete and members and not utilities:
+        problems.append(f"{len(members)} members have no utility: add utility('blue', retail=..., feed_in=...)")
+    if complete and agents and not members:
+        problems.append("there are utilities but no members: add consumer(...), prosumer(...) or *neighbourhood(...)")
+    if utilities or complete:
+        problems += [problem for member in members for problem in _supplier_problems(member, utilities, counts)]
+    problems += [problem for agent in agents for problem in _own_problems(agent)]
+    return problems
+
+
+def _supplier_problems(member: Consumer, utilities: Sequence[str], known: Counter[str]) -> list[str]:
+    if member.supplier is None or member.supplier in utilities or not utilities:
+        return []
+    what = "is not a utility" if member.supplier in known else "is unknown"
+    return [
+        f"{member.name}.supplier={member.supplier!r} {what}{nearest(member.supplier, utilities)}: "
+        f"choose from {', '.join(sorted(utilities))}"
+    ]
+
+
+def _own_problems(agent: Agent) -> list[str]:
+    """List what is wrong between the values of one agent."""
+    if isinstance(agent, Utility):
+        hours = [hour for hour in range(HOURS) if agent.feed_in[hour] > agent.retail[hour]]
+        if hours:
+            feed_in, retail = (measured_text(tariff[hours[0]], "price") for tariff in (agent.feed_in, agent.retail))
+            return [
+                f"{agent.name}.feed_in={feed_in} is above retail={retail} at hour {hours[0]}: "
+                "a home could buy and sell back without end; lower feed_in"
+            ]
+    if isinstance(agent, Prosumer) and agent.pv is None and agent.battery is None:
+        return [f"{agent.name} has neither pv nor battery: add pv=Pv(kw(8)) or battery=Battery(kwh(10), kw(5)), "
+                "or make it a consumer"]  # fmt: skip
+    if isinstance(agent, Consumer) and agent.rated is None and isinstance(agent.profile, str):
+        if not agent.profile.lower().endswith((".csv", ".parquet")):
+            return [f"{agent.name}.rated=None: the shipped profile {agent.profile!r} needs a rating, as kw(3)"]
+    return []
+
+
+def whole_problems(scenario: Scenario) -> list[str]:
+    """List what is wrong between the parts of a scenario whose values are all sound."""
+    problems = _market_problems(scenario.local) if scenario.local is not None else []
+    problems += _horizon_problems(scenario)
+    problems += _imbalance_problems(scenario)
+    if scenario.local is not None:
+        largest, cap = scenario.local.largest_order, max(abs(scenario.local.floor), abs(scenario.local.cap))
+        if largest * max(cap, 1) >= 1 << SAFE_BITS:
+            problems.append("local.largest_order times the price band is too large to count exactly: lower either")
+    return problems
+
+
+def _market_problems(local: LocalMarket) -> list[str]:
+    """List what is wrong between the values of the local market."""
+    problems = []
+    floor, cap, step = (measured_text(value, "price") for value in (local.floor, local.cap, local.step))
+    if local.floor >= local.cap:
+        problems.append(f"local.floor={floor} is not below cap={cap}: widen the band")
+    problems += [
+        f"local.{name}={given} is not a multiple of step={step}: prices at that end of the band could not be quoted"
+        for name, given, value in (("floor", floor, local.floor), ("cap", cap, local.cap))
+        if value % local.step
+    ]
+    open_ms = MS_PER_DAY - local.opens * MS_PER_MINUTE
+    if local.closes_before >= open_ms:
+        problems.append(
+            f"local.closes_before={measured_text(local.closes_before, 'duration')} closes the first product of a day "
+            f"before its gate opens ({open_ms // MS_PER_MINUTE} min ahead): open earlier or close later"
+        )
+    return problems
+
+
+def _horizon_problems(scenario: Scenario) -> list[str]:
+    try:
+        start_ms, end_ms = horizon_ms(scenario.start, scenario.days, scenario.timezone)
+    except (OverflowError, ValueError) as fault:
+        if isinstance(fault, ConfigError):
+            return list(fault.problems)
+        return [f"days={scenario.days} leads beyond the year 9999: run fewer days"]
+    if (end_ms - start_ms) % scenario.period_ms:
+        return [
+            f"horizon of {(end_ms - start_ms) / MS_PER_HOUR:g} hours is not a whole number of periods of "
+            f"{measured_text(scenario.period_ms, 'duration')}: a day of clock change is shorter or longer; use "
+            "minutes(60) or less, or other days"
+        ]
+    if start_ms % MS_PER_MINUTE:
+        return [f"start={scenario.start!r} is not on a whole minute"]
+    return []
+
+
+def _imbalance_problems(scenario: Scenario) -> list[str]:
+    short, long = scenario.imbalance.short, scenario.imbalance.long
+    if long is None:
+        return []
+    if short is None:
+        return ["imbalance.long is given without short: give both, or short alone for a single price"]
+    hours = [hour for hour in range(HOURS) if long[hour] > short[hour]]
+    if hours:
+        texts = (measured_text(price[hours[0]], "price") for price in (long, short))
+        return ["imbalance.long={} is above short={} at hour {}: groups would gain by erring; lower long".format(*texts, hours[0])]
+    return []
+
+
+def cautions(scenario: Scenario) -> list[str]:
+    """Say what is allowed but probably not meant."""
+    members = scenario.members
+    found = []
+    if scenario.local is not None:
+        if not any(isinstance(member, Prosumer) for member in members):
+            found.append("no member has a plant or a battery: nobody will have anything to sell")
+        if len(members) == 1:
+            found.append("there is one member only: it has nobody to trade with")
+        feeders = Counter(member.feeder for member in members)
+        alone = sorted(name for name, count in feeders.items() if count == 1)
+        if alone and not scenario.local.district and len(members) > 1:
+            found.append(f"{', '.join(alone)}: one member alone on its feeder and no district book to trade in")
+    served = {member.supplier for member in members}
+    if None not in served:
+        found += [f"{each.name} has no customers" for each in scenario.utilities if each.name not in served]
+    return found

@@ -1,0 +1,141 @@
+"""How the scenario door says no: every problem at once, each with its path, what was given and what is allowed.
+
+A part that is wrong raises at once in a program. While a script is being read by `load_scenario`, its parts' problems
+are collected instead, with the script's line, and the scenario raises them all together.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import ValidationError
+
+from wattbook.errors import ConfigError, nearest
+from wattbook.units import Quantity, eur, eur_per_mwh, kw, kwh, minutes, percent
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+
+_GIVEN_LIMIT: Final = 60
+NATURAL: Final = {
+    "price": eur_per_mwh,
+    "money": eur,
+    "energy": kwh,
+    "power": kw,
+    "duration": minutes,
+    "share": percent,
+}
+"""By dimension the unit in which people are told of a value."""
+_collected: ContextVar[list[str] | None] = ContextVar("collected", default=None)
+_PACKAGE: Final = str(Path(__file__).parent.parent)
+
+
+class FieldError(ValueError):
+    """What is wrong with one value; the path and the value are put in front of it."""
+
+
+@contextmanager
+def collecting() -> Iterator[list[str]]:
+    """Gather the problems of parts instead of raising at the first."""
+    problems: list[str] = []
+    token = _collected.set(problems)
+    try:
+        yield problems
+    finally:
+        _collected.reset(token)
+
+
+def is_collecting_faults() -> bool:
+    """Tell whether a script is being read and one of its parts was faulty."""
+    return bool(_collected.get())
+
+
+def report(problems: Iterable[str]) -> None:
+    """Raise the problems of one part, or put them on the list while a script is being read.
+
+    Raises
+    ------
+    ConfigError
+        With all of `problems`, unless they are being collected.
+    """
+    problems = list(problems)
+    collected = _collected.get()
+    if collected is None:
+        raise ConfigError(problems)
+    where = _script_line()
+    collected.extend(f"{where}{problem}" for problem in problems)
+
+
+def raise_all(problems: Iterable[str]) -> None:
+    """Raise what was collected so far together with `problems`, if there is anything.
+
+    Raises
+    ------
+    ConfigError
+        With every problem.
+    """
+    problems = list(problems)
+    collected = _collected.get()
+    if collected is not None:
+        where = _script_line()
+        problems = [*collected, *(f"{where}{problem}" for problem in problems)]
+    if problems:
+        raise ConfigError(problems)
+
+
+def shown(value: object) -> str:
+    """Show a given value as it is written in a script, cut to a readable length."""
+    text = measured_text(value, value.dimension) if isinstance(value, Quantity) else repr(value)
+    return text if len(text) <= _GIVEN_LIMIT else f"{text[: _GIVEN_LIMIT - 3]}..."
+
+
+def measured_text(quanta: int, dimension: str) -> str:
+    """Write a value as a script does.
+
+    >>> measured_text(16_050, "price")
+    'eur_per_mwh(160.5)'
+    """
+    call = NATURAL[dimension]
+    whole, rest = divmod(int(quanta), int(call(1)))
+    return f"{call.__name__}({whole if rest == 0 else int(quanta) / int(call(1))})"
+
+
+def problems_of(fault: ValidationError, path: str, known: Collection[str]) -> list[str]:
+    """Write a failed validation as one sentence for each problem.
+
+    Parameters
+    ----------
+    fault : ValidationError
+        What pydantic found.
+    path : str
+        Where the part stands in the scenario, such as ``"local"`` or an agent's name; may be empty.
+    known : collection of str
+        The part's keys.
+    """
+    return [_problem(error, path, known) for error in fault.errors(include_url=False)]
+
+
+def _problem(error: Any, path: str, known: Collection[str]) -> str:
+    """Write one error of pydantic's."""
+    key = ".".join(str(step) for step in error["loc"])
+    full = ".".join(step for step in (path, key) if step)
+    if error["type"] == "extra_forbidden":
+        return f"{full} is unknown{nearest(key, known)}: allowed are {', '.join(sorted(known))}"
+    if error["type"] == "missing":
+        return f"{full} is missing: give it a value"
+    text = str(error["ctx"]["error"]) if error["type"] == "value_error" else error["msg"]
+    return f"{full}={shown(error['input'])} {text}"
+
+
+def _script_line() -> str:
+    """Name the line outside this package that is being carried out, as ``street.py:14: ``."""
+    frame = sys._getframe(1)  # noqa: SLF001  # the public way (inspect.stack) reads every source file on the stack
+    while frame.f_back is not None and (
+        frame.f_code.co_filename.startswith((_PACKAGE, "<frozen")) or "pydantic" in frame.f_code.co_filename
+    ):
+        frame = frame.f_back
+    return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}: "

@@ -1,0 +1,243 @@
+"""The frozen description of a run.
+
+Owns `Scenario`: what it holds, how it is varied, written down and run. Knows nothing of how anything is matched.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Self, TypeAlias
+
+from pydantic import PlainValidator, ValidationError
+
+from wattbook.assets import Forecast
+from wattbook.data import parse_start, zone
+from wattbook.errors import ConfigError
+from wattbook.scenario.checks import agent_problems, cautions, whole_problems
+from wattbook.scenario.faults import FieldError, is_collecting_faults, problems_of, raise_all
+from wattbook.scenario.fields import choice, instance, is_none, tariff, whole
+from wattbook.scenario.parts import PRICE_BOUND, Agent, Consumer, Imbalance, LocalMarket, Network, Part, Utility
+from wattbook.units import eur_per_mwh, minutes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from wattbook.results import Run
+    from wattbook.scenario.estimating import Estimate
+    from wattbook.world import Progress
+
+LONGEST_DAYS: Final = 1_000_000
+DEFAULT_PERIOD: Final = minutes(15)
+SPOT_SHAPE: Final = (
+    80, 76, 73, 71, 72, 78, 92, 106, 108, 98, 86, 78, 71, 66, 65, 72, 85, 104, 122, 128, 118, 106, 96, 87,
+)  # fmt: skip
+"""Default spot price by local hour [EUR/MWh], mean 89: a morning and an evening peak and a dip at noon, as in a system
+with much solar power. An assumption of calibration, not a measurement."""
+
+
+def _timezone(value: object) -> str:
+    """Name of a time zone that exists."""
+    if not isinstance(value, str):
+        raise FieldError("is not the name of a time zone: write 'Europe/Berlin'")
+    try:
+        zone(value)
+    except ConfigError as fault:
+        raise FieldError(fault.problems[0].removeprefix(f"timezone={value!r} ")) from None
+    return str(value)
+
+
+def _start(value: object) -> str:
+    """ISO text of a bare date, or of a date-time with its offset."""
+    if not isinstance(value, str | dt.date):
+        raise FieldError("is not a date: write '2016-06-06'")
+    try:
+        parse_start(value, "UTC")
+    except ConfigError as fault:
+        said = fault.problems[0].removeprefix(f"start={str(value)!r} ").removeprefix(f"start={value!r} ")
+        raise FieldError(said.replace("midnight in UTC", "midnight in the scenario's time zone")) from None
+    except (ValueError, OverflowError):
+        raise FieldError("is outside the calendar: write a year from 1 to 9999") from None
+    return value.isoformat() if isinstance(value, dt.date) else str(value)
+
+
+def _agents(value: object) -> tuple[Agent, ...]:
+    """Agents of a list, in the order given."""
+    if isinstance(value, Agent):
+        raise FieldError("is one agent: write a list, agents=[...]")
+    if not isinstance(value, list | tuple):
+        raise FieldError("is not a list: write agents=[*neighbourhood('simbench/LV2.101'), utility(...)]")
+    strangers = [each for each in value if not isinstance(each, Agent)]
+    if strangers:
+        hint = " (put a * in front of it)" if isinstance(strangers[0], list | tuple) else ""
+        raise FieldError(f"holds {type(strangers[0]).__name__}{hint}: use consumer, prosumer, utility, *neighbourhood")
+    return tuple(value)
+
+
+def _local(value: object) -> LocalMarket | None:
+    """Take a local market, or none."""
+    if is_none(value):
+        return None
+    market: LocalMarket = _MARKET(value)
+    return market
+
+
+_MARKET: Final[Any] = instance(LocalMarket, "LocalMarket(...) nor None").func
+Agents: TypeAlias = Annotated[tuple[Agent, ...], PlainValidator(_agents)]
+SpotTariff: TypeAlias = Annotated[tuple[int, ...], tariff(-PRICE_BOUND, PRICE_BOUND)]
+
+
+class Scenario(Part):
+    """A place, its people and its rules over some days: everything that a run depends on but its seed.
+
+    Attributes
+    ----------
+    start : str or date
+        First day, as ``"2016-06-06"``: midnight in `timezone`. A time of day needs its own offset.
+    days : int
+        Length of the run in local days.
+    timezone : str
+        IANA name; whose clock tariffs and gate openings follow.
+    agents : list
+        Of `consumer`, `prosumer`, `utility`, and ``*neighbourhood(...)``. Their order means nothing.
+    local : LocalMarket or None
+        None: everybody deals with its utility alone.
+    network : Network
+        Fees, losses, levy, VAT.
+    spot : tariff
+        Wholesale price: one price, day and night, or 24 by local hour. Default: `SPOT_SHAPE`.
+    imbalance : Imbalance
+    forecast : Forecast
+        How everybody foresees load and generation.
+    billing : str
+        ``"month"`` (local months, and the run's end) or ``"run"`` (its end alone).
+    on_policy_error : str
+        ``"quarantine"`` the agent, with its traceback in the run, or ``"fail"``.
+
+    Raises
+    ------
+    ConfigError
+        With all problems found.
+    """
+
+    path: ClassVar[str] = ""
+    start: Annotated[str, PlainValidator(_start)]
+    days: Annotated[int, whole(1, LONGEST_DAYS)]
+    timezone: Annotated[str, PlainValidator(_timezone)] = "Europe/Berlin"
+    agents: Agents
+    local: Annotated[LocalMarket | None, PlainValidator(_local)] = LocalMarket()
+    network: Annotated[Network, instance(Network, "Network(...)")] = Network()
+    spot: SpotTariff = tuple(int(eur_per_mwh(price)) for price in SPOT_SHAPE)
+    imbalance: Annotated[Imbalance, instance(Imbalance, "Imbalance(...)")] = Imbalance()
+    forecast: Annotated[Forecast, instance(Forecast, "Forecast(...)")] = Forecast()
+    billing: Annotated[str, choice("month", "run")] = "month"
+    on_policy_error: Annotated[str, choice("quarantine", "fail")] = "quarantine"
+
+    def __init__(self, **values: Any) -> None:
+        problems = []
+        try:
+            super(Part, self).__init__(**values)
+        except ValidationError as fault:
+            problems = problems_of(fault, "", type(self).model_fields)
+        given = values.get("agents")
+        listed = [each for each in given if isinstance(each, Agent)] if isinstance(given, list | tuple) else None
+        agents = [each for each in listed or () if each.is_whole]
+        unharmed = not problems and not is_collecting_faults()
+        if listed is not None:
+            problems += agent_problems(agents, complete=unharmed)
+        if unharmed:
+            problems += whole_problems(self)
+        raise_all(problems)
+
+    @property
+    def period_ms(self) -> int:
+        """Length of a delivery and settlement period [ms]."""
+        return int(self.local.period if self.local is not None else DEFAULT_PERIOD)
+
+    @property
+    def members(self) -> tuple[Consumer, ...]:
+        """All consumers and prosumers, sorted by name."""
+        return tuple(sorted((each for each in self.agents if isinstance(each, Consumer)), key=lambda each: each.name))
+
+    @property
+    def utilities(self) -> tuple[Utility, ...]:
+        """All utilities, sorted by name."""
+        return tuple(sorted((each for each in self.agents if isinstance(each, Utility)), key=lambda each: each.name))
+
+    def cautions(self) -> list[str]:
+        """Say what is allowed but probably not meant."""
+        return cautions(self)
+
+    def with_values(self, values: Mapping[str, object]) -> Self:
+        """Give a copy with some values changed.
+
+        Parameters
+        ----------
+        values : mapping of str to object
+            Dotted paths, as ``{"local.closes_before": "0", "blue.retail": "150 EUR/MWh", "days": "7", "local": "none"}``.
+            Text is read in the field's natural unit (EUR/MWh, EUR, min, kW, kWh, %) unless it names one.
+
+        Raises
+        ------
+        ConfigError
+            With all problems found.
+        """
+        from wattbook.scenario.varying import varied
+
+        return type(self)(**varied(self, values))
+
+    def to_json(self) -> str:
+        """Write the scenario as canonical JSON: agents by name, quanta as whole numbers, profiles of files by hash.
+
+        Raises
+        ------
+        DataError
+            If a profile's file cannot be used.
+        """
+        from wattbook.scenario.writing import canonical_json
+
+        return canonical_json(self)
+
+    def estimate(self) -> Estimate:
+        """Estimate events, memory and time of a run from the scenario's size."""
+        from wattbook.scenario.estimating import estimate
+
+        return estimate(self)
+
+    def check(self) -> Estimate:
+        """Read all profiles and put the street together once, without running it.
+
+        Raises
+        ------
+        DataError
+            With all problems of the profiles.
+        ResourceError
+            If the run would not fit into memory.
+        """
+        from wattbook.scenario.compiling import compile_street
+
+        compile_street(self, seed=0)
+        return self.estimate()
+
+    def run(
+        self, seed: int, *, progress: Callable[[str, Progress], None] | None = None, baseline: bool = True
+    ) -> Run:
+        """Run the scenario, and again without its local market.
+
+        Parameters
+        ----------
+        seed : int
+            From 0 to 2**63 - 1; the same seed gives the same result.
+        progress : callable
+            Called as ``progress("market" | "baseline", Progress)`` about every simulated quarter of an hour.
+        baseline : bool
+            False leaves the second run out.
+
+        Raises
+        ------
+        ConfigError, DataError, ResourceError
+        PolicyError
+            If a policy fails and the scenario says ``on_policy_error="fail"``.
+        """
+        from wattbook.scenario.running import run
+
+        return run(self, seed, progress=progress, baseline=baseline)

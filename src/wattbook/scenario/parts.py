@@ -1,0 +1,334 @@
+"""The parts of a scenario: agents, the local market, the network, the imbalance price.
+
+Owns what each part may hold and its defaults. Prices are EUR/MWh, and every measured value carries its unit: a bare
+number is refused. Knows nothing of how parts fit together (`wattbook.scenario.checks`) or become arrays.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Final, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError
+
+from wattbook.assets import Battery, Pv
+from wattbook.policies import Mind
+from wattbook.scenario.faults import FieldError, problems_of, report, shown
+from wattbook.scenario.fields import (
+    bounded,
+    choice,
+    flag,
+    identifier,
+    instance,
+    is_identifier,
+    is_none,
+    measured,
+    optional,
+    quantity,
+    tariff,
+    text,
+    whole,
+)
+from wattbook.units import (
+    MS_PER_DAY,
+    MS_PER_MINUTE,
+    PPM,
+    eur,
+    eur_per_mwh,
+    kw,
+    kwh,
+    minutes,
+    percent,
+)
+
+PRICE_BOUND: Final = eur_per_mwh(100_000)
+POWER_BOUND: Final = kw(1_000_000)
+MONEY_BOUND: Final = eur(10_000_000_000)
+ORDER_BOUND: Final = kwh(1_000_000)
+LABEL_LIMIT: Final = 200
+SELF_TRADE: Final = ("off", "cancel-newest", "cancel-oldest", "cancel-both", "decrement")
+DEFAULT_CREDIT: Final = eur(500)
+UTILITY_CREDIT: Final = eur(10_000_000)
+CONNECTION: Final = kw(30)
+"""What a home's connection carries if nothing is said, an assumption of calibration; more if its load is rated higher."""
+
+
+def _opening(value: object) -> int:
+    """Minutes after local midnight of a clock time such as '15:00'."""
+    hour, colon, minute = value.partition(":") if isinstance(value, str) else ("", "", "")
+    if not (colon and hour.isascii() and hour.isdigit() and minute.isascii() and minute.isdigit() and len(minute) == 2):  # noqa: PLR2004
+        raise FieldError("is not a clock time: write '15:00'")
+    if not (int(hour) < 24 and int(minute) < 60):  # noqa: PLR2004
+        raise FieldError("is no time of a day: write one from '00:00' to '23:59'")
+    return int(hour) * 60 + int(minute)
+
+
+def _period(value: object) -> int:
+    """Length of a delivery period [ms]: whole minutes that fill a day."""
+    given = quantity(value, "duration")
+    bounded(given, "duration", minutes(1), minutes(24 * 60))
+    if given % MS_PER_MINUTE or MS_PER_DAY % given:
+        raise FieldError("does not divide a day into whole periods: write minutes(15), minutes(30) or minutes(60)")
+    return given
+
+
+def _feeder(value: object) -> str:
+    """Name of a feeder; a number n is feeder-n."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = f"feeder-{value}"
+    checked: str = _CHECKED_ID(value)
+    return checked
+
+
+def _policy(value: object) -> Mind | None:
+    """Wrap a policy; a bare function gets its own name and no memory."""
+    if value is None or isinstance(value, Mind):
+        return value
+    if not callable(value):
+        raise FieldError("is not a policy: give a Mind such as home('patient'), or a function")
+    return Mind(policy=value, name=str(getattr(value, "__name__", type(value).__name__))[:64])
+
+
+def _profile(value: object) -> object:
+    """Take a profile's name, path or frame as it is; it is read when the scenario is put together."""
+    if value is None or isinstance(value, Path) or (isinstance(value, str) and value.strip()):
+        return value
+    if hasattr(value, "columns") and hasattr(value, "height"):
+        return value
+    raise FieldError("is not a profile: give a name such as 'H0-A', a path to a CSV or Parquet file, or a Polars frame")
+
+
+_CHECKED_ID: Final[Any] = identifier().func
+Name: TypeAlias = Annotated[str, identifier()]
+Label: TypeAlias = Annotated[str, text(LABEL_LIMIT)]
+Feeder: TypeAlias = Annotated[str, PlainValidator(_feeder)]
+ProfileSource: TypeAlias = Annotated[Any, PlainValidator(_profile)]
+# Any, because pydantic would look inside a Mind and stumble over the form of its policy.
+Policy: TypeAlias = Annotated[Any, PlainValidator(_policy)]
+Fee: TypeAlias = Annotated[int, measured("price", 0, PRICE_BOUND)]
+Price: TypeAlias = Annotated[int, measured("price", -PRICE_BOUND, PRICE_BOUND)]
+Loss: TypeAlias = Annotated[int, measured("share", 0, PPM - 1)]
+Tariff: TypeAlias = Annotated[tuple[int, ...], tariff(-PRICE_BOUND, PRICE_BOUND)]
+RetailTariff: TypeAlias = Annotated[tuple[int, ...], tariff(0, PRICE_BOUND)]
+OptionalPower: TypeAlias = Annotated[int | None, optional(measured("power", 1, POWER_BOUND))]
+Money: TypeAlias = Annotated[int, measured("money", 0, MONEY_BOUND)]
+
+
+class Part(BaseModel):
+    """A frozen piece of a scenario that reports all its problems together."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, validate_default=False)
+    path: ClassVar[str] = ""
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as fault:
+            report(problems_of(fault, self._path(values), type(self).model_fields))
+
+    @classmethod
+    def _path(cls, values: dict[str, Any]) -> str:
+        """Where this part stands in its scenario."""
+        if cls.path or "name" not in values:
+            return cls.path
+        name = values["name"]
+        return name if isinstance(name, str) and is_identifier(name) else f"agent {shown(name)}"
+
+    @property
+    def is_whole(self) -> bool:
+        """False for what remains of a faulty part while a script's problems are collected."""
+        return hasattr(self, "__pydantic_fields_set__")
+
+
+class LocalMarket(Part):
+    """The neighbourhood's market: a continuous double auction for each delivery period.
+
+    Attributes
+    ----------
+    period : duration
+        Length of a delivery period; must divide a day. Default ``minutes(15)``.
+    closes_before : duration
+        Gate closure before delivery. An order at exactly that moment is refused. Default ``minutes(5)``.
+    opens : str
+        Local clock time on the day before delivery, as ``"15:00"``. Kept as minutes after midnight.
+    floor, cap, step : price
+        Price band and price step; both ends of the band are multiples of the step.
+    district : bool
+        Whether a wider book joins the feeders' own.
+    self_trade : str
+        off, cancel-newest, cancel-oldest, cancel-both or decrement.
+    orders_per_wake : int
+        Commands that one agent may send at one moment.
+    largest_order : energy
+        More than this in one order is refused.
+    """
+
+    path: ClassVar[str] = "local"
+    period: Annotated[int, PlainValidator(_period)] = minutes(15)
+    closes_before: Annotated[int, measured("duration", 0, minutes(24 * 60))] = minutes(5)
+    opens: Annotated[int, PlainValidator(_opening)] = 15 * 60
+    floor: Price = eur_per_mwh(0)
+    cap: Price = eur_per_mwh(500)
+    step: Annotated[int, measured("price", 1, PRICE_BOUND)] = eur_per_mwh(0.01)
+    district: Annotated[bool, flag()] = True
+    self_trade: Annotated[str, choice(*SELF_TRADE)] = "off"
+    orders_per_wake: Annotated[int, whole(1, 1_000)] = 8
+    largest_order: Annotated[int, measured("energy", 1, ORDER_BOUND)] = kwh(1_000)
+
+
+class Network(Part):
+    """What the wires cost and lose by the path that energy takes, and what the state adds.
+
+    The defaults are assumptions of calibration. Fees and levy are due on metered withdrawal; VAT on what a member
+    pays to its utility, the network and the state.
+    """
+
+    path: ClassVar[str] = "network"
+    feeder_fee: Fee = eur_per_mwh(30)
+    district_fee: Fee = eur_per_mwh(50)
+    standard_fee: Fee = eur_per_mwh(70)
+    feeder_loss: Loss = percent(1)
+    district_loss: Loss = percent(3)
+    standard_loss: Loss = percent(5)
+    levy: Fee = eur_per_mwh(20.5)
+    vat: Annotated[int, measured("share", 0, PPM)] = percent(19)
+
+
+class Imbalance(Part):
+    """What a balance group pays for a Wh that it lacks, and gets for one that it has too many.
+
+    Attributes
+    ----------
+    short : tariff or None
+        Price for a group that is short. None is 1.2 times the spot price, an assumption of calibration.
+    long : tariff or None
+        Price for a group that is long. None is the same as `short` (a single imbalance price).
+    """
+
+    path: ClassVar[str] = "imbalance"
+    short: Annotated[tuple[int, ...] | None, optional(tariff(-PRICE_BOUND, PRICE_BOUND))] = None
+    long: Annotated[tuple[int, ...] | None, optional(tariff(-PRICE_BOUND, PRICE_BOUND))] = None
+
+
+class Agent(Part):
+    """What every agent has: a name, money, a policy."""
+
+    kind: ClassVar[str] = ""
+    name: Name
+    policy: Policy = None
+    label: Label = ""
+    credit_limit: Money = DEFAULT_CREDIT
+    cash: Money = eur(0)
+
+
+class Consumer(Agent):
+    """A member with a load; see `consumer`."""
+
+    kind: ClassVar[str] = "consumer"
+    profile: ProfileSource = "H0-A"
+    rated: OptionalPower = kw(3)
+    bootstrap: Annotated[bool, flag()] = True
+    supplier: Annotated[str | None, PlainValidator(lambda value: None if is_none(value) else _CHECKED_ID(value))] = None
+    feeder: Feeder = "feeder-1"
+    deducts_vat: Annotated[bool, flag()] = False
+    connection: OptionalPower = None
+
+
+class Prosumer(Consumer):
+    """A consumer with a plant, a battery, or both; see `prosumer`."""
+
+    kind: ClassVar[str] = "prosumer"
+    pv: Annotated[Pv | None, optional(instance(Pv, "Pv(kw(8))"))] = None
+    pv_profile: ProfileSource = "PV1"
+    battery: Annotated[Battery | None, optional(instance(Battery, "Battery(kwh(10), kw(5))"))] = None
+
+
+class Utility(Agent):
+    """A supplier and balance group; see `utility`."""
+
+    kind: ClassVar[str] = "utility"
+    retail: RetailTariff
+    feed_in: Tariff
+    credit_limit: Money = UTILITY_CREDIT
+
+
+def consumer(name: str, **values: Any) -> Consumer:
+    """Describe a member with a load.
+
+    Parameters
+    ----------
+    name : str
+        1 to 64 letters, digits, ``_``, ``.``, ``-``.
+    profile : str, Path or polars.DataFrame
+        A shipped profile (``"H0-A"``, ``"simbench/LV2.101/G1-B"``), or a CSV or Parquet file or frame with the columns
+        ``time`` (with offset) and ``kwh`` per interval.
+    rated : power
+        Rating of the load; a shipped profile is scaled by it.
+    bootstrap : bool
+        Whether a shipped profile's days are drawn anew for this member, so that homes of one shape differ.
+    supplier : str or None
+        Its utility; None picks one by the member's name.
+    policy : Mind or callable
+        How it trades; None is ``home("balanced")``.
+    feeder : str or int
+        Where it is connected; homes of one feeder trade by the shortest path.
+    deducts_vat : bool
+        True for businesses, which get the VAT back.
+    connection : power
+        What the connection can carry; None is 30 kW, or the rating if that is more.
+    label : str
+        Free text.
+    credit_limit, cash : money
+        How far its account may fall below zero for new orders, and what it starts with.
+
+    Raises
+    ------
+    ConfigError
+        With all problems found.
+    """
+    return Consumer(name=name, **values)
+
+
+def prosumer(name: str, **values: Any) -> Prosumer:
+    """Describe a member with a load and a PV plant, a battery, or both.
+
+    Parameters
+    ----------
+    name : str
+    pv : Pv
+        Its plant, as ``Pv(kw(8))``.
+    pv_profile : str, Path or polars.DataFrame
+        The plant's yield: a shipped profile (scaled by the plant's rating), or a file or frame in kWh.
+    battery : Battery
+        As ``Battery(kwh(10), kw(5))``.
+    **values
+        All that `consumer` takes.
+
+    Raises
+    ------
+    ConfigError
+        With all problems found.
+    """
+    return Prosumer(name=name, **values)
+
+
+def utility(name: str, **values: Any) -> Utility:
+    """Describe a utility: supplier of last resort and balance group of its customers.
+
+    Parameters
+    ----------
+    name : str
+    retail, feed_in : tariff
+        What its customers pay and get for a residual Wh: a price, ``{"day": ..., "night": ...}`` (06-22 local), or 24
+        prices by local hour. Energy only, without network fee, levy and VAT.
+    policy : Mind or callable
+        How it nominates; None nominates its customers' expected residual.
+    label : str
+    credit_limit, cash : money
+
+    Raises
+    ------
+    ConfigError
+        With all problems found.
+    """
+    return Utility(name=name, **values)
