@@ -40,7 +40,8 @@ def key_of(seed: int, *names: str) -> int:
 
 def draw(key: int, counter: int) -> int:
     """Draw 63 uniform bits for (`key`, `counter`) in plain Python."""
-    x = (key + (counter + 1) * _GAMMA) & _MASK
+    # A counter out of an array is a machine word, which must not wrap.
+    x = (int(key) + (int(counter) + 1) * _GAMMA) & _MASK
     x = ((x ^ (x >> 30)) * _MIX_1) & _MASK
     x = ((x ^ (x >> 27)) * _MIX_2) & _MASK
     return (x ^ (x >> 31)) >> 1
@@ -52,11 +53,12 @@ def _hash64(key: int, counter: int) -> int:
     x = (x ^ (x >> np.uint64(30))) * np.uint64(_MIX_1)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(_MIX_2)
     x = x ^ (x >> np.uint64(31))
-    return np.int64(x >> np.uint64(1))
+    return np.int64(x >> np.uint64(1))  # type: ignore[return-value]  # compiled, it is an int
 
 
 # Without the compiler machine words do not wrap silently, so the plain twin stands in.
-hash64 = draw if numba.config.DISABLE_JIT else njit(cache=True, nogil=True)(_hash64)
+_INTERPRETED: Final[bool] = numba.config.DISABLE_JIT  # type: ignore[attr-defined]  # numba sets it when it starts
+hash64 = draw if _INTERPRETED else njit(cache=True, nogil=True)(_hash64)
 
 
 @njit(cache=True, nogil=True)

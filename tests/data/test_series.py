@@ -149,7 +149,7 @@ def test_an_unknown_grid_or_profile_is_refused_with_the_nearest_name(grid):
         load_grid("simbench/LV2.11")
     with pytest.raises(DataError, match="grid/unknown"):
         load_grid("../grids")
-    with pytest.raises(DataError, match="profile/unknown: .*did you mean 'H0-A'"):
+    with pytest.raises(DataError, match=r"profile/unknown: .*did you mean 'H0-A'"):
         grid.power_ppb("H0A")
 
 

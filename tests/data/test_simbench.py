@@ -121,7 +121,7 @@ def test_an_unknown_grid_is_refused(pack, tables, tmp_path, name):
 
 
 def test_an_unknown_grid_is_told_the_nearest(pack, tables, tmp_path):
-    with pytest.raises(DataError, match="did you mean 'LV9.1'"):
+    with pytest.raises(DataError, match=r"did you mean 'LV9\.1'"):
         import_simbench(pack(tables), "LV9_1", tmp_path / "out")
 
 

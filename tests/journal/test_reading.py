@@ -163,6 +163,19 @@ def test_a_changed_payload_is_noticed_even_if_somebody_mended_the_checksums(writ
             read_journal(forged)
 
 
+def test_damage_that_a_crc_cannot_see_is_noticed(written):
+    data, _ = written()
+    # A multiple of the CRC's own polynomial: any payload keeps its CRC-32 under it.
+    unseen = ((0xEDB88320 << 1) | 1).to_bytes(5, "little")
+    for start, end in pairwise(_frames(data)):
+        at = start + HEAD_SIZE + 2
+        damaged = bytearray(data)
+        damaged[at : at + 5] = bytes(a ^ b for a, b in zip(data[at : at + 5], unseen, strict=True))
+        assert crc32(damaged[start + HEAD_SIZE : end]) == crc32(data[start + HEAD_SIZE : end])
+        with pytest.raises(CorruptError, match="lost, repeated or moved"):
+            read_journal(damaged)
+
+
 def test_what_follows_the_end_is_refused(written):
     data, _ = written()
     with pytest.raises(CorruptError, match="1 bytes after the end"):

@@ -240,9 +240,7 @@ def test_the_gate_expires_what_is_left_and_refuses_what_comes_at_its_very_moment
 def test_posting_a_settled_transfer_again_has_no_effect(golden_street, open_market):
     market = play(open_market(golden_street()))
     before = balances(market)
-    market.settlement.post(
-        0, 0, 0, Cause.TRADE, 0, np.array([A, C]), np.array([-25_000_000, 25_000_000])
-    )
+    market.settlement.post(0, 0, 0, Cause.TRADE, 0, np.array([A, C]), np.array([-25_000_000, 25_000_000]))
     assert balances(market) == before
 
 

@@ -194,8 +194,7 @@ def _resting_problems(terms: Terms, last_order: int, resting: NDArray[np.int64])
     ranks = np.lexsort((-side * price, -side, product))
     if not np.array_equal(ranks, np.arange(len(resting))):
         found.append("the book state is not in priority order")
-    crossed = _crossed_products(resting)
-    return [f"the book state is crossed in product {product}" for product in crossed]
+    return found + [f"the book state is crossed in product {product}" for product in _crossed_products(resting)]
 
 
 def _crossed_products(resting: NDArray[np.int64]) -> list[int]:

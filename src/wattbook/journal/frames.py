@@ -136,5 +136,6 @@ def read_frame(view: memoryview, offset: int, before: bytes | None, where: str) 
     if before is not None and link != _link(before, head[: _FIELDS.size], payload):
         raise CorruptError(
             f"{where}: offset {offset}: a frame does not follow the one before it: frames were lost, repeated or moved"
+            ", or changed"
         )
     return Frame(kind, stream, rows, payload, link, start + size)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from numba import njit
 
+from wattbook.ledger.kernel import available
 from wattbook.messages import Action, Refusal
 from wattbook.units import PPM
 
@@ -97,7 +98,7 @@ def _rate_code(rules: Rules, town: Town, agent: int, now_ms: int) -> int:
 def _means_code(
     rules: Rules,
     town: Town,
-    available: int,
+    left: int,
     agent: int,
     book: int,
     period: int,
@@ -109,7 +110,8 @@ def _means_code(
 ) -> int:
     """Check that the agent could deliver or take the energy, and pay for it, on top of all it has standing.
 
-    `old_price_tick` and `old_wh` describe the order that is replaced; 0, 0 for a new one.
+    `left` is the money that the agent may still commit; `old_price_tick` and `old_wh` describe the order that is
+    replaced, 0 and 0 for a new one.
     """
     position = town.net_wh[0, agent, period] + town.net_wh[1, agent, period]
     if side > 0 and position + town.open_buy_wh[agent, period] + quantity_wh - old_wh > rules.buy_limit_wh[agent]:
@@ -118,7 +120,7 @@ def _means_code(
         return _NO_CAPABILITY
     need = unit_hold(rules, agent, book, side, price_tick) * quantity_wh
     held = unit_hold(rules, agent, book, side, old_price_tick) * old_wh
-    return OK if need - held <= available else _NO_FUNDS
+    return OK if need - held <= left else _NO_FUNDS
 
 
 @njit(cache=True, nogil=True)
@@ -133,7 +135,7 @@ def worst_price(rules: Rules, side: int, price_tick: int, flags: int) -> int:
 def _admit_submit(
     rules: Rules,
     town: Town,
-    available: int,
+    left: int,
     now_ms: int,
     agent: int,
     book: int,
@@ -157,7 +159,7 @@ def _admit_submit(
         return OK
     if quantity_wh > rules.max_quantity_wh:
         return _OUT_OF_RANGE
-    return _means_code(rules, town, available, agent, book, period, side, price, quantity_wh, 0, 0)
+    return _means_code(rules, town, left, agent, book, period, side, price, quantity_wh, 0, 0)
 
 
 @njit(cache=True, nogil=True)
@@ -165,7 +167,7 @@ def _admit_replace(
     rules: Rules,
     town: Town,
     ring: Ring,
-    available: int,
+    left: int,
     now_ms: int,
     agent: int,
     order: int,
@@ -186,7 +188,7 @@ def _admit_replace(
     return _means_code(
         rules,
         town,
-        available,
+        left,
         agent,
         ring.book[row],
         ring.period[row],
@@ -203,7 +205,9 @@ def admit(
     rules: Rules,
     town: Town,
     ring: Ring,
-    available: Ints,
+    balance: Ints,
+    reserved: Ints,
+    credit_limit: Ints,
     now_ms: int,
     agent: int,
     action: int,
@@ -219,8 +223,8 @@ def admit(
 
     Parameters
     ----------
-    available : (accounts,) int64
-        Money that each account may still commit [1e-8 EUR].
+    balance, reserved, credit_limit : (accounts,) int64
+        The ledger's columns [1e-8 EUR].
 
     Returns
     -------
@@ -254,12 +258,11 @@ def admit(
     code = _rate_code(rules, town, agent, now_ms)
     if code != OK:
         return code
+    left = available(balance, reserved, credit_limit, agent)
     if action == _SUBMIT:
-        return _admit_submit(
-            rules, town, available[agent], now_ms, agent, book, period, side, price_tick, quantity_wh, flags
-        )
+        return _admit_submit(rules, town, left, now_ms, agent, book, period, side, price_tick, quantity_wh, flags)
     if action == _REPLACE:
-        return _admit_replace(rules, town, ring, available[agent], now_ms, agent, order, price_tick, quantity_wh)
+        return _admit_replace(rules, town, ring, left, now_ms, agent, order, price_tick, quantity_wh)
     if action in (_LEAVE, _REJOIN) and rules.feeder[agent] < 0:
         return _UNKNOWN_BOOK
     return OK

@@ -57,7 +57,6 @@ class Market:
         self.ledger = Ledger(street.agents + len(House), limits)
         self.book = self._new_book() if book is None else book
         self.settlement = Settlement(self)
-        self._available = np.empty_like(self.ledger.balance)
         self._doors: dict[int, Callable[[int, Command], int]] = {
             Action.SUBMIT: self._submit,
             Action.CANCEL: self._cancel,
@@ -110,7 +109,7 @@ class Market:
         Reasons are `wattbook.messages.Refusal` (admission) or `wattbook.book.Code` (the book).
         """
         seq = self._write_command(command)
-        if command.action >= _FIXED:
+        if command.agent < 0 and command.action >= _FIXED:
             return self._doors[command.action](seq, command)
         code = self._admit(command)
         if code == kernel.OK:
@@ -121,13 +120,13 @@ class Market:
 
     def _admit(self, command: Command) -> int:
         ledger = self.ledger
-        np.add(ledger.balance, ledger.credit_limit, out=self._available)
-        np.subtract(self._available, ledger.reserved, out=self._available)
         code: int = kernel.admit(
             self.rules,
             self.town,
             self.ring,
-            self._available,
+            ledger.balance,
+            ledger.reserved,
+            ledger.credit_limit,
             command.time_ms,
             command.agent,
             command.action,
@@ -269,8 +268,9 @@ class Market:
         return kernel.OK
 
     def _quarantine(self, seq: int, command: Command) -> int:
-        self.town.quarantined[command.agent] = 1
-        return self._cancel_all(seq, command)
+        """Shut the agent named by `command.order` out, because its policy failed."""
+        self.town.quarantined[command.order] = 1
+        return self._cancel_all(seq, command._replace(agent=command.order))
 
     # --- what must always hold
 

@@ -221,4 +221,4 @@ def home(persona: str = "balanced") -> Mind:
     memory[PATIENCE] = p.patience_periods
     memory[LAST_PERIOD] = -1
     memory[AWAY_MS] = p.away_hours * MS_PER_HOUR
-    return Mind(rule_based, "home", tuple(memory), persona)
+    return Mind(rule_based, "home", tuple(memory), persona, look_ahead_ms=(p.window_min + 15) * MS_PER_MINUTE)

@@ -17,11 +17,11 @@ The most
 --------
 The linear program: choose how much each seller delivers (at most -n_i) and each buyer draws (at most n_i) within
 its feeder, and between feeders if there is a district's book, so that in every feeder and in the district as
-much is drawn as is delivered; maximise value less cost. We need no solver for it. Put a price m on the energy that leaves or
-enters a feeder; then every feeder is on its own, and its best is the merit order after each side has subtracted
-what it would get at that price elsewhere (`_feeders_best`). The sum over the feeders is convex and piecewise linear
-in m, and by strong duality its least value is the program's optimum; it lies at one of a few known prices, between
-which we bisect. Any other m gives an upper bound.
+much is drawn as is delivered; maximise value less cost. We need no solver for it. Put a price m on the energy that
+leaves or enters a feeder; then every feeder is on its own, and its best is the merit order after each side has
+subtracted what it would get at that price elsewhere (`_feeders_best`). The sum over the feeders is convex and
+piecewise linear in m, and by strong duality its least value is the program's optimum; it lies at one of a few known
+prices, between which we bisect. Any other m gives an upper bound.
 
 What was realised
 -----------------
@@ -39,6 +39,7 @@ balances in each feeder and in the district, so it is one admissible solution of
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -70,7 +71,8 @@ class Positions(NamedTuple):
     feeder_wh, district_wh : (n,) int64
         Bought - sold in the feeder's and in the district's book.
     retail, feeder_value, district_value, cost : (n,) float64
-        What a Wh from the utility costs before the network's fee; v_i for both paths; c_i [ticks x ppm].
+        What a Wh from the utility costs before the network's fee; v_i for both paths; c_i [ticks x ppm]. Whole
+        numbers, so that equal prices are equal.
     """
 
     period: Ints
@@ -128,7 +130,7 @@ def realised_gains(rows: Positions, size: tuple[int, int], has_district: bool) -
 
 
 def _local_draws(rows: Positions) -> tuple[Ints, Ints]:
-    """What each member draws by the feeder's and by the district's path, netted as settlement does (n,)."""
+    """Say what each member draws by the feeder's and by the district's path, netted as settlement does (n,)."""
     bought = np.maximum(np.minimum(rows.feeder_wh + rows.district_wh, rows.metered_wh), 0)
     by_feeder = np.minimum(bought, np.maximum(rows.feeder_wh, 0))
     return by_feeder, bought - by_feeder
@@ -139,11 +141,11 @@ def _settled_gains(rows: Positions, periods: int) -> Floats:
     alone = _supply_cost(rows, rows.metered_wh)
     traded = _supply_cost(rows, rows.metered_wh - rows.feeder_wh - rows.district_wh)
     fees_saved = by_feeder * (rows.feeder_value - rows.retail) + by_district * (rows.district_value - rows.retail)
-    return np.bincount(rows.period, alone - traded + fees_saved, periods)
+    return _sum(rows.period, alone - traded + fees_saved, periods)
 
 
 def _supply_cost(rows: Positions, residual_wh: Ints) -> Floats:
-    """What the utility charges for `residual_wh` (n,), network aside."""
+    """Say what the utility charges for `residual_wh` (n,), network aside."""
     cost: Floats = np.where(residual_wh > 0, residual_wh * rows.retail, residual_wh * rows.cost)
     return cost
 
@@ -152,7 +154,7 @@ def _backed_gains(rows: Positions, size: tuple[int, int], has_district: bool) ->
     cell = rows.period * size[1] + rows.feeder
 
     def total(values: NDArray[Any]) -> Floats:
-        return np.bincount(cell, values, size[0] * size[1]).reshape(size)
+        return _sum(cell, values, size[0] * size[1]).reshape(size)
 
     by_feeder, by_district = _local_draws(rows)
     sold = np.maximum(np.minimum(-rows.feeder_wh - rows.district_wh, -rows.metered_wh), 0)
@@ -166,6 +168,10 @@ def _backed_gains(rows: Positions, size: tuple[int, int], has_district: bool) ->
     cost = total(sold * rows.cost) * _part(within + leaving, delivered)
     gains: Floats = (value - cost).sum(axis=1) + further
     return gains
+
+
+def _sum(index: Ints, values: NDArray[Any], size: int) -> Floats:
+    return np.asarray(np.bincount(index, values, size), np.float64)
 
 
 def _part(part: Floats, whole: Floats) -> Floats:
@@ -207,7 +213,7 @@ def possible_gains(rows: Positions, size: tuple[int, int], has_district: bool) -
     step = max(1, int(_BLOCK // (size[1] * widest)))
     order = np.argsort(rows.period, kind="stable")
     edges = np.searchsorted(rows.period[order], np.arange(0, size[0] + step, step))
-    for number, (low, high) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+    for number, (low, high) in enumerate(itertools.pairwise(edges.tolist())):
         first = number * step
         part = order[low:high]
         block = _block(rows, part, first, (min(step, size[0] - first), size[1]), kinds)
@@ -216,7 +222,7 @@ def possible_gains(rows: Positions, size: tuple[int, int], has_district: bool) -
 
 
 def _kinds(rows: Positions, mask: NDArray[np.bool_]) -> Ints:
-    """Number the classes of like rows from 0 within each period; -1 outside `mask` (n,)."""
+    """Give each row the number of its class of like rows, from 0 in each period; -1 outside `mask` (n,)."""
     kind = np.full(len(rows.period), -1, np.int64)
     prices = np.stack([rows.period.astype(np.float64), rows.feeder_value, rows.district_value, rows.cost])[:, mask]
     # Sellers differ by cost only, but a finer split does no harm: a class is a cell of equal prices.
@@ -238,7 +244,7 @@ def _block(rows: Positions, part: Ints, first: int, size: tuple[int, int], kinds
         wide = int(kind[mine].max(initial=0)) + 1
         period = rows.period[mine] - first
         cell = (period * size[1] + rows.feeder[mine]) * wide + kind[mine]
-        amount = np.bincount(cell, np.abs(rows.metered_wh[mine]), size[0] * size[1] * wide)
+        amount = _sum(cell, np.abs(rows.metered_wh[mine]), size[0] * size[1] * wide)
         energy.append(amount.reshape(*size, wide))
         for column in columns:
             price = np.zeros((size[0], wide))
@@ -267,7 +273,10 @@ def _candidates(block: _Block) -> Floats:
     saved = block.near - block.far
     pairs = (block.cost[:, :, None] - saved[:, None, :], block.near[:, :, None] - saved[:, None, :])
     flat = [pair.reshape(len(saved), -1) for pair in pairs]
-    return np.sort(np.concatenate([block.far, block.cost, *flat], axis=1), axis=1)
+    prices = np.sort(np.concatenate([block.near, block.cost, *flat], axis=1), axis=1)
+    # A price that occurs twice would look like the flat bottom of the sum: its repetitions go to the end.
+    repeated = np.diff(prices, axis=1, prepend=-np.inf) == 0
+    return np.sort(np.where(repeated, prices[:, -1:], prices), axis=1)
 
 
 def _feeders_best(block: _Block, price: Floats) -> Floats:

@@ -11,10 +11,7 @@ import io
 import json
 import os
 import stat
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-
-import polars as pl
 
 from wattbook.errors import CorruptError, ResourceError
 from wattbook.journal import canonical_json
@@ -22,6 +19,9 @@ from wattbook.results.tables import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
+
+    import polars as pl
 
 FORMAT: Final = 1
 MANIFEST: Final = "manifest.json"

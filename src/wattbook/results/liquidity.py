@@ -114,7 +114,7 @@ def _last_of_its_order(rows: dict[str, NDArray[Any]]) -> NDArray[np.bool_]:
     if not len(rows["order"]):
         return np.zeros(0, np.bool_)
     changes = (np.diff(rows["order"]) != 0) | (np.diff(rows["book"]) != 0)
-    return np.append(changes, True)  # noqa: FBT003  # NumPy's own signature
+    return np.append(changes, True)
 
 
 def _trade_to_gate(record: Record) -> float | None:

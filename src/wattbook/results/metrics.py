@@ -34,6 +34,7 @@ def metrics(record: Record, baseline: Record | None, measured: Mapping[str, Any]
     measured : mapping
         `MEASURED`.
     """
+    errors = energy_errors(record)
     return {
         "fingerprint": record.fingerprint,
         **_activity(record),
@@ -47,8 +48,8 @@ def metrics(record: Record, baseline: Record | None, measured: Mapping[str, Any]
         "incentives": _total(record, Cause.INCENTIVE),
         "money_sum": int(money_of(record).sum()),
         "money_errors": money_errors(record),
-        "energy_residual_wh": sum(energy_errors(record).values()),
-        "energy_errors_wh": energy_errors(record),
+        "energy_residual_wh": sum(errors.values()),
+        "energy_errors_wh": errors,
         "baseline": None if baseline is None else _baseline(record, baseline),
         **{name: measured.get(name) for name in MEASURED},
     }
@@ -110,7 +111,7 @@ def gini(amounts: Ints) -> float | None:
 
 
 def _savings(record: Record, baseline: Record | None) -> dict[str, Any]:
-    """What the members won or lost; without a baseline, `profit_gini` is that of what they received."""
+    """Say what the members won or lost; without a baseline, `profit_gini` is that of what they received."""
     members = record.place.members
     got = received(record)[members]
     if baseline is None or not len(got):

@@ -40,9 +40,10 @@ def money_of(record: Record) -> Ints:
 
 
 def received(record: Record) -> Ints:
-    """What each agent (a,) got less what it paid over the run [1e-8 EUR]; what it began with aside."""
+    """Say what each agent (a,) got less what it paid over the run [1e-8 EUR]; what it began with aside."""
     money = money_of(record)[: record.place.agents]
-    return money.sum(axis=1) - money[:, Cause.ENDOWMENT]
+    amounts: Ints = money.sum(axis=1) - money[:, Cause.ENDOWMENT]
+    return amounts
 
 
 def decomposition(record: Record, baseline: Record) -> dict[str, Any]:
@@ -78,7 +79,7 @@ def decomposition(record: Record, baseline: Record) -> dict[str, Any]:
 
 
 def _by_group(record: Record) -> Ints:
-    """Postings by group and cause (6, causes) [1e-8 EUR]; endowments aside."""
+    """Sum postings by group and cause (6, causes) [1e-8 EUR]; endowments aside."""
     kinds = [_KIND_GROUPS.get(kind, "homes") for kind in record.place.kinds]
     row = [GROUPS.index(group) for group in (*kinds, *(_HOUSE_GROUPS[house] for house in House))]
     total = np.zeros((len(GROUPS), len(Cause)), np.int64)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from wattbook.results.money import received
-from wattbook.units import QUANTA_PER_EUR, TICKS_PER_EUR_PER_MWH, money_text
+from wattbook.units import MS_PER_HOUR, MS_PER_MINUTE, QUANTA_PER_EUR, TICKS_PER_EUR_PER_MWH, money_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -44,15 +44,16 @@ def _row(label: str, text: str) -> str:
 
 def _what_ran(run: Run) -> Iterator[str]:
     place, figures = run.record.place, run.metrics
-    days = place.periods * place.period_ms / 86_400_000
+    hours = place.periods * place.period_ms / MS_PER_HOUR
+    lasting = f"{hours / 24:g} days" if hours % 24 == 0 else f"{hours:g} hours"
     start = np.datetime64(place.start_ms, "ms").item()
     utilities = place.kinds.count("utility")
     title = str(run.info["scenario"].get("name", "")) or "wattbook run"
     yield f"{_plain(title)} - seed {run.seed}" + ("" if run.record.complete else " - STOPPED BEFORE ITS END")
     yield _row(
         "what ran",
-        f"{int(place.homes.sum())} homes and {utilities} utilities, {days:g} days from {start:%Y-%m-%d %H:%M} UTC"
-        f" in {place.periods} periods of {place.period_ms // 60_000} min",
+        f"{int(place.homes.sum())} homes and {utilities} utilities, {lasting} from {start:%Y-%m-%d %H:%M} UTC"
+        f", in steps of {place.period_ms // MS_PER_MINUTE} min",
     )
     effort = f"{figures['orders']:,} orders, {figures['trades']:,} trades, {figures['refusals']:,} refused commands"
     yield _row("", effort + _effort(figures))
@@ -131,7 +132,9 @@ def _decomposition(baseline: Mapping[str, Any] | None) -> Iterator[str]:
     yield ""
     stored = parts["stored_change_wh"] / 1000
     yield _row("real gain", f"{_eur(parts['real_gain'])} less paid to the grid above; {stored:+.1f} kWh more in store")
-    yield _row("who has it", ", ".join(f"{group} {_eur(money)}" for group, money in parts["groups"].items()))
+    shares = [f"{group} {_eur(money)}" for group, money in parts["groups"].items()]
+    yield _row("who won, who paid", ", ".join(shares[:3]))
+    yield _row("", ", ".join(shares[3:]) + ", together 0")
 
 
 def _checks(run: Run, figures: Mapping[str, Any]) -> Iterator[str]:

@@ -13,10 +13,9 @@ import numpy as np
 import polars as pl
 
 from wattbook.book.words import Code, Event
-from wattbook.messages import BUY, SELL, Action, Cause, Path, Refusal
+from wattbook.messages import BUY, REFUSED, SELL, Action, Cause, Path, Refusal
 from wattbook.results.energy import net_positions, soc_end, sorted_by, sum_by
 from wattbook.results.money import money_of, received
-from wattbook.results.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -24,10 +23,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from wattbook.results.record import Ints
+    from wattbook.results.record import Ints, Record
 
 TIME: Final = pl.Datetime("ms", "UTC")
-_REFUSED: Final = "refused"
 
 
 def word(member: IntEnum) -> str:
@@ -40,7 +38,7 @@ def word(member: IntEnum) -> str:
 
 
 _CODES: Final = {int(code): word(code) for code in (*Code, *Refusal)}
-_EVENTS: Final = {int(event): word(event) for event in Event}
+_EVENTS: Final = {REFUSED: "refused", **{int(event): word(event) for event in Event}}
 _SIDES: Final = {BUY: "buy", SELL: "sell"}
 
 
@@ -108,8 +106,6 @@ def trades(record: Record) -> pl.DataFrame:
 def orders(record: Record) -> pl.DataFrame:
     """Give one row per event of an order, refusals among them, by seq."""
     rows = record.streams["orders"]
-    # A refusal is no event of the book: what it has in that column means nothing.
-    event = np.where(rows["code"] == 0, rows["event"], -1)
     return pl.DataFrame(
         {
             "seq": _whole(rows["seq"]),
@@ -118,7 +114,7 @@ def orders(record: Record) -> pl.DataFrame:
             "period": _start(record, rows["period"]),
             "order": _whole(rows["order"]),
             "agent": _named(record.place.names, rows["agent"]),
-            "event": _worded({**_EVENTS, -1: _REFUSED}, event),
+            "event": _worded(_EVENTS, rows["event"]),
             "side": _worded(_SIDES, rows["side"]),
             **_wholes(rows, "price_tick", "quantity_wh", "remaining_wh"),
             "code": _worded(_CODES, rows["code"]),

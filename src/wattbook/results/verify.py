@@ -1,4 +1,4 @@
-"""Does a run's folder hold what was written, and does it add up?
+"""Whether a run's folder holds what was written, and whether it adds up.
 
 Three questions, the later ones asked although the earlier ones failed, as far as there is something to ask:
 are these the files that the manifest tells of; are tables and figures what the journal says; do money and energy

@@ -1,1 +1,50 @@
-"""Room under construction."""
+"""Scenarios: the frozen description of a run, from the script that people write to the arrays that the engine reads.
+
+Owns every name that a script uses, the check of everything in it, and ``run(seed)``. Refuses to know how anything is
+matched.
+"""
+
+from __future__ import annotations
+
+from wattbook.assets import Battery, Forecast, Pv
+from wattbook.scenario.compiling import Compiled, compile_street
+from wattbook.scenario.estimating import Estimate
+from wattbook.scenario.loading import find_script, load_scenario, shipped_scenarios
+from wattbook.scenario.model import Scenario
+from wattbook.scenario.parts import (
+    Consumer,
+    Imbalance,
+    LocalMarket,
+    Network,
+    Prosumer,
+    Utility,
+    consumer,
+    prosumer,
+    utility,
+)
+from wattbook.scenario.running import check_seed
+from wattbook.scenario.street import neighbourhood
+
+__all__ = [
+    "Battery",
+    "Compiled",
+    "Consumer",
+    "Estimate",
+    "Forecast",
+    "Imbalance",
+    "LocalMarket",
+    "Network",
+    "Prosumer",
+    "Pv",
+    "Scenario",
+    "Utility",
+    "check_seed",
+    "compile_street",
+    "consumer",
+    "find_script",
+    "load_scenario",
+    "neighbourhood",
+    "prosumer",
+    "shipped_scenarios",
+    "utility",
+]

@@ -104,7 +104,7 @@ def _market_problems(local: LocalMarket) -> list[str]:
         for name, given, value in (("floor", floor, local.floor), ("cap", cap, local.cap))
         if value % local.step
     ]
-    open_ms = MS_PER_DAY - local.opens * MS_PER_MINUTE
+    open_ms = MS_PER_DAY - local.opens_minute * MS_PER_MINUTE
     if local.closes_before >= open_ms:
         problems.append(
             f"local.closes_before={measured_text(local.closes_before, 'duration')} closes the first product of a day "
@@ -140,7 +140,11 @@ def _imbalance_problems(scenario: Scenario) -> list[str]:
     hours = [hour for hour in range(HOURS) if long[hour] > short[hour]]
     if hours:
         texts = (measured_text(price[hours[0]], "price") for price in (long, short))
-        return ["imbalance.long={} is above short={} at hour {}: groups would gain by erring; lower long".format(*texts, hours[0])]
+        return [
+            "imbalance.long={} is above short={} at hour {}: groups would gain by erring; lower long".format(
+                *texts, hours[0]
+            )
+        ]
     return []
 
 

@@ -24,6 +24,8 @@ from wattbook.units import MS_PER_HOUR, half_even
 from wattbook.world import Outlook
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     from wattbook.assets import Battery
@@ -123,9 +125,7 @@ def _grouped(problems: list[str]) -> list[str]:
         name, _, what = problem.partition(": ")
         first.setdefault(what, name)
         count[what] = count.get(what, 0) + 1
-    return [
-        f"{first[what]}{f' and {n - 1} more' if n > 1 else ''}: {what}" for what, n in count.items()
-    ]
+    return [f"{first[what]}{f' and {n - 1} more' if n > 1 else ''}: {what}" for what, n in count.items()]
 
 
 def _read_member(
@@ -160,7 +160,7 @@ def _street(scenario: Scenario, agents: list[Agent], horizon: Horizon, starts_ms
         period_ms=horizon.period_ms,
         periods=horizon.periods,
         timezone=scenario.timezone,
-        opens_ms=starts_ms if local is None else opens_ms(starts_ms, local.opens, scenario.timezone),
+        opens_ms=starts_ms if local is None else opens_ms(starts_ms, local.opens_minute, scenario.timezone),
         feeder=_column(-1 if each is None else feeders.index(each.feeder) for each in homes),
         utility=_suppliers(agents),
         vat_ppm=_column(_vat(agent, scenario.network) for agent in agents),
@@ -186,9 +186,9 @@ def _street(scenario: Scenario, agents: list[Agent], horizon: Horizon, starts_ms
     )
 
 
-def _column(values: object) -> Ints:
-    """Whole numbers of an iterable as a column (a,)."""
-    return np.array([int(value) for value in values], dtype=np.int64)  # type: ignore[attr-defined]  # any iterable
+def _column(values: Iterable[int]) -> Ints:
+    """Lay out whole numbers as a column (a,)."""
+    return np.array([int(value) for value in values], dtype=np.int64)
 
 
 def _suppliers(agents: list[Agent]) -> Ints:
@@ -217,7 +217,9 @@ def _tariffs(agents: list[Agent], starts_ms: Ints, timezone: str) -> tuple[Ints,
 def _outside_prices(scenario: Scenario, starts_ms: Ints) -> tuple[Ints, Ints, Ints]:
     """Spot price, and imbalance price for the short and for the long (p,) each."""
     imbalance = scenario.imbalance
-    short = imbalance.short or tuple(half_even(price * SPOT_TO_IMBALANCE[0], SPOT_TO_IMBALANCE[1]) for price in scenario.spot)
+    short = imbalance.short or tuple(
+        half_even(price * SPOT_TO_IMBALANCE[0], SPOT_TO_IMBALANCE[1]) for price in scenario.spot
+    )
     spot, dear, cheap = (
         by_hour(prices, starts_ms, scenario.timezone) for prices in (scenario.spot, short, imbalance.long or short)
     )

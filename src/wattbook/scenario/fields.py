@@ -233,15 +233,15 @@ def tariff(low: int | None, high: int) -> PlainValidator:
     The value is kept as 24 prices [ticks].
     """
 
-    def price(value: object, where: str = "") -> int:
+    def price(value: object, where: str = "") -> Quantity:
         try:
             given = quantity(value, "price")
             bounded(given, "price", low, high)
         except FieldError as fault:
             raise FieldError(f"{where}{fault}") from None
-        return int(given)
+        return given
 
-    def check(value: object) -> tuple[int, ...]:
+    def check(value: object) -> tuple[Quantity, ...]:
         if isinstance(value, Mapping):
             if set(value) != {"day", "night"}:
                 raise FieldError("has other keys than 'day' and 'night': write {\"day\": ..., \"night\": ...}")

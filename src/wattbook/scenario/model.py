@@ -126,7 +126,7 @@ class Scenario(Part):
     agents: Agents
     local: Annotated[LocalMarket | None, PlainValidator(_local)] = LocalMarket()
     network: Annotated[Network, instance(Network, "Network(...)")] = Network()
-    spot: SpotTariff = tuple(int(eur_per_mwh(price)) for price in SPOT_SHAPE)
+    spot: SpotTariff = tuple(eur_per_mwh(price) for price in SPOT_SHAPE)
     imbalance: Annotated[Imbalance, instance(Imbalance, "Imbalance(...)")] = Imbalance()
     forecast: Annotated[Forecast, instance(Forecast, "Forecast(...)")] = Forecast()
     billing: Annotated[str, choice("month", "run")] = "month"
@@ -183,7 +183,15 @@ class Scenario(Part):
         """
         from wattbook.scenario.varying import varied
 
-        return type(self)(**varied(self, values))
+        changed = varied(self, values)
+        problems = changed.problems
+        try:
+            copy = type(self)(**changed.values)
+        except ConfigError as fault:
+            problems = [*problems, *fault.problems]
+        if problems:
+            raise ConfigError(problems)
+        return copy
 
     def to_json(self) -> str:
         """Write the scenario as canonical JSON: agents by name, quanta as whole numbers, profiles of files by hash.
@@ -218,9 +226,7 @@ class Scenario(Part):
         compile_street(self, seed=0)
         return self.estimate()
 
-    def run(
-        self, seed: int, *, progress: Callable[[str, Progress], None] | None = None, baseline: bool = True
-    ) -> Run:
+    def run(self, seed: int, *, progress: Callable[[str, Progress], None] | None = None, baseline: bool = True) -> Run:
         """Run the scenario, and again without its local market.
 
         Parameters

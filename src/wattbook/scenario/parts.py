@@ -53,14 +53,14 @@ CONNECTION: Final = kw(30)
 """What a home's connection carries if nothing is said, an assumption of calibration; more if its load is rated higher."""
 
 
-def _opening(value: object) -> int:
-    """Minutes after local midnight of a clock time such as '15:00'."""
+def _opening(value: object) -> str:
+    """Check a local clock time such as '15:00'."""
     hour, colon, minute = value.partition(":") if isinstance(value, str) else ("", "", "")
     if not (colon and hour.isascii() and hour.isdigit() and minute.isascii() and minute.isdigit() and len(minute) == 2):  # noqa: PLR2004
         raise FieldError("is not a clock time: write '15:00'")
     if not (int(hour) < 24 and int(minute) < 60):  # noqa: PLR2004
         raise FieldError("is no time of a day: write one from '00:00' to '23:59'")
-    return int(hour) * 60 + int(minute)
+    return f"{int(hour):02d}:{minute}"
 
 
 def _period(value: object) -> int:
@@ -150,7 +150,7 @@ class LocalMarket(Part):
     closes_before : duration
         Gate closure before delivery. An order at exactly that moment is refused. Default ``minutes(5)``.
     opens : str
-        Local clock time on the day before delivery, as ``"15:00"``. Kept as minutes after midnight.
+        Local clock time on the day before delivery, as ``"15:00"``.
     floor, cap, step : price
         Price band and price step; both ends of the band are multiples of the step.
     district : bool
@@ -158,7 +158,7 @@ class LocalMarket(Part):
     self_trade : str
         off, cancel-newest, cancel-oldest, cancel-both or decrement.
     orders_per_wake : int
-        Commands that one agent may send at one moment.
+        Commands that one agent may send in one millisecond: at a gate opening it may see a day of products at once.
     largest_order : energy
         More than this in one order is refused.
     """
@@ -166,14 +166,20 @@ class LocalMarket(Part):
     path: ClassVar[str] = "local"
     period: Annotated[int, PlainValidator(_period)] = minutes(15)
     closes_before: Annotated[int, measured("duration", 0, minutes(24 * 60))] = minutes(5)
-    opens: Annotated[int, PlainValidator(_opening)] = 15 * 60
+    opens: Annotated[str, PlainValidator(_opening)] = "15:00"
     floor: Price = eur_per_mwh(0)
     cap: Price = eur_per_mwh(500)
     step: Annotated[int, measured("price", 1, PRICE_BOUND)] = eur_per_mwh(0.01)
     district: Annotated[bool, flag()] = True
     self_trade: Annotated[str, choice(*SELF_TRADE)] = "off"
-    orders_per_wake: Annotated[int, whole(1, 1_000)] = 8
+    orders_per_wake: Annotated[int, whole(1, 10_000)] = 200
     largest_order: Annotated[int, measured("energy", 1, ORDER_BOUND)] = kwh(1_000)
+
+    @property
+    def opens_minute(self) -> int:
+        """Clock time of the gate opening [minutes after local midnight]."""
+        hour, minute = self.opens.split(":")
+        return int(hour) * 60 + int(minute)
 
 
 class Network(Part):

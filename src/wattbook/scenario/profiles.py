@@ -115,7 +115,9 @@ class Library:
     def digests(self) -> dict[str, str]:
         """SHA-256 of everything that was read, by a name that no machine's folders show in."""
         found = {
-            f"{grid.name}/{file}": digest for grid, _ in self._shipped.values() for file, digest in grid.digests().items()
+            f"{grid.name}/{file}": digest
+            for grid, _ in self._shipped.values()
+            for file, digest in grid.digests().items()
         }
         found |= {f"profile/{Path(path).name}/{i}": each.digest() for i, (path, each) in enumerate(self._files.items())}
         found |= {f"profile/frame/{i}": each.digest() for i, (_, each) in enumerate(self._frames.values())}

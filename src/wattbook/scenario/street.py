@@ -245,7 +245,9 @@ def _plants(grid: Grid, names: dict[str, str], choices: Choices) -> dict[str, Pl
         return real
     wanted = round(choices.pv_share * len(grid.members))
     chosen = dict(list(real.items())[:wanted])
-    profiles = sorted({plant.profile for plant in grid.plants} or {name for name in grid.decimals if name.startswith("PV")})
+    profiles = sorted(
+        {plant.profile for plant in grid.plants} or {name for name in grid.decimals if name.startswith("PV")}
+    )
     for member in _ranked(grid, names, choices.seed, "pv", lambda member: member.kind != "household"):
         if len(chosen) >= wanted or not profiles:
             break
@@ -277,9 +279,7 @@ def _farness(plant: Plant, index: int, member: Member) -> tuple[bool, bool, int,
     )
 
 
-def _batteries(
-    grid: Grid, names: dict[str, str], plants: dict[str, PlantSite], choices: Choices
-) -> dict[str, Battery]:
+def _batteries(grid: Grid, names: dict[str, str], plants: dict[str, PlantSite], choices: Choices) -> dict[str, Battery]:
     """Say who has which battery, by member id."""
     wanted = round(choices.battery_share * len(grid.members))
     ranked = _ranked(grid, names, choices.seed, "battery", lambda member: member.id not in plants)
@@ -292,9 +292,7 @@ def _battery(seed: int, name: str) -> Battery:
     return Battery(wh(capacity_wh), watt(capacity_wh // 2), efficiency_ppm=ROUND_TRIP)
 
 
-def _ranked(
-    grid: Grid, names: dict[str, str], seed: int, what: str, later: Callable[[Member], bool]
-) -> list[Member]:
+def _ranked(grid: Grid, names: dict[str, str], seed: int, what: str, later: Callable[[Member], bool]) -> list[Member]:
     """Order the members by lot, those for whom `later` holds after all others."""
     return sorted(grid.members, key=lambda member: (later(member), key_of(seed, names[member.id], what)))
 

@@ -1,0 +1,49 @@
+# Two commands for people: `make run` and `make test`. Both set everything up on a machine that has python3.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: run test slow lint types check scenarios doctest clean
+
+run: $(STAMP)
+	$(BIN)/wattbook warm-up
+	$(BIN)/wattbook run neighbourhood
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# Full-size suites: a million commands, whole-year profiles, byte-by-byte corruption, the interpreter without compiler.
+slow: $(STAMP)
+	$(BIN)/python -m pytest -m slow --durations=10
+	$(BIN)/python benchmarks/book_batch.py --check
+
+lint: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+doctest: $(STAMP)
+	$(BIN)/python -m pytest --doctest-modules src -q -p no:cacheprovider
+	$(BIN)/python -m pytest docs README.md --doctest-glob='*.md' -q -p no:cacheprovider
+
+scenarios: $(STAMP)
+	for script in scenarios/*.py; do echo "== $$script" && $(BIN)/python $$script || exit 1; done
+
+check: lint types test doctest scenarios
+
+# uv is several times quicker where it is there; pip does the same.
+$(STAMP): pyproject.toml constraints.txt
+	@if command -v uv >/dev/null 2>&1; then \
+		uv venv --quiet --allow-existing --python $(PYTHON) $(VENV) && \
+		uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[dev]'; \
+	else \
+		$(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'; \
+	fi
+	@touch $(STAMP)
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

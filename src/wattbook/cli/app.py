@@ -1,0 +1,168 @@
+"""The commands, their arguments and their help.
+
+Each command's work is one call into `wattbook.cli.work`, which is imported only then.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Final, Optional
+
+import typer
+
+LARGEST_SEED: Final = (1 << 63) - 1
+DEFAULT_SEED: Final = 7
+SHIPPED: Final = "neighbourhood"
+
+app = typer.Typer(
+    name="wattbook",
+    help="Simulate a local energy market, order by order.",
+    epilog="Begin with 'wattbook demo', then 'wattbook init street.py' and 'wattbook run street.py'.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+data = typer.Typer(help="Import and check data.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(data, name="data")
+
+ScenarioArgument = Annotated[
+    str, typer.Argument(metavar="SCENARIO", help="A script's path, or a shipped scenario's name.")
+]
+RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a saved run.")]
+SeedOption = Annotated[int, typer.Option(min=0, max=LARGEST_SEED, metavar="N", help="Seed of all chance.")]
+DaysOption = Annotated[Optional[int], typer.Option(metavar="D", help="Run D days instead of the scenario's.")]  # noqa: UP045  # typer reads it at run time
+SetOption = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a value, as local.closes_before=0 or blue.retail=150."),
+]
+OutOption = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(
+        metavar="DIR", help="Folder to make for the run.  [default: runs/SCENARIO-SEED, or the next free number]"
+    ),
+]
+EngineOption = Annotated[str, typer.Option(metavar="processes", help="How agents are carried out.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the figures as JSON, and nothing else.")]
+DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from wattbook import __version__
+
+        typer.echo(f"wattbook {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _everywhere(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and leave.")
+    ] = False,
+) -> None:
+    """Simulate a local energy market, order by order."""
+
+
+@app.command()
+def run(
+    scenario: ScenarioArgument,
+    seed: SeedOption = DEFAULT_SEED,
+    days: DaysOption = None,
+    settings: SetOption = None,
+    out: OutOption = None,
+    engine: EngineOption = "processes",
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Run a scenario, with its local market and without, and save the run."""
+    if engine != "processes":
+        raise typer.BadParameter(
+            f"{engine!r} is not 'processes', the one engine of this version", param_hint="--engine"
+        )
+    from wattbook.cli.work import run_scenario
+
+    run_scenario(scenario, seed, days, settings or [], out, quiet=quiet, as_json=as_json)
+
+
+@app.command()
+def demo(quiet: QuietOption = False, debug: DebugOption = False) -> None:
+    """Run the shipped neighbourhood and say where to go from there."""
+    from wattbook.cli.work import run_demo
+
+    run_demo(SHIPPED, DEFAULT_SEED, quiet=quiet)
+
+
+@app.command()
+def init(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Script to make, as street.py.")],
+    debug: DebugOption = False,
+) -> None:
+    """Write a commented scenario script that runs as it is."""
+    from wattbook.cli.work import write_script
+
+    write_script(file)
+
+
+@app.command()
+def check(
+    scenario: ScenarioArgument, days: DaysOption = None, settings: SetOption = None, debug: DebugOption = False
+) -> None:
+    """Validate a scenario and its data, and estimate its size, without running it."""
+    from wattbook.cli.work import check_scenario
+
+    check_scenario(scenario, days, settings or [])
+
+
+@app.command()
+def show(run: RunArgument, as_json: JsonOption = False, debug: DebugOption = False) -> None:
+    """Print the summary of a saved run."""
+    from wattbook.cli.work import show_run
+
+    show_run(run, as_json=as_json)
+
+
+@app.command()
+def verify(run: RunArgument, debug: DebugOption = False) -> None:
+    """Check that a saved run is what was written, and that money and energy balance."""
+    from wattbook.cli.work import verify_run
+
+    verify_run(run)
+
+
+@app.command("warm-up")
+def warm_up(debug: DebugOption = False) -> None:
+    """Compile all kernels once, and drop those of other versions."""
+    from wattbook.cli.work import warm_up as work
+
+    work()
+
+
+@data.command("import")
+def data_import(
+    kind: Annotated[str, typer.Argument(metavar="simbench", help="What is imported.")],
+    source: Annotated[Path, typer.Argument(metavar="WHEEL_OR_FOLDER", help="The data set's wheel, or its folder.")],
+    grid: Annotated[str, typer.Option(help="The grid, as LV2.101.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder to make for it.")],
+    debug: DebugOption = False,
+) -> None:
+    """Import a grid with its members, plants and a year of profiles."""
+    if kind != "simbench":
+        raise typer.BadParameter(f"{kind!r} is not 'simbench'")
+    from wattbook.cli.work import import_grid
+
+    import_grid(source, grid, out)
+
+
+@data.command("check")
+def data_check(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV or Parquet file with the columns time and kwh.")],
+    debug: DebugOption = False,
+) -> None:
+    """Read a profile as a scenario would, and say what is in it or wrong with it."""
+    from wattbook.cli.work import check_data
+
+    check_data(file)

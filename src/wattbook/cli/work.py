@@ -1,0 +1,210 @@
+"""What the commands do: each a short story over the doors of scenario, data and results."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import typer
+
+from wattbook import compiled
+from wattbook.cli.ending import say
+from wattbook.errors import ConfigError, ResourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wattbook.results import Run
+    from wattbook.scenario import Scenario
+
+RUNS: Final = Path("runs")
+
+
+def run_scenario(
+    name: str, seed: int, days: int | None, settings: Sequence[str], out: Path | None, *, quiet: bool, as_json: bool
+) -> None:
+    """Run, save, tell."""
+    scenario = _scenario(name, days, settings)
+    place = _place(out, Path(name).stem, seed)
+    result = _run(scenario, seed, quiet=quiet)
+    result.save(place)
+    if as_json:
+        _print_json(result)
+    else:
+        typer.echo(f"{result.summary()}\n\nsaved in {place}: wattbook show {place}")
+
+
+def run_demo(name: str, seed: int, *, quiet: bool) -> None:
+    """Run a shipped scenario for somebody who sees wattbook for the first time."""
+    scenario = _scenario(name, None, [])
+    say(
+        f"{len(scenario.members)} members of one real grid trade with each other for {scenario.days} days; then the same"
+    )
+    say("days are run without their market, to see what it changed.")
+    place = _place(None, "demo", seed)
+    result = _run(scenario, seed, quiet=quiet)
+    result.save(place)
+    typer.echo(
+        f"{result.summary()}\n\nsaved in {place}\n"
+        f"next: wattbook verify {place}           is it what was written, do money and energy balance?\n"
+        f"      wattbook run {name} --set blue.retail=200\n"
+        "      wattbook init street.py             a scenario of your own"
+    )
+
+
+def check_scenario(name: str, days: int | None, settings: Sequence[str]) -> None:
+    """Say that a scenario is sound, and how large it is."""
+    scenario = _scenario(name, days, settings)
+    estimate = scenario.check()
+    typer.echo(
+        f"{name} is sound: {estimate.members} members, {len(scenario.utilities)} utilities, "
+        f"{estimate.periods} periods in {scenario.days} {'day' if scenario.days == 1 else 'days'}\n"
+        f"estimate: {estimate.events:,} events, {estimate.memory_bytes // (1 << 20):,} MiB, {estimate.seconds:.0f} s"
+    )
+    for caution in scenario.cautions():
+        typer.echo(f"caution: {caution}")
+
+
+def show_run(place: Path, *, as_json: bool) -> None:
+    """Print a saved run."""
+    from wattbook.results import Run
+
+    result = Run.load(place)
+    if as_json:
+        _print_json(result)
+    else:
+        typer.echo(result.summary())
+
+
+def verify_run(place: Path) -> None:
+    """Print what was checked of a saved run."""
+    from wattbook.results import verify
+
+    for passed in verify(place):
+        typer.echo(f"ok  {passed}")
+
+
+def write_script(file: Path) -> None:
+    """Write the first script of a new user."""
+    from wattbook.cli.template import SCRIPT
+
+    if file.suffix != ".py":
+        raise ConfigError(f"{str(file)!r} does not end in .py: a scenario is a Python script, as street.py")
+    try:
+        with file.open("x", encoding="utf-8") as script:
+            script.write(SCRIPT)
+    except FileExistsError:
+        raise ResourceError(f"{file} exists already and is never overwritten: name another file") from None
+    typer.echo(f"wrote {file}: edit it, then\n  wattbook check {file}\n  wattbook run {file}")
+
+
+def import_grid(source: Path, grid: str, out: Path) -> None:
+    """Import a grid and say how to use it."""
+    from wattbook.data import import_simbench, load_grid
+
+    place = import_simbench(source, grid, out)
+    made = load_grid(place)
+    typer.echo(
+        f"wrote {place}: {len(made.members)} members, {len(made.plants)} plants, {len(made.decimals)} profiles\n"
+        f'use it with neighbourhood("{place}")'
+    )
+
+
+def check_data(file: Path) -> None:
+    """Sum up a profile."""
+    from wattbook.data import check_profile
+
+    found = check_profile(file)
+    typer.echo(
+        f"{file} is sound: {found.rows} intervals of {found.step_ms // 60_000} min, {found.first} to {found.last}, "
+        f"{found.total_kwh:,.3f} kWh"
+    )
+
+
+def warm_up() -> None:
+    """Compile everything by running a small street."""
+    from wattbook.scenario import LocalMarket, Scenario, neighbourhood, utility
+    from wattbook.units import eur_per_mwh, minutes
+
+    began = time.perf_counter()
+    dropped = compiled.prune()
+    members = neighbourhood("simbench/LV2.101", pv_share=1.0, battery_share=1.0)[:4]
+    supplier = utility("blue", retail=eur_per_mwh(160), feed_in=eur_per_mwh(80))
+    market = LocalMarket(period=minutes(60))
+    Scenario(start="2016-06-06", days=1, agents=[*members, supplier], local=market).run(seed=0, baseline=False)
+    kept = f", dropped those of {dropped} other versions" if dropped else ""
+    typer.echo(f"kernels are compiled ({time.perf_counter() - began:.1f} s){kept}")
+
+
+# --- parts of a story
+
+
+def _scenario(name: str, days: int | None, settings: Sequence[str]) -> Scenario:
+    """Read a scenario and change what the command line says; all problems are told together."""
+    from wattbook.scenario import load_scenario
+
+    scenario = load_scenario(name)
+    values: dict[str, object] = {} if days is None else {"days": days}
+    problems = []
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not (equals and key.strip() and value.strip()):
+            problems.append(f"--set {setting!r} is not KEY=VALUE: write --set blue.retail=150")
+        elif key.strip() in values:
+            problems.append(f"--set {key.strip()} is given twice")
+        else:
+            values[key.strip()] = value.strip()
+    try:
+        changed = scenario.with_values(values)
+    except ConfigError as fault:
+        problems += fault.problems
+    if problems:
+        raise ConfigError(problems)
+    return changed
+
+
+def _run(scenario: Scenario, seed: int, *, quiet: bool) -> Run:
+    """Run with or without a progress line."""
+    if quiet:
+        return scenario.run(seed)
+    if compiled.is_cold():
+        say("compiling kernels (once), this takes about half a minute")
+    from wattbook.cli.progress import reporting
+
+    with reporting(scenario.timezone) as progress:
+        return scenario.run(seed, progress=progress)
+
+
+def _place(out: Path | None, name: str, seed: int) -> Path:
+    """Choose the run's folder before anything is computed; one that was named must be free."""
+    if out is not None and os.path.lexists(out):
+        raise ResourceError(f"{out} exists already and is never overwritten: name another folder with --out")
+    place = out if out is not None else _free(RUNS / f"{name}-{seed}")
+    # The nearest folder that exists decides whether we may write; everything below it is made when the run is saved.
+    ground = next(folder for folder in place.absolute().parents if os.path.lexists(folder))
+    try:
+        Path(tempfile.mkdtemp(prefix=".wattbook-", dir=ground)).rmdir()
+    except OSError as fault:
+        raise ResourceError(
+            f"{place} cannot be made: {ground} cannot be written ({fault.strerror}); choose another folder with --out"
+        ) from None
+    return place
+
+
+def _free(place: Path) -> Path:
+    """Give `place`, or the first of place-2, place-3, ... that is free."""
+    number, free = 1, place
+    while os.path.lexists(free):
+        number += 1
+        free = place.with_name(f"{place.name}-{number}")
+    return free
+
+
+def _print_json(result: Run) -> None:
+    """Print figures for programs."""
+    figures: dict[str, Any] = result.metrics
+    typer.echo(json.dumps(figures, indent=2, sort_keys=True, allow_nan=False))

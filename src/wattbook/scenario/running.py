@@ -1,0 +1,94 @@
+"""One scenario, one seed: the run with its local market and the same days without it.
+
+Owns the order of things and what is measured from outside: time, versions, inputs.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import time
+from dataclasses import replace
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any, Final
+
+from wattbook.errors import ConfigError
+from wattbook.results import Record, Run
+from wattbook.scenario.compiling import compile_street
+from wattbook.scenario.faults import shown
+from wattbook.scenario.street import LARGEST_SEED
+from wattbook.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from wattbook.market.setup import Street
+    from wattbook.scenario.compiling import Compiled
+    from wattbook.scenario.model import Scenario
+    from wattbook.world import Progress
+
+LIBRARIES: Final = ("numpy", "numba", "simpy", "polars", "scipy", "pydantic")
+
+
+def run(scenario: Scenario, seed: int, *, progress: Callable[[str, Progress], None] | None, baseline: bool) -> Run:
+    """Run `scenario` under `seed`; see `Scenario.run`."""
+    check_seed(seed)
+    wall, cpu = time.perf_counter(), time.process_time()
+    compiled = compile_street(scenario, seed)
+    world = _world(scenario, compiled, compiled.street, seed, progress, "market")
+    bare = None
+    if baseline:
+        alone = replace(compiled.street, market=None)
+        bare = Record.of(_world(scenario, compiled, alone, seed, progress, "baseline").journal)
+    info: dict[str, Any] = {
+        "scenario": json.loads(scenario.to_json()),
+        "seed": int(seed),
+        "versions": versions(),
+        "inputs": compiled.inputs,
+        "wakes": world.wakes,
+        "wall_s": round(time.perf_counter() - wall, 3),
+        "cpu_s": round(time.process_time() - cpu, 3),
+        "incidents": world.incidents,
+        "complete": True,
+    }
+    return Run(Record.of(world.journal), bare, info)
+
+
+def check_seed(seed: object) -> None:
+    """Refuse what cannot key a random stream.
+
+    Raises
+    ------
+    ConfigError
+        If `seed` is not a whole number from 0 to 2**63 - 1.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= LARGEST_SEED:
+        raise ConfigError(f"seed={shown(seed)} is not a whole number from 0 to {LARGEST_SEED}")
+
+
+def versions() -> dict[str, str]:
+    """Versions of everything that could change a result."""
+    from wattbook import __version__
+
+    found = {"python": platform.python_version(), "wattbook": __version__}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "unknown"
+    return found
+
+
+def _world(
+    scenario: Scenario,
+    compiled: Compiled,
+    street: Street,
+    seed: int,
+    progress: Callable[[str, Progress], None] | None,
+    phase: str,
+) -> World:
+    """Run one world to its end."""
+    world = World(street, compiled.minds, compiled.outlook, seed, on_policy_error=scenario.on_policy_error)
+    world.run(None if progress is None else partial(progress, phase))
+    return world

@@ -1,0 +1,79 @@
+"""A scenario as text: canonical, the same for the same scenario on every machine.
+
+Owns the form that the manifest holds. Quanta are whole numbers, agents stand sorted by name, a shipped profile is
+named and a user's own stands by the hash of its content, a policy by its name and the hash of its source.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import inspect
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from wattbook.policies import Mind
+from wattbook.scenario.parts import Agent, Part
+from wattbook.scenario.profiles import Library, content_hash
+
+if TYPE_CHECKING:
+    from wattbook.scenario.model import Scenario
+
+FORM: Final = 1
+PROFILES: Final = frozenset({"profile", "pv_profile"})
+
+
+def canonical_json(scenario: Scenario) -> str:
+    """Write `scenario` as JSON with sorted keys and no spaces.
+
+    Raises
+    ------
+    DataError
+        If a profile's file cannot be used.
+    """
+    value = {"form": FORM, **_plain(scenario, Library())}
+    value["agents"] = sorted(value["agents"], key=lambda agent: str(agent["name"]))
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _plain(value: Any, library: Library) -> Any:
+    """Turn a value into what JSON knows."""
+    if isinstance(value, Part):
+        plain = {name: _field(name, getattr(value, name), library) for name in type(value).model_fields}
+        return plain | ({"kind": value.kind} if isinstance(value, Agent) else {})
+    if isinstance(value, Mind):
+        return _mind(value)
+    if dataclasses.is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name), library) for field in dataclasses.fields(value)}
+    if isinstance(value, list | tuple):
+        return [_plain(each, library) for each in value]
+    if isinstance(value, dt.date):
+        return value.isoformat()
+    if isinstance(value, bool | str) or value is None:
+        return value
+    assert isinstance(value, int), f"a scenario holds {value!r}"
+    return int(value)
+
+
+def _field(name: str, value: Any, library: Library) -> Any:
+    """Turn a part's value into what JSON knows; a profile is not its path but its content."""
+    return library.digest(value) if name in PROFILES and value is not None else _plain(value, library)
+
+
+def _mind(mind: Mind) -> dict[str, Any]:
+    """Describe how an agent decides."""
+    return {
+        "name": mind.name,
+        "persona": mind.persona,
+        "memory": [int(cell) for cell in mind.memory],
+        "look_ahead_ms": int(mind.look_ahead_ms),
+        "source": _source_hash(mind.policy),
+    }
+
+
+def _source_hash(policy: Any) -> str | None:
+    """SHA-256 of a policy's source text; None where it was typed without a file."""
+    try:
+        return content_hash(inspect.getsource(getattr(policy, "py_func", policy)))
+    except (OSError, TypeError):
+        return None

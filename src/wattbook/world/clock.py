@@ -1,0 +1,56 @@
+"""The one clock, and the order of what happens at one moment.
+
+SimPy sorts by (time, priority, insertion). Every process has a priority of its own, so (time, rank) is a total order
+and insertion never decides: registering agents in another order gives the same run.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING, Final
+
+import simpy
+
+from wattbook.chance import key_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+FIRST_AGENT: Final = 16
+"""Agents have ranks from here on."""
+
+
+class Rank(IntEnum):
+    """Ranks of the fixed processes: what comes first at one millisecond.
+
+    A period that ends is metered, settled and billed before anyone acts on its outcome; gates open and close before
+    any order of the same moment, so that an order at exactly gate closure is too late. At the end of a run the last
+    period is still settled and billed; agents do not wake any more.
+    """
+
+    DELIVERY = 1
+    SETTLEMENT = 2
+    BILLING = 3
+    GATE_OPENING = 4
+    GATE_CLOSURE = 5
+    HORIZON = 8
+
+
+class Alarm(simpy.Event):
+    """An event that happens at `at_ms`, in the order of `rank`."""
+
+    def __init__(self, env: simpy.Environment, at_ms: int, rank: int) -> None:
+        super().__init__(env)
+        self._ok = True
+        self._value = None
+        assert at_ms >= env.now, f"an alarm for {at_ms} at {env.now}"
+        env.schedule(self, priority=rank, delay=at_ms - env.now)  # type: ignore[arg-type]  # any int is a priority
+
+
+def agent_ranks(seed: int, names: Sequence[str]) -> list[int]:
+    """Give each agent its rank: sorted by a hash of seed and name, so that one more agent moves nobody else."""
+    order = sorted(range(len(names)), key=lambda i: (key_of(seed, names[i], "rank"), names[i]))
+    ranks = [0] * len(names)
+    for place, agent in enumerate(order):
+        ranks[agent] = FIRST_AGENT + place
+    return ranks

@@ -1,0 +1,178 @@
+"""Observation as compiled functions: what one agent sees of one product, and what its battery will do.
+
+Composed of the columns of several rooms, which is allowed on this floor only.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from numba import njit
+
+from wattbook.assets.kernel import UWH_PER_WH, project
+from wattbook.ledger.kernel import available
+from wattbook.market.kernel import gate_code
+from wattbook.messages import NO_PRICE
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from wattbook.market.columns import Ring, Rules, Town
+
+    Ints = NDArray[np.int64]
+
+
+class Sights(NamedTuple):
+    """Columns that an observation reads beside the market's; int64."""
+
+    utility: Ints
+    """(a,)"""
+    vat_ppm: Ints
+    """(a,)"""
+    retail_tick: Ints
+    """(a, p) in the utilities' rows"""
+    feed_in_tick: Ints
+    """(a, p)"""
+    fee_tick: Ints
+    """(3,)"""
+    load_wh: Ints
+    """(a, p) expected"""
+    generation_wh: Ints
+    """(a, p) expected"""
+    sd_wh: Ints
+    """(a, p)"""
+    battery_wh: Ints
+    """(a, p) projected"""
+    spill_wh: Ints
+    """(a, p) projected"""
+    soc_uwh: Ints
+    """(a, p) projected, at the period's start"""
+
+
+@njit(cache=True, nogil=True)
+def project_battery(
+    rules: Rules,
+    town: Town,
+    sights: Sights,
+    agent: int,
+    first: int,
+    last: int,
+    soc_uwh: int,
+    charge_w: int,
+    discharge_w: int,
+    charge_ppm: int,
+    removal: int,
+) -> None:
+    """Project the agent's battery over periods `first` to `last`, its resting asks taken as sold."""
+    net = sights.load_wh[agent, first : last + 1] - sights.generation_wh[agent, first : last + 1]
+    for t in range(len(net)):
+        p = first + t
+        net[t] += town.open_sell_wh[agent, p] - town.net_wh[0, agent, p] - town.net_wh[1, agent, p]
+    project(
+        net,
+        town.take_limit_wh[agent, first : last + 1],
+        town.give_limit_wh[agent, first : last + 1],
+        rules.capacity_uwh[agent],
+        soc_uwh,
+        charge_w,
+        discharge_w,
+        charge_ppm,
+        removal,
+        rules.start_ms + first * rules.period_ms,
+        rules.period_ms,
+        sights.battery_wh[agent, first : last + 1],
+        sights.soc_uwh[agent, first : last + 1],
+        sights.spill_wh[agent, first : last + 1],
+    )
+
+
+@njit(cache=True, nogil=True)
+def _see_quotes(rules: Rules, town: Town, agent: int, period: int, row: Ints) -> None:
+    """Fill in the best quotes of the two books that the agent can reach, and the last price."""
+    for place in range(8):
+        row[place] = NO_PRICE if place % 2 == 0 else 0
+    row[8] = NO_PRICE
+    if not rules.has_market or rules.feeder[agent] < 0:
+        return
+    if rules.books > rules.feeders:
+        row[4:8] = town.top[rules.feeders, period]
+        row[8] = town.last_tick[rules.feeders, period]
+    row[0:4] = town.top[rules.feeder[agent], period]
+    if town.last_tick[rules.feeder[agent], period] != NO_PRICE:
+        row[8] = town.last_tick[rules.feeder[agent], period]
+
+
+@njit(cache=True, nogil=True)
+def _see_prices(rules: Rules, sights: Sights, levy_tick: int, agent: int, period: int, row: Ints) -> None:
+    """Fill in what the agent's utility, network and state charge."""
+    supplier = sights.utility[agent] if sights.utility[agent] >= 0 else agent
+    row[0] = sights.retail_tick[supplier, period]
+    row[1] = sights.feed_in_tick[supplier, period]
+    row[2] = sights.fee_tick[0]
+    row[3] = sights.fee_tick[1] if rules.books > rules.feeders else NO_PRICE
+    row[4] = sights.fee_tick[2]
+    row[5] = levy_tick
+    row[6] = sights.vat_ppm[agent]
+
+
+@njit(cache=True, nogil=True)
+def _see_order(rules: Rules, town: Town, ring: Ring, agent: int, period: int, row: Ints) -> None:
+    """Fill in the agent's latest order that rests in the product."""
+    order = town.latest[agent, period]
+    row[0:5] = 0
+    if order:
+        at = order & (len(ring.order) - 1)
+        row[0] = order
+        row[1] = 0 if ring.book[at] < rules.feeders else 1
+        row[2] = ring.side[at]
+        row[3] = ring.price_tick[at]
+        row[4] = ring.remaining_wh[at]
+
+
+@njit(cache=True, nogil=True)
+def observe(
+    rules: Rules,
+    town: Town,
+    ring: Ring,
+    sights: Sights,
+    levy_tick: int,
+    step_tick: int,
+    balance: Ints,
+    reserved: Ints,
+    credit_limit: Ints,
+    agent: int,
+    period: int,
+    now_ms: int,
+    fresh: int,
+    row: Ints,
+) -> None:
+    """Write what `agent` sees of `period` into `row`, in the order of the fields of `wattbook.messages.See`."""
+    start_ms = rules.start_ms + period * rules.period_ms
+    tradable = rules.has_market and rules.feeder[agent] >= 0 and town.connected[agent]
+    row[0] = now_ms
+    row[1] = rules.start_ms + rules.periods * rules.period_ms
+    row[2] = period
+    row[3] = start_ms
+    row[4] = start_ms - rules.closes_before_ms
+    row[5] = rules.period_ms
+    row[6] = 1 if tradable and gate_code(rules, period, now_ms) == 0 else 0
+    row[7] = town.connected[agent]
+    row[8] = fresh
+    row[9] = step_tick
+    row[10] = rules.floor_tick
+    row[11] = rules.cap_tick
+    _see_quotes(rules, town, agent, period, row[12:21])
+    _see_prices(rules, sights, levy_tick, agent, period, row[21:28])
+    row[28] = sights.load_wh[agent, period]
+    row[29] = sights.generation_wh[agent, period]
+    row[30] = sights.sd_wh[agent, period]
+    row[31] = sights.battery_wh[agent, period]
+    row[32] = sights.spill_wh[agent, period]
+    row[33] = sights.soc_uwh[agent, period] // UWH_PER_WH
+    row[34] = rules.capacity_uwh[agent] // UWH_PER_WH
+    row[35] = town.net_wh[0, agent, period] + town.net_wh[1, agent, period]
+    row[36] = town.open_buy_wh[agent, period]
+    row[37] = town.open_sell_wh[agent, period]
+    _see_order(rules, town, ring, agent, period, row[38:43])
+    row[43] = available(balance, reserved, credit_limit, agent)

@@ -1,0 +1,99 @@
+"""What agents expect: forecasts of load and generation in columns, brought up to date when their agent wakes.
+
+Owns the expected values; how wrong they are is `wattbook.assets`' business.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isqrt
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from wattbook.assets import ForecastKeys, update_phases_ms
+from wattbook.assets.kernel import forecast, last_update_ms, next_update_ms
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from wattbook.assets import Forecast
+    from wattbook.market import Street
+
+    Ints = NDArray[np.int64]
+
+BATTERY_HORIZON_MS: Final = 24 * 3_600_000
+"""How far an agent with a battery looks ahead to value what it stores."""
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What a run's forecasts start from.
+
+    Attributes
+    ----------
+    forecast : Forecast
+    load_before_wh, generation_before_wh : (a, p) int64
+        The values of the day before [Wh], for persistence.
+    """
+
+    forecast: Forecast
+    load_before_wh: Ints
+    generation_before_wh: Ints
+
+
+class Expectations:
+    """Expected load, generation and their uncertainty, one row per agent, one column per period (a, p) [Wh].
+
+    A utility expects what its customers together take and feed in; the errors of many homes partly cancel.
+    """
+
+    def __init__(self, street: Street, outlook: Outlook, seed: int) -> None:
+        self.street = street
+        self.every_ms = int(outlook.forecast.update_every)
+        self.table = outlook.forecast.table()
+        self.keys = ForecastKeys.of(seed, street.names)
+        self.phase_ms = update_phases_ms(seed, street.names, self.every_ms)
+        base = outlook.forecast.base_wh
+        self.load_base = self._with_groups(base(street.load_wh, outlook.load_before_wh))
+        self.generation_base = self._with_groups(base(street.generation_wh, outlook.generation_before_wh))
+        self.scale_wh = self._scales()
+        shape = street.load_wh.shape
+        self.load_wh, self.generation_wh, self.sd_wh = (np.zeros(shape, np.int64) for _ in range(3))
+        self.updated_ms = np.full(street.agents, -1, np.int64)
+
+    def _with_groups(self, series: Ints) -> Ints:
+        """Copy a series (a, p), each utility's row the sum of its customers'."""
+        out = series.copy()
+        for utility in np.flatnonzero(self.street.utility < 0).tolist():
+            out[utility] = series[self.street.utility == utility].sum(axis=0)
+        return out
+
+    def _scales(self) -> Ints:
+        """Mean load per period (a,) [Wh]; of a group, the root of the sum of its customers' squares.
+
+        Independent errors add up so, and a customer without load adds nothing.
+        """
+        scales: Ints = self.load_base.sum(axis=1) // max(self.street.periods, 1)
+        for utility in np.flatnonzero(self.street.utility < 0).tolist():
+            customers = scales[self.street.utility == utility].tolist()
+            scales[utility] = isqrt(sum(scale * scale for scale in customers))
+        return scales
+
+    def next_update_ms(self, agent: int, now_ms: int) -> int:
+        """When the agent's forecast changes next."""
+        return int(next_update_ms(now_ms, int(self.phase_ms[agent]), self.every_ms))
+
+    def refresh(self, agent: int, now_ms: int, first: int, last: int) -> bool:
+        """Bring the agent's expectations for periods `first` to `last` up to date; say whether they are new."""
+        updated_ms = int(last_update_ms(now_ms, int(self.phase_ms[agent]), self.every_ms))
+        new = updated_ms > self.updated_ms[agent]
+        self.updated_ms[agent] = updated_ms
+        street, span = self.street, slice(first, last + 1)
+        forecast(
+            self.load_base[agent, span], self.generation_base[agent, span], int(self.scale_wh[agent]),
+            int(self.keys.load[agent]), self.keys.cloud, int(self.keys.own[agent]),
+            first, street.start_ms + first * street.period_ms, street.period_ms, updated_ms, self.table,
+            self.load_wh[agent, span], self.generation_wh[agent, span], self.sd_wh[agent, span],
+        )  # fmt: skip
+        return bool(new)

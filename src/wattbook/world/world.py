@@ -1,0 +1,345 @@
+"""The world: one clock, one SimPy process per agent, and the fixed processes that run the market's day.
+
+Owns when things happen. A process is a thin shell: it waits for an alarm and calls `wake`; all state lies in
+columns, none in a generator, so that it can be saved, replayed, and driven by something else.
+"""
+
+from __future__ import annotations
+
+import traceback
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+import simpy
+
+from wattbook.chance import draw, key_of
+from wattbook.errors import LivelockError, PolicyError
+from wattbook.journal import Journal
+from wattbook.market import Market
+from wattbook.messages import (
+    FOREVER,
+    MEMORY_SIZE,
+    OUT_COLUMNS,
+    OUT_ROWS,
+    STREAMS,
+    Action,
+    Command,
+    See,
+)
+from wattbook.world.clock import Alarm, Rank, agent_ranks
+from wattbook.world.kernel import Sights, observe, project_battery
+from wattbook.world.outlook import BATTERY_HORIZON_MS, Expectations
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+
+    from wattbook.market import Street
+    from wattbook.policies import Mind
+    from wattbook.world.outlook import Outlook
+
+MOST_WAKES_AT_ONCE: Final = 1_000
+"""An agent that wakes so often in one millisecond will never let time pass."""
+_NO_ACTION: Final = 127
+"""Stands in the journal for an action that is not in the language."""
+
+
+class Progress(NamedTuple):
+    """How far a run has come."""
+
+    now_ms: int
+    start_ms: int
+    end_ms: int
+    wakes: int
+    commands: int
+    trades: int
+
+
+class World:
+    """A street, its minds, and time.
+
+    Parameters
+    ----------
+    street : Street
+    minds : sequence of Mind or None, (a,)
+        How each agent decides, in the order of `street.names`; None does nothing.
+    outlook : Outlook
+    seed : int
+    on_policy_error : str
+        "quarantine" takes an agent whose policy raises or answers nonsense out of the market and goes on; "fail"
+        stops the run.
+    sink : path, file or None
+        Where the journal goes.
+
+    Attributes
+    ----------
+    wakes : int
+        Times that an agent woke.
+    incidents : list of dict
+        What went wrong in policies: time_ms, agent, error, traceback.
+    """
+
+    def __init__(
+        self,
+        street: Street,
+        minds: Sequence[Mind | None],
+        outlook: Outlook,
+        seed: int,
+        on_policy_error: str = "quarantine",
+        sink: Any = None,
+    ) -> None:
+        assert len(minds) == street.agents
+        self.street = street
+        self.minds = minds
+        self.on_policy_error = on_policy_error
+        self.journal = Journal(STREAMS, street.header(), sink)
+        self.market = Market(street, self.journal)
+        self.expectations = Expectations(street, outlook, seed)
+        self.sights = _sights(street, self.expectations)
+        self.ranks = agent_ranks(seed, street.names)
+        self.draws: list[Callable[[int], int]] = [partial(draw, key_of(seed, name, "draw")) for name in street.names]
+        self.wakes = 0
+        self.incidents: list[dict[str, Any]] = []
+        # Columns of the agents' clocks.
+        a, p = street.agents, street.periods
+        self.memory = np.zeros((a, MEMORY_SIZE), np.int64)
+        for agent, mind in enumerate(minds):
+            if mind is not None:
+                self.memory[agent, : len(mind.memory)] = mind.memory
+        self.look_ms = np.full((a, p), FOREVER, np.int64)
+        self.seen = np.full(a, -1, np.int64)
+        self.woke_ms = np.full(a, -1, np.int64)
+        self.woke_often = np.zeros(a, np.int64)
+        self.opened = 0
+        self._out = np.zeros((OUT_ROWS, OUT_COLUMNS), np.int64)
+        self._row = np.zeros(len(See._fields), np.int64)
+
+    # --- running
+
+    def run(self, progress: Callable[[Progress], None] | None = None) -> None:
+        """Run to the end of the last period: it is settled and billed; agents do not wake any more.
+
+        Raises
+        ------
+        LivelockError
+            If an agent wakes again and again without time passing.
+        PolicyError
+            If a policy fails and `on_policy_error` is "fail".
+        """
+        street = self.street
+        env = simpy.Environment(initial_time=street.start_ms)
+        for agent, mind in enumerate(self.minds):
+            if mind is not None:
+                env.process(self._agent(env, agent))
+        env.process(self._openings(env))
+        env.process(self._closures(env))
+        env.process(self._deliveries(env, progress))
+        env.process(self._settlements(env))
+        env.process(self._billings(env))
+        env.run(until=Alarm(env, street.end_ms, Rank.HORIZON))
+        self.market.check()
+        self.journal.flush()
+
+    def _agent(self, env: simpy.Environment, agent: int) -> Generator[simpy.Event, None, None]:
+        at_ms = self.street.start_ms
+        while at_ms <= self.street.end_ms:
+            yield Alarm(env, at_ms, self.ranks[agent])
+            at_ms = self.wake(agent, int(env.now))
+
+    def _openings(self, env: simpy.Environment) -> Generator[simpy.Event, None, None]:
+        opens = self.street.opens_ms
+        while self.opened < self.street.periods:
+            at_ms = max(int(opens[self.opened]), self.street.start_ms)
+            yield Alarm(env, at_ms, Rank.GATE_OPENING)
+            first, self.opened = self.opened, int(np.searchsorted(opens, at_ms, side="right"))
+            self.market.apply(Command(at_ms, -1, Action.OPEN, period=first, quantity_wh=self.opened - first))
+
+    def _closures(self, env: simpy.Environment) -> Generator[simpy.Event, None, None]:
+        street = self.street
+        if street.market is None:
+            return
+        for period in range(street.periods):
+            at_ms = street.start_ms + period * street.period_ms - street.market.closes_before_ms
+            if at_ms >= street.start_ms:
+                yield Alarm(env, at_ms, Rank.GATE_CLOSURE)
+                self.market.apply(Command(at_ms, -1, Action.CLOSE, period=period))
+
+    def _period_ends(self, env: simpy.Environment, rank: Rank) -> Generator[simpy.Event, None, None]:
+        for period in range(self.street.periods):
+            yield Alarm(env, self.street.start_ms + (period + 1) * self.street.period_ms, rank)
+
+    def _deliveries(
+        self, env: simpy.Environment, progress: Callable[[Progress], None] | None
+    ) -> Generator[simpy.Event, None, None]:
+        for period, alarm in enumerate(self._period_ends(env, Rank.DELIVERY)):
+            yield alarm
+            self.market.apply(Command(int(env.now), -1, Action.DELIVER, period=period))
+            if progress is not None:
+                progress(self._progress(int(env.now)))
+
+    def _settlements(self, env: simpy.Environment) -> Generator[simpy.Event, None, None]:
+        for period, alarm in enumerate(self._period_ends(env, Rank.SETTLEMENT)):
+            yield alarm
+            self.market.apply(Command(int(env.now), -1, Action.SETTLE, period=period))
+
+    def _billings(self, env: simpy.Environment) -> Generator[simpy.Event, None, None]:
+        street = self.street
+        inside = {at_ms for at_ms in street.bill_ms if street.start_ms < at_ms < street.end_ms}
+        for at_ms in sorted(inside | {street.end_ms}):
+            yield Alarm(env, at_ms, Rank.BILLING)
+            period = (at_ms - street.start_ms) // street.period_ms - 1
+            self.market.apply(Command(at_ms, -1, Action.BILL, period=period))
+
+    def _progress(self, now_ms: int) -> Progress:
+        street, rows = self.street, self.journal.rows
+        return Progress(now_ms, street.start_ms, street.end_ms, self.wakes, rows["commands"], self.market.trades)
+
+    # --- one wake
+
+    def wake(self, agent: int, now_ms: int) -> int:
+        """Let one agent look at its products and act; return when it wakes next [ms]."""
+        mind = self.minds[agent]
+        assert mind is not None
+        self.wakes += 1
+        self._refuse_livelock(agent, now_ms)
+        if self.market.town.quarantined[agent]:
+            return FOREVER
+        street = self.street
+        first = -(-(now_ms - street.start_ms) // street.period_ms)
+        last = min((now_ms + mind.look_ahead_ms - street.start_ms) // street.period_ms, self.opened - 1)
+        fresh = int(self.seen[agent]) + 1
+        self.seen[agent] = self.opened - 1
+        new = self._foresee(agent, now_ms, max(last, self.opened - 1) if fresh < self.opened else last)
+        periods = np.arange(first, self.opened)
+        due = (periods >= fresh) | (self.look_ms[agent, first : self.opened] <= now_ms)
+        if new:
+            due |= periods <= last
+        for period in periods[due].tolist():
+            if not self._look(agent, mind, period, now_ms, period >= fresh):
+                return FOREVER
+        return self._next_wake_ms(agent, mind, now_ms, first)
+
+    def _refuse_livelock(self, agent: int, now_ms: int) -> None:
+        if self.woke_ms[agent] != now_ms:
+            self.woke_ms[agent] = now_ms
+            self.woke_often[agent] = 0
+        self.woke_often[agent] += 1
+        if self.woke_often[agent] > MOST_WAKES_AT_ONCE:
+            raise LivelockError(
+                f"agent {self.street.names[agent]!r} woke {MOST_WAKES_AT_ONCE} times at {now_ms} ms without time "
+                "passing: let its policy return a delay above 0"
+            )
+
+    def _next_wake_ms(self, agent: int, mind: Mind, now_ms: int, first: int) -> int:
+        """Give the earliest of: a look that its policy asked for, its next forecast, the next gate opening."""
+        street = self.street
+        at_ms = int(self.look_ms[agent, first : self.opened].min(initial=FOREVER))
+        if mind.look_ahead_ms > 0:
+            at_ms = min(at_ms, self.expectations.next_update_ms(agent, now_ms))
+        elif self.opened < street.periods:
+            at_ms = min(at_ms, int(street.opens_ms[self.opened]) + int(self.expectations.phase_ms[agent]))
+        return max(at_ms, now_ms)
+
+    def _foresee(self, agent: int, now_ms: int, last: int) -> bool:
+        """Bring the agent's expectations up to date as far as it will look; say whether there is news."""
+        street = self.street
+        current = (now_ms - street.start_ms) // street.period_ms
+        if street.battery.capacity_uwh[agent]:
+            last = max(last, current + BATTERY_HORIZON_MS // street.period_ms)
+        last = min(last, street.periods - 1)
+        new = self.expectations.refresh(agent, now_ms, current, last)
+        self._project(agent, now_ms)
+        return new
+
+    def _project(self, agent: int, now_ms: int) -> None:
+        """Work out anew what the agent's battery will do."""
+        street, battery = self.street, self.street.battery
+        if not battery.capacity_uwh[agent]:
+            return
+        current = (now_ms - street.start_ms) // street.period_ms
+        last = min(current + BATTERY_HORIZON_MS // street.period_ms, street.periods - 1)
+        project_battery(
+            self.market.rules, self.market.town, self.sights, agent, current, last,
+            int(self.market.soc_uwh[agent]), int(battery.charge_w[agent]), int(battery.discharge_w[agent]),
+            int(battery.charge_ppm[agent]), int(battery.removal[agent]),
+        )  # fmt: skip
+
+    def _look(self, agent: int, mind: Mind, period: int, now_ms: int, fresh: bool) -> bool:
+        """Show the agent one product and carry out what it asks for; False if its policy failed."""
+        see = self._see(agent, period, now_ms, fresh)
+        self._out[:] = 0
+        try:
+            delay = _checked_delay(mind.policy(see, self.memory[agent], self.draws[agent], self._out))
+        except Exception as error:  # noqa: BLE001 - a policy is a stranger's code, and must not end the run
+            self._quarantine(agent, now_ms, error)
+            return False
+        self.look_ms[agent, period] = min(now_ms + delay, FOREVER)
+        commands = self._out.tolist() if self._out[0, 0] else []
+        for action, book, side, price_tick, quantity_wh, flags, order in commands:
+            if action == Action.NOTHING:
+                break
+            known = action if 0 <= action < Action.OPEN else _NO_ACTION
+            self.market.apply(
+                Command(
+                    now_ms, agent, known, self._book(agent, book), period, order, side, price_tick, quantity_wh, flags
+                )
+            )
+        if commands:
+            self._project(agent, now_ms)
+        return True
+
+    def _see(self, agent: int, period: int, now_ms: int, fresh: bool) -> See:
+        market, ledger = self.market, self.market.ledger
+        step_tick = self.street.market.step_tick if self.street.market else 1
+        observe(
+            market.rules, market.town, market.ring, self.sights, self.street.network.levy_tick, step_tick,
+            ledger.balance, ledger.reserved, ledger.credit_limit, agent, period, now_ms, int(fresh), self._row,
+        )  # fmt: skip
+        return See._make(self._row.tolist())
+
+    def _book(self, agent: int, place: int) -> int:
+        """Index of the book that an agent means by 0 (its local one) or 1 (the district's); -1 for any other."""
+        if place == 0:
+            return int(self.street.feeder[agent])
+        return len(self.street.feeders) if place == 1 else -1
+
+    def _quarantine(self, agent: int, now_ms: int, error: Exception) -> None:
+        name = self.street.names[agent]
+        self.incidents.append(
+            {
+                "time_ms": now_ms,
+                "agent": name,
+                "error": f"{type(error).__name__}: {error}",
+                "traceback": "".join(traceback.format_exception(error)),
+            }
+        )
+        if self.on_policy_error == "fail":
+            raise PolicyError(f"policy of agent {name!r} failed at {now_ms} ms: {error}") from error
+        self.market.apply(Command(now_ms, -1, Action.QUARANTINE, order=agent))
+
+
+def _checked_delay(delay: object) -> int:
+    """Take a policy's answer, a delay in whole ms, or say why it is none."""
+    if isinstance(delay, bool) or not isinstance(delay, int | np.integer):
+        raise PolicyError(f"a policy returns the delay to its next wake in whole ms, not {delay!r}")
+    if delay < 0:
+        raise PolicyError(f"a policy returned the delay {delay} ms, which lies in the past: return 0 or more")
+    return min(int(delay), FOREVER)
+
+
+def _sights(street: Street, expectations: Expectations) -> Sights:
+    shape = street.load_wh.shape
+    soc_uwh = np.repeat(street.battery.soc_uwh[:, None], shape[1], axis=1)
+    return Sights(
+        utility=street.utility,
+        vat_ppm=street.vat_ppm,
+        retail_tick=street.retail_tick,
+        feed_in_tick=street.feed_in_tick,
+        fee_tick=np.array(street.network.fee_tick, np.int64),
+        load_wh=expectations.load_wh,
+        generation_wh=expectations.generation_wh,
+        sd_wh=expectations.sd_wh,
+        battery_wh=np.zeros(shape, np.int64),
+        spill_wh=np.zeros(shape, np.int64),
+        soc_uwh=np.ascontiguousarray(soc_uwh),
+    )
