@@ -28,7 +28,7 @@ def _column(value, agents, periods):
     return np.ascontiguousarray(np.broadcast_to(array, (agents, periods)))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_street():
     """Give a function that lays out a small street; every argument has a plain default."""
 
@@ -84,7 +84,7 @@ def make_street():
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def open_market():
     """Give a function that opens a market on a street, with a journal of its own."""
 

@@ -326,5 +326,5 @@ def streams():
         reachable=reachable_cells,
         **WEATHERS,
         products=PRODUCTS,
-        size=lambda count: count // 50 if numba.config.DISABLE_JIT else count,
+        size=lambda count: count // 10 if numba.config.DISABLE_JIT else count,
     )

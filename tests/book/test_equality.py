@@ -8,7 +8,7 @@ import numba
 import numpy as np
 import pytest
 
-from wattbook.book import SELF_TRADE_MODES, Batch, Book, ReferenceBook
+from wattbook.book import BUY, SELF_TRADE_MODES, Batch, Book, Kind, ReferenceBook, face
 
 FINGERPRINT_EVERY = 250
 CELL_MINIMUM = 1_000
@@ -105,6 +105,24 @@ def test_any_batching_gives_the_same_events(streams, mode, book_class):
         book = streams.calm.make(book_class, mode)
         parts = [book.process(commands[start : start + width]) for start in range(0, size, width)]
         assert_same_batch(joined(parts, width), whole)
+
+
+def test_a_record_that_must_grow_in_the_middle_of_a_batch_loses_nothing(streams, mode, monkeypatch):
+    for weather in (streams.calm, streams.crossing):
+        commands = streams.draw(6, streams.size(2_000), weather)
+        whole = weather.make(Book, mode).process(commands)
+        monkeypatch.setattr(face, "_MOST_FIRST_EVENTS", 1)
+        assert_same_batch(weather.make(Book, mode).process(commands), whole)
+        monkeypatch.undo()
+
+
+def test_a_record_that_a_row_of_cancels_fills_grows_too(monkeypatch):
+    orders = np.arange(1, 41)
+    zero = 0 * orders
+    submits = np.column_stack([zero, zero, orders, zero, zero + BUY, orders, zero + 1, zero])
+    commands = np.concatenate([submits, np.add(submits, [Kind.CANCEL, 0, 0, 0, 0, 0, 0, 0])])
+    monkeypatch.setattr(face, "_MOST_FIRST_EVENTS", 1)
+    assert_same_batch(Book().process(commands), ReferenceBook().process(commands))
 
 
 def test_the_same_commands_give_the_same_bytes(streams, mode, book_class):

@@ -219,6 +219,20 @@ def test_b23_a_book_grows_past_every_first_size_and_shrinks_to_nothing_again(str
     assert [len(column) for column in book._columns][:6] == sizes[:6], "slots are used again"
 
 
+def test_products_that_come_and_go_leave_no_memory_behind():
+    levels, products = 40, 200
+    book = Book(products=products)
+    orders = np.arange(1, levels + 1)
+    one, sizes = np.ones_like(orders), []
+    for product in range(products):
+        book.process(np.column_stack([0 * one, product * one, orders, one, BUY * one, orders, one, 0 * one]))
+        book.expire(product)
+        orders += levels
+        sizes.append([len(column) for column in book._columns])
+    assert sizes[-1] == sizes[1]
+    book.check()
+
+
 def test_the_map_of_ids_does_not_grow_with_every_id_ever_issued():
     book = Book()
     rounds = 200 if numba.config.DISABLE_JIT else 20_000

@@ -336,6 +336,8 @@ def test_fill_or_kill_may_stop_right_before_its_own_order(book_class, mode):
         ({"flags": Flag.POST_ONLY | Flag.FOK}, Code.CONFLICTING_FLAGS),
         ({"flags": Flag.POST_ONLY | Flag.MARKET}, Code.CONFLICTING_FLAGS),
         ({"flags": Flag.REPRICE}, Code.CONFLICTING_FLAGS),
+        ({"flags": Flag.REPRICE | Flag.IOC}, Code.CONFLICTING_FLAGS),
+        ({"flags": Flag.REPRICE | Flag.MARKET}, Code.CONFLICTING_FLAGS),
         ({"order": 7}, Code.ORDER_NOT_RISING),
         ({"order": 0}, Code.ORDER_NOT_RISING),
         ({"order": -3}, Code.ORDER_NOT_RISING),
@@ -377,6 +379,21 @@ def test_a_notional_that_no_ledger_entry_can_hold_is_refused(book_class):
     assert book.submit(2, BERT, SELL, -1, 2, flags=Flag.MARKET).filled_wh == 1
 
 
+def test_the_largest_notional_fits(book_class):
+    most = (1 << 62) - 1
+    book = book_class(floor_tick=-most, cap_tick=most)
+    assert book.submit(1, ANNA, BUY, most, 1).code is Code.OK
+    assert book.submit(2, ANNA, BUY, -(most - 1) // 2, 2).code is Code.OK
+
+
+def test_a_reprice_into_a_notional_too_large_is_refused(book_class):
+    book = book_class(floor_tick=-(1 << 61), cap_tick=1 << 61)
+    book.submit(1, ANNA, SELL, -(1 << 60), 1)
+    reprice = Flag.POST_ONLY | Flag.REPRICE
+    assert book.submit(2, BERT, BUY, 0, 100, flags=reprice).code is Code.NOTIONAL_TOO_LARGE
+    assert book.submit(2, BERT, BUY, 0, 3, flags=reprice).code is Code.OK
+
+
 def test_the_largest_quantity_and_the_largest_id_are_fine(book):
     last = (1 << 63) - 1
     assert book.submit(last, ANNA, BUY, 100, MAX_QUANTITY_WH).resting_wh == MAX_QUANTITY_WH
@@ -411,12 +428,16 @@ def test_the_single_step_answers_like_the_doors(book):
     assert book.last_order == 2
 
 
-@pytest.mark.parametrize("count", [1_000, 3_000])
+@pytest.mark.parametrize("count", [630, 1_000, 3_000])
 def test_a_sweep_through_everything_that_rests_is_recorded_in_full(book_class, count):
     book = book_class(floor_tick=0, cap_tick=EVERYTHING)
     for order in range(1, count // 10 + 1):
         book.submit(order, ANNA, SELL, 7 * order, 1)
+    twin = book_class.restore(book.export())
     receipt = book.submit(count, BERT, BUY, EVERYTHING, count)
     assert trades(receipt) == [(order, count, 7 * order, 1) for order in range(1, count // 10 + 1)]
     assert len(book) == 1
     book.check()
+    twin.cancel_owner(ANNA)
+    assert story(twin) == [(order, "CANCELLED", 7 * order, 1, 0) for order in range(1, count // 10 + 1)]
+    twin.check()

@@ -16,6 +16,7 @@ from wattbook.errors import DataError
 BERLIN = "Europe/Berlin"
 QUARTER = 900_000
 HOUR = 4
+NAMED_TWICE = {(dt.date(2016, 10, 30), slot) for slot in range(8, 12)}
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +79,8 @@ def test_the_repeated_hour_takes_the_sources_own_repeated_hour(calendar, local):
     for seed in range(200):
         key = key_of(seed, "home")
         source, rows = int(bootstrap_days(key, calendar)[autumn]), bootstrap_rows(key, calendar)
+        first = [row for row, step in zip(rows.tolist(), local, strict=True) if step[:2] in NAMED_TWICE and not step[2]]
+        assert [local[row][2] for row in first] == [0] * HOUR
         second = [
             row
             for row, (date, _, fold) in zip(rows.tolist(), local, strict=True)
@@ -95,6 +98,12 @@ def test_spring_and_autumn_keep_their_own_length(calendar):
     counts = np.bincount(calendar.day)
     lengths = {calendar.days[d].date.isoformat(): int(n) for d, n in enumerate(counts) if n != 96}
     assert lengths == {"2016-03-27": 92, "2016-10-30": 100}
+
+
+def test_a_year_whose_days_stand_for_themselves_is_the_measured_year(calendar):
+    first, second = (table[calendar.day, calendar.slot] for table in (calendar.first_row, calendar.second_row))
+    assert np.array_equal(np.where(calendar.second, second, first), np.arange(35136))
+    assert np.flatnonzero(calendar.second).tolist() == [303 * 96 - 4 + 12 + n for n in range(HOUR)]
 
 
 def test_a_stretched_total_ends_exactly_and_moves_no_edge_by_more_than_its_rounding():

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from wattbook.chance import key_of
 from wattbook.data import grid_names, load_grid, member_load_wh, parse_start, plant_wh
+from wattbook.data.series import never_falling
 from wattbook.errors import ConfigError, DataError
 
 MINUTE = 60_000
@@ -69,6 +70,10 @@ def test_a_members_year_is_its_profile_times_its_rating_with_and_without_bootstr
         assert energy.size == 35136
         assert energy.min() >= 0
         assert abs(int(energy.sum()) - annual_wh(grid, member.profile, member.rated_w)) < 1
+
+
+def test_a_load_below_zero_is_paid_back_by_the_steps_after_it():
+    assert never_falling(np.array([5, -3, 1, 1, 4])).tolist() == [0, 5, 5, 5, 5, 8]
 
 
 def test_homes_of_one_shape_differ_once_they_are_bootstrapped(grid):

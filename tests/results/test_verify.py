@@ -218,6 +218,14 @@ def test_rows_that_another_polars_wrote_otherwise_are_welcome(saved):
     assert verify(saved)
 
 
+def test_a_table_that_aborts_its_reader_does_not_abort_us(saved, monkeypatch):
+    monkeypatch.setattr("sys.executable", "/bin/false")
+    path = saved / "tables/flows.parquet"
+    path.write_bytes(path.read_bytes()[:-1] + b"2")
+    seal(saved)
+    assert faults(saved) == ("tables/flows.parquet: is not what the journal says",)
+
+
 def test_nonsense_in_the_place_of_a_table_is_no_traceback(saved):
     path = saved / "tables/postings.parquet"
     data = path.read_bytes()

@@ -24,7 +24,7 @@ from wattbook.messages import (
 from wattbook.policies import Mind, idle, truthful, zero_intelligence
 from wattbook.world import Alarm, Rank, agent_ranks
 
-FACTS = ("orders", "trades", "postings", "meters", "flows", "groups")
+NAMED = {"agent", "buyer", "seller", "account", "utility"}
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def by_name(world, stream, *columns):
     names = np.array([*world.street.account_names(), "-"])
     data = world.journal.read(stream)
     return [
-        tuple(names[v] if c in {"agent", "buyer", "seller", "account", "utility"} else v for c, v in zip(columns, row, strict=True))
+        tuple(names[v] if c in NAMED else v for c, v in zip(columns, row, strict=True))
         for row in zip(*(data[c].tolist() for c in columns), strict=True)
     ]  # fmt: skip
 

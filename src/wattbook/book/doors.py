@@ -105,6 +105,8 @@ class Doors(ABC):
         ------
         CommandArrayError
             If the array is of another kind; the book is as it was.
+        ResourceError
+            If there is no memory to grow: the commands before stand, their record is lost.
         """
 
     @property
@@ -181,7 +183,7 @@ class Doors(ABC):
         Parameters
         ----------
         order : int
-            Id of the caller's choice, above all accepted before.
+            Id of the caller's choice, from 1, above all accepted before.
         owner : int
             Who may cancel and replace it, and does not trade with itself where a self-trade mode is on.
         side : int
@@ -245,6 +247,11 @@ class Doors(ABC):
                 total, count = totals.get(price, (0, 0))
                 totals[price] = total + quantity, count + 1
         return [(price, total, count) for price, (total, count) in totals.items()][:levels]
+
+    def best(self, product: int, side: int) -> tuple[int, int] | None:
+        """Best price of a side [ticks] and what rests there [Wh], None when the side is empty."""
+        levels = self.depth(product, side, 1)
+        return levels[0][:2] if levels else None
 
     def _known(self, product: int) -> None:
         if not _is_int64(product) or not 0 <= product < self.terms.products:

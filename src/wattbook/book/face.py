@@ -36,6 +36,7 @@ from wattbook.book.kernel import (
     QUANTITY,
     SIZE,
     SMALLEST_SEGMENT,
+    TOTAL,
     Columns,
 )
 from wattbook.book.words import BUY, MAX_ORDERS, MAX_QUANTITY_WH, RESTING_COLUMNS, SELL, Batch
@@ -221,6 +222,15 @@ class Book(Doors):
         """Lowest ask [ticks], None without asks."""
         self._known(product)
         return self._best(2 * product + 1, SELL)
+
+    def best(self, product: int, side: int) -> tuple[int, int] | None:
+        """Best price of a side [ticks] and what rests there [Wh], None when the side is empty."""
+        self._known(product)
+        segment, _, levels, *_ = self._columns.sides[2 * product + (side == SELL)].tolist()
+        if not levels:
+            return None
+        key, level = self._columns.ladder[segment + levels - 1].tolist()
+        return side * key, int(self._columns.levels[level, TOTAL])
 
     def _best(self, row: int, side: int) -> int | None:
         segment, _, levels, _ = self._columns.sides[row].tolist()

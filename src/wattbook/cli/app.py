@@ -76,7 +76,7 @@ def run(
     engine: EngineOption = "processes",
     quiet: QuietOption = False,
     as_json: JsonOption = False,
-    debug: DebugOption = False,
+    _debug: DebugOption = False,
 ) -> None:
     """Run a scenario, with its local market and without, and save the run."""
     if engine != "processes":
@@ -89,7 +89,7 @@ def run(
 
 
 @app.command()
-def demo(quiet: QuietOption = False, debug: DebugOption = False) -> None:
+def demo(quiet: QuietOption = False, _debug: DebugOption = False) -> None:
     """Run the shipped neighbourhood and say where to go from there."""
     from wattbook.cli.work import run_demo
 
@@ -99,7 +99,7 @@ def demo(quiet: QuietOption = False, debug: DebugOption = False) -> None:
 @app.command()
 def init(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Script to make, as street.py.")],
-    debug: DebugOption = False,
+    _debug: DebugOption = False,
 ) -> None:
     """Write a commented scenario script that runs as it is."""
     from wattbook.cli.work import write_script
@@ -109,7 +109,7 @@ def init(
 
 @app.command()
 def check(
-    scenario: ScenarioArgument, days: DaysOption = None, settings: SetOption = None, debug: DebugOption = False
+    scenario: ScenarioArgument, days: DaysOption = None, settings: SetOption = None, _debug: DebugOption = False
 ) -> None:
     """Validate a scenario and its data, and estimate its size, without running it."""
     from wattbook.cli.work import check_scenario
@@ -118,7 +118,7 @@ def check(
 
 
 @app.command()
-def show(run: RunArgument, as_json: JsonOption = False, debug: DebugOption = False) -> None:
+def show(run: RunArgument, as_json: JsonOption = False, _debug: DebugOption = False) -> None:
     """Print the summary of a saved run."""
     from wattbook.cli.work import show_run
 
@@ -126,7 +126,7 @@ def show(run: RunArgument, as_json: JsonOption = False, debug: DebugOption = Fal
 
 
 @app.command()
-def verify(run: RunArgument, debug: DebugOption = False) -> None:
+def verify(run: RunArgument, _debug: DebugOption = False) -> None:
     """Check that a saved run is what was written, and that money and energy balance."""
     from wattbook.cli.work import verify_run
 
@@ -134,7 +134,7 @@ def verify(run: RunArgument, debug: DebugOption = False) -> None:
 
 
 @app.command("warm-up")
-def warm_up(debug: DebugOption = False) -> None:
+def warm_up(_debug: DebugOption = False) -> None:
     """Compile all kernels once, and drop those of other versions."""
     from wattbook.cli.work import warm_up as work
 
@@ -147,7 +147,7 @@ def data_import(
     source: Annotated[Path, typer.Argument(metavar="WHEEL_OR_FOLDER", help="The data set's wheel, or its folder.")],
     grid: Annotated[str, typer.Option(help="The grid, as LV2.101.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder to make for it.")],
-    debug: DebugOption = False,
+    _debug: DebugOption = False,
 ) -> None:
     """Import a grid with its members, plants and a year of profiles."""
     if kind != "simbench":
@@ -160,7 +160,7 @@ def data_import(
 @data.command("check")
 def data_check(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV or Parquet file with the columns time and kwh.")],
-    debug: DebugOption = False,
+    _debug: DebugOption = False,
 ) -> None:
     """Read a profile as a scenario would, and say what is in it or wrong with it."""
     from wattbook.cli.work import check_data

@@ -42,9 +42,9 @@ def run_demo(name: str, seed: int, *, quiet: bool) -> None:
     """Run a shipped scenario for somebody who sees wattbook for the first time."""
     scenario = _scenario(name, None, [])
     say(
-        f"{len(scenario.members)} members of one real grid trade with each other for {scenario.days} days; then the same"
+        f"{len(scenario.members)} members of one real grid trade with each other for {scenario.days} days; then the\n"
+        "same days are run without their market, to see what it changed"
     )
-    say("days are run without their market, to see what it changed.")
     place = _place(None, "demo", seed)
     result = _run(scenario, seed, quiet=quiet)
     result.save(place)

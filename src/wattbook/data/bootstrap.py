@@ -143,11 +143,11 @@ def _rows(
     """Rows (d, slots) of the first and second step of each clock time, and which steps (n,) are second ones."""
     width, hour = MS_PER_DAY // step_ms, MS_PER_HOUR // step_ms
     rows = np.arange(day.size)
+    first_row = np.full((days, width), day.size, dtype=np.int64)
+    np.minimum.at(first_row, (day, slot), rows)
     second_row = np.full((days, width), -1, dtype=np.int64)
-    second_row[day, slot] = rows  # the later of two wins
-    first_row = np.full((days, width), -1, dtype=np.int64)
-    first_row[day[::-1], slot[::-1]] = rows[::-1]
+    np.maximum.at(second_row, (day, slot), rows)
+    missing_day, missing_slot = np.nonzero(second_row < 0)
     for table in (first_row, second_row):
-        missing_day, missing_slot = np.nonzero(table < 0)
         table[missing_day, missing_slot] = table[missing_day, missing_slot - hour]
     return first_row, second_row, rows != first_row[day, slot]

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from wattbook.data.calendar import utc_ms, utc_text
+from wattbook.data.parquet_guard import counted_rows
 from wattbook.data.quantise import at_edges, cumulate, ratio_half_even
 from wattbook.data.series import check_horizon
 from wattbook.errors import DataError, nearest
@@ -221,14 +222,16 @@ def _content(path: str, where: str, problems: Problems) -> bytes:
         code = "missing-file" if isinstance(fault, FileNotFoundError) else "not-a-file"
         problems.add(code, where, f"cannot be opened ({fault.strerror})")
         problems.raise_any()
+    info = os.fstat(handle)
+    if not stat.S_ISREG(info.st_mode):
+        problems.add("not-a-file", where, "is a folder, pipe or device: give a plain file")
+    elif info.st_size > FILE_LIMIT:
+        problems.add("too-large", where, f"has {info.st_size >> 20} MiB, {FILE_LIMIT >> 20} are allowed")
+    if problems.found:
+        os.close(handle)
+    problems.raise_any()
     with os.fdopen(handle, "rb") as file:
-        info = os.fstat(handle)
-        if not stat.S_ISREG(info.st_mode):
-            problems.add("not-a-file", where, "is a pipe, device or other special file: give a plain file")
-        elif info.st_size > FILE_LIMIT:
-            problems.add("too-large", where, f"has {info.st_size >> 20} MiB, {FILE_LIMIT >> 20} are allowed")
-        problems.raise_any()
-        return file.read(FILE_LIMIT + 1)
+        return file.read(FILE_LIMIT)
 
 
 def _inside(path: Path) -> bool:
@@ -257,15 +260,15 @@ def _check_header(header: list[str], where: str, problems: Problems) -> None:
                 "is a power: give the energy of each interval in a column 'kwh' (kW times the interval's hours: "
                 "0.25 for quarters of an hour)",
             )
-        elif _ENERGY_NAMES.fullmatch(name):
+        elif _is_other_unit(name):
             problems.add("unit", f"{where}:{name}", "is not in kWh: convert it into a column 'kwh'")
-        elif name not in COLUMNS:
-            problems.add("unknown-column", f"{where}:{name}", "keep the columns 'time' and 'kwh' alone")
+        else:
+            problems.add("unknown-column", f"{where}:{name}", "keep the columns 'time' and 'kwh' alone, by these names")
 
 
 def _is_other_unit(name: str) -> bool:
     """Tell whether a column holds the energy in another unit, so that 'kwh' is not simply missing."""
-    return name != "kwh" and bool(_POWER_NAMES.fullmatch(name) or _ENERGY_NAMES.fullmatch(name))
+    return "kwh" not in name.lower() and bool(_POWER_NAMES.fullmatch(name) or _ENERGY_NAMES.fullmatch(name))
 
 
 # --- CSV
@@ -375,22 +378,21 @@ def _from_parquet(content: bytes, where: str, problems: Problems) -> Column:
 
     if not content:
         problems.add("empty", where, "holds nothing")
-    elif not (content.startswith(b"PAR1") and content.endswith(b"PAR1")):
-        problems.add("corrupt", where, "is not a whole Parquet file: it was cut off, or is something else")
     problems.raise_any()
+    try:
+        rows = counted_rows(content, ROW_LIMIT)
+    except ValueError as fault:
+        problems.add("corrupt", where, f"is not a whole Parquet file: {fault}")
+        problems.raise_any()
     try:
         schema = pl.read_parquet_schema(io.BytesIO(content))
         _check_header(list(schema), where, problems)
         problems.raise_any()
         _check_types(pl.Schema(schema), where, problems)
-        rows = pl.scan_parquet(io.BytesIO(content)).select(pl.len()).collect().item()
         if rows > ROW_LIMIT:
             problems.add("too-large", where, f"unpacks to {rows} rows, {ROW_LIMIT} are allowed")
         problems.raise_any()
         frame = pl.read_parquet(io.BytesIO(content), n_rows=ROW_LIMIT)
-        if frame.height != rows:
-            problems.add("corrupt", where, f"claims {rows} rows and holds others")
-            problems.raise_any()
         return _from_frame(frame, where, problems)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as fault:
         problems.add("corrupt", where, f"is a damaged Parquet file ({str(fault).splitlines()[0][:200]})")
@@ -466,7 +468,7 @@ def _check_times(column: Column, where: str, problems: Problems) -> int:
     if step_ms not in STEPS_MS:
         allowed = ", ".join(str(step // MS_PER_MINUTE) for step in STEPS_MS)
         problems.add("resolution", where, f"intervals of {step_ms / MS_PER_MINUTE:g} min: use one of {allowed} min")
-    elif times[0] % step_ms:
+    elif lengths.size and times[0] % step_ms:
         problems.add("misaligned", f"{column.place(0)}:time", f"{utc_text(int(times[0]))} is not on a whole interval")
     problems.add_rows(np.flatnonzero(steps != step_ms), lambda i: _step_note(column, i, step_ms))
     return step_ms

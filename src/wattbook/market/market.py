@@ -232,8 +232,7 @@ class Market:
         product = self.product(book, period)
         top = self.town.top[book, period]
         for place, side in ((0, BUY), (2, SELL)):
-            best = self.book.depth(product, side, 1)
-            top[place], top[place + 1] = best[0][:2] if best else (NO_PRICE, 0)
+            top[place : place + 2] = self.book.best(product, side) or (NO_PRICE, 0)
 
     # --- what else agents may ask for
 

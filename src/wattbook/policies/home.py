@@ -66,6 +66,8 @@ BACK_MS: Final = 10
 
 NEAR_MS: Final = 45 * MS_PER_MINUTE
 MIN_MARGIN_TICK: Final = 2
+SLACK_TICK: Final = 200
+"""A change of price that is not worth losing time priority for: 2 EUR/MWh."""
 
 
 class Persona(NamedTuple):
@@ -81,11 +83,11 @@ class Persona(NamedTuple):
 
 
 PERSONAS: Final = {
-    "balanced": Persona(105, 100, 90, 0, 7, 0, 0),
-    "patient": Persona(115, 300, 100, 0, 9, 0, 0),
-    "eager": Persona(60, 50, 60, 0, 5, 0, 0),
-    "green": Persona(110, 50, 75, 300, 6, 0, 0),
-    "thrifty": Persona(75, 600, 100, 0, 8, 40, 4),
+    "balanced": Persona(75, 100, 90, 0, 14, 0, 0),
+    "patient": Persona(90, 300, 100, 0, 17, 0, 0),
+    "eager": Persona(45, 50, 60, 0, 10, 0, 0),
+    "green": Persona(80, 50, 75, 300, 12, 0, 0),
+    "thrifty": Persona(60, 600, 100, 0, 15, 40, 4),
 }
 """Rule-based homes by name. `thrifty` leaves the local market for some hours when it has traded nothing for long."""
 
@@ -124,7 +126,7 @@ def _buy(see: See, memory: Ints, need_wh: int, luck: int, out: Ints) -> None:
     fee = see.district_fee_tick if book == DISTRICT else see.local_fee_tick
     bound = buyer_bound_tick(see, fee)
     quantity = quantile_wh(need_wh, see.sd_wh, bound - price, bound - see.feed_in_tick)
-    keep_one_order(see, out, book, BUY, price, quantity, see.step_tick * 20)
+    keep_one_order(see, out, book, BUY, price, quantity, SLACK_TICK)
 
 
 @register_jitable
@@ -146,7 +148,10 @@ def _sell(see: See, memory: Ints, surplus_wh: int, luck: int, out: Ints) -> None
     # A shortfall is bought back from the utility, with VAT but without network use.
     dear = see.retail_tick * (PPM + see.vat_ppm) // PPM
     quantity = quantile_wh(surplus_wh, see.sd_wh, price - see.feed_in_tick, dear - see.feed_in_tick)
-    keep_one_order(see, out, book, SELL, price, quantity, see.step_tick * 20)
+    if see.generation_wh == 0 and see.battery_wh <= 0 and see.spill_wh == 0:
+        # Nothing of its own to give: only what was bought too much can be sold again.
+        quantity = min(quantity, max(see.position_wh, 0))
+    keep_one_order(see, out, book, SELL, price, quantity, SLACK_TICK)
 
 
 @register_jitable

@@ -49,7 +49,8 @@ def opens_ms(starts_ms: Ints, opens_minute: int, timezone: str) -> Ints:
     days = local_days(int(starts_ms[0]), int(starts_ms[-1]) + 1, timezone)
     openings = [utc_ms(dt.datetime.combine(day.date - dt.timedelta(days=1), clock)) for day in days]
     which = np.searchsorted([day.start_ms for day in days], starts_ms, side="right") - 1
-    return np.maximum(np.array(openings, dtype=np.int64)[which], starts_ms[0])
+    opens: Ints = np.maximum(np.array(openings, dtype=np.int64)[which], starts_ms[0])
+    return opens
 
 
 def by_hour(prices: Sequence[int], starts_ms: Ints, timezone: str) -> Ints:
@@ -59,7 +60,7 @@ def by_hour(prices: Sequence[int], starts_ms: Ints, timezone: str) -> Ints:
 
 
 def bills_ms(start_ms: int, end_ms: int, billing: str, timezone: str) -> tuple[int, ...]:
-    """Ends of the billing cycles [ms of UTC], in order; the last one is the run's end."""
+    """List the ends of the billing cycles [ms of UTC]; the last one is the run's end."""
     if billing == "run":
         return (end_ms,)
     firsts = [day.start_ms for day in local_days(start_ms, end_ms, timezone) if day.date.day == 1]

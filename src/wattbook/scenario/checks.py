@@ -7,13 +7,14 @@ divide, a gate that closes before it opens, a horizon that is no whole number of
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from wattbook.errors import ConfigError, nearest
 from wattbook.scenario.calendar import horizon_ms
 from wattbook.scenario.faults import measured_text
 from wattbook.scenario.fields import HOURS
 from wattbook.scenario.parts import Consumer, Prosumer, Utility
+from wattbook.scenario.profiles import is_file
 from wattbook.units import MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from wattbook.scenario.model import Scenario
     from wattbook.scenario.parts import Agent, LocalMarket
 
-SAFE_BITS: Final = 62
 
 
 def agent_problems(agents: Sequence[Agent], *, complete: bool) -> list[str]:
@@ -56,41 +56,38 @@ def _supplier_problems(member: Consumer, utilities: Sequence[str], known: Counte
     if member.supplier is None or member.supplier in utilities or not utilities:
         return []
     what = "is not a utility" if member.supplier in known else "is unknown"
-    return [
-        f"{member.name}.supplier={member.supplier!r} {what}{nearest(member.supplier, utilities)}: "
-        f"choose from {', '.join(sorted(utilities))}"
-    ]
+    hint = nearest(member.supplier, utilities)
+    choices = ", ".join(sorted(utilities))
+    return [f"{member.name}.supplier={member.supplier!r} {what}{hint}: choose from {choices}"]
 
 
 def _own_problems(agent: Agent) -> list[str]:
     """List what is wrong between the values of one agent."""
     if isinstance(agent, Utility):
-        hours = [hour for hour in range(HOURS) if agent.feed_in[hour] > agent.retail[hour]]
-        if hours:
-            feed_in, retail = (measured_text(tariff[hours[0]], "price") for tariff in (agent.feed_in, agent.retail))
-            return [
-                f"{agent.name}.feed_in={feed_in} is above retail={retail} at hour {hours[0]}: "
-                "a home could buy and sell back without end; lower feed_in"
-            ]
+        return _tariff_problems(agent)
+    problems = []
     if isinstance(agent, Prosumer) and agent.pv is None and agent.battery is None:
-        return [f"{agent.name} has neither pv nor battery: add pv=Pv(kw(8)) or battery=Battery(kwh(10), kw(5)), "
-                "or make it a consumer"]  # fmt: skip
-    if isinstance(agent, Consumer) and agent.rated is None and isinstance(agent.profile, str):
-        if not agent.profile.lower().endswith((".csv", ".parquet")):
-            return [f"{agent.name}.rated=None: the shipped profile {agent.profile!r} needs a rating, as kw(3)"]
-    return []
+        remedy = "add pv=Pv(kw(8)) or battery=Battery(kwh(10), kw(5)), or make it a consumer"
+        problems.append(f"{agent.name} has neither pv nor battery: {remedy}")
+    if isinstance(agent, Consumer) and agent.rated is None and not is_file(agent.profile):
+        problems.append(f"{agent.name}.rated=None: the shipped profile {agent.profile!r} needs a rating, as kw(3)")
+    return problems
+
+
+def _tariff_problems(utility: Utility) -> list[str]:
+    """Refuse a tariff by which a home could buy and sell back without end."""
+    hours = [hour for hour in range(HOURS) if utility.feed_in[hour] > utility.retail[hour]]
+    if not hours:
+        return []
+    feed_in, retail = (measured_text(tariff[hours[0]], "price") for tariff in (utility.feed_in, utility.retail))
+    what = f"{utility.name}.feed_in={feed_in} is above retail={retail} at hour {hours[0]}"
+    return [f"{what}: a home could buy and sell back without end; lower feed_in"]
 
 
 def whole_problems(scenario: Scenario) -> list[str]:
     """List what is wrong between the parts of a scenario whose values are all sound."""
     problems = _market_problems(scenario.local) if scenario.local is not None else []
-    problems += _horizon_problems(scenario)
-    problems += _imbalance_problems(scenario)
-    if scenario.local is not None:
-        largest, cap = scenario.local.largest_order, max(abs(scenario.local.floor), abs(scenario.local.cap))
-        if largest * max(cap, 1) >= 1 << SAFE_BITS:
-            problems.append("local.largest_order times the price band is too large to count exactly: lower either")
-    return problems
+    return [*problems, *_horizon_problems(scenario), *_imbalance_problems(scenario)]
 
 
 def _market_problems(local: LocalMarket) -> list[str]:
@@ -121,10 +118,10 @@ def _horizon_problems(scenario: Scenario) -> list[str]:
             return list(fault.problems)
         return [f"days={scenario.days} leads beyond the year 9999: run fewer days"]
     if (end_ms - start_ms) % scenario.period_ms:
+        period = measured_text(scenario.period_ms, "duration")
+        what = f"horizon of {(end_ms - start_ms) / MS_PER_HOUR:g} hours is not a whole number of periods of {period}"
         return [
-            f"horizon of {(end_ms - start_ms) / MS_PER_HOUR:g} hours is not a whole number of periods of "
-            f"{measured_text(scenario.period_ms, 'duration')}: a day of clock change is shorter or longer; use "
-            "minutes(60) or less, or other days"
+            f"{what}: a day on which the clock changes is shorter or longer; use minutes(60) or less, or other days"
         ]
     if start_ms % MS_PER_MINUTE:
         return [f"start={scenario.start!r} is not on a whole minute"]

@@ -275,6 +275,6 @@ def _rules(local: LocalMarket) -> MarketRules:
 
 
 def _about(agent: Agent) -> dict[str, str]:
-    """What the journal's header says of an agent for people."""
+    """Tell people of an agent, in the journal's header."""
     mind = mind_of(agent)
     return {"persona": mind.persona, "policy": mind.name, "label": agent.label}

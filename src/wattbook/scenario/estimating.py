@@ -70,8 +70,8 @@ def require_memory(scenario: Scenario) -> None:
     free = free_bytes()
     if needed.memory_bytes * 100 > free * USABLE_PERCENT:
         raise ResourceError(
-            f"{needed.members} members over {needed.periods} periods need about {needed.memory_bytes // MEBIBYTE:,} MiB, "
-            f"{free // MEBIBYTE:,} MiB are free: run fewer days or members, or longer periods"
+            f"{needed.members} members over {needed.periods} periods need {needed.memory_bytes // MEBIBYTE:,} MiB "
+            f"and {free // MEBIBYTE:,} MiB are free: run fewer days or members, or longer periods"
         )
 
 
@@ -96,7 +96,7 @@ def _of_system() -> int | None:
 
 
 def _of_group() -> int | None:
-    """What a container leaves, if there is one."""
+    """Ask the container, if there is one, what it leaves."""
     folder = Path("/sys/fs/cgroup")
     try:
         limit, used = ((folder / name).read_text(encoding="ascii").strip() for name in ("memory.max", "memory.current"))

@@ -12,13 +12,13 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pydantic import ValidationError
-
 from wattbook.errors import ConfigError, nearest
 from wattbook.units import Quantity, eur, eur_per_mwh, kw, kwh, minutes, percent
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
+
+    from pydantic import ValidationError
 
 _GIVEN_LIMIT: Final = 60
 NATURAL: Final = {

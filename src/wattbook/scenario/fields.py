@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from fractions import Fraction
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, TypeVar
 
 from pydantic import PlainValidator
 
@@ -52,7 +52,7 @@ class Typed(str):
     __slots__ = ()
 
 
-UNITS: Final[dict[str, dict[str, Callable[[float], Quantity]]]] = {
+UNITS: Final[dict[str, dict[str, Callable[[Any], Quantity]]]] = {
     "price": {"EUR/MWh": eur_per_mwh, "ct/kWh": ct_per_kwh},
     "money": {"EUR": eur},
     "energy": {"kWh": kwh, "Wh": wh, "MWh": mwh},
@@ -72,7 +72,7 @@ def typed_quantity(text: str, dimension: str) -> Quantity:
         raise FieldError(f"is not a number with a unit: {hint}")
     number = Fraction(match[1])
     if not match[2]:
-        return NATURAL[dimension](number)
+        return known[next(iter(known))](number)
     units = {unit.lower(): make for unit, make in known.items()}
     if match[2].lower() not in units:
         raise FieldError(f"has the unknown unit {match[2]!r}: {hint}")
@@ -96,7 +96,7 @@ def quantity(value: object, dimension: str) -> Quantity:
         raise FieldError(f"is a {value.dimension}, not a {dimension}: write {call}(...)")
     if isinstance(value, bool) or not isinstance(value, int | float | Fraction):
         raise FieldError(f"is not a {dimension}: write {call}(...)")
-    if value != value or value in (float("inf"), float("-inf")):  # noqa: PLR0124  # NaN is what differs from itself
+    if isinstance(value, float) and not math.isfinite(value):
         raise FieldError(f"is not finite: write {call}(...) with a finite number")
     raise FieldError(f"has no unit: write {call}({value})")
 
@@ -218,7 +218,7 @@ def text(limit: int) -> PlainValidator:
     """Make the check of free text of at most `limit` characters on one line."""
 
     def check(value: object) -> str:
-        if not isinstance(value, str) or not value.isprintable() and value:
+        if not isinstance(value, str) or (value and not value.isprintable()):
             raise FieldError("is not printable text on one line")
         if len(value) > limit:
             raise FieldError(f"has {len(value)} characters: write at most {limit}")

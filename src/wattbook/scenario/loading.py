@@ -14,7 +14,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from wattbook.errors import ConfigError, DataError, UnitError, WattbookError, nearest
+from wattbook.errors import ConfigError, UnitError, WattbookError, nearest
 from wattbook.scenario.faults import collecting
 from wattbook.scenario.model import Scenario
 
@@ -97,7 +97,8 @@ def _read(path: Path) -> Scenario:
 def _run(path: Path, collected: list[str]) -> ModuleType:
     """Run a script as a module; everything that it raises becomes a mistake of its author's."""
     spec = importlib.util.spec_from_file_location(f"wattbook_script_{path.stem}", path)
-    assert spec is not None and spec.loader is not None, "a .py file has a loader"
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     try:
         with _as_script(path, module):
@@ -113,9 +114,9 @@ def _run(path: Path, collected: list[str]) -> ModuleType:
         raise ConfigError(
             [*collected, f"{_line(fault, path)}: the script ends itself: make {VARIABLE} first"]
         ) from fault
-    except (DataError, WattbookError):
+    except WattbookError:
         raise
-    except Exception as fault:  # noqa: BLE001  # a user's script may raise anything
+    except Exception as fault:  # a user's script may raise anything
         raise ConfigError([*collected, f"{_line(fault, path)}: {type(fault).__name__}: {fault}"]) from fault
     return module
 

@@ -173,8 +173,8 @@ class Scenario(Part):
         Parameters
         ----------
         values : mapping of str to object
-            Dotted paths, as ``{"local.closes_before": "0", "blue.retail": "150 EUR/MWh", "days": "7", "local": "none"}``.
-            Text is read in the field's natural unit (EUR/MWh, EUR, min, kW, kWh, %) unless it names one.
+            Dotted paths, as ``{"local.closes_before": "0", "blue.retail": "150 EUR/MWh", "local": "none"}``. Text is
+            read in the field's natural unit (EUR/MWh, EUR, min, kW, kWh, %) unless it names one.
 
         Raises
         ------

@@ -45,20 +45,21 @@ PRICE_BOUND: Final = eur_per_mwh(100_000)
 POWER_BOUND: Final = kw(1_000_000)
 MONEY_BOUND: Final = eur(10_000_000_000)
 ORDER_BOUND: Final = kwh(1_000_000)
+"""Times the dearest price it stays far below the 62 bits that every product of price and quantity must fit."""
 LABEL_LIMIT: Final = 200
 SELF_TRADE: Final = ("off", "cancel-newest", "cancel-oldest", "cancel-both", "decrement")
 DEFAULT_CREDIT: Final = eur(500)
 UTILITY_CREDIT: Final = eur(10_000_000)
 CONNECTION: Final = kw(30)
-"""What a home's connection carries if nothing is said, an assumption of calibration; more if its load is rated higher."""
+"""What a home's connection carries if nothing is said, an assumption of calibration; more if its load needs it."""
 
 
 def _opening(value: object) -> str:
     """Check a local clock time such as '15:00'."""
     hour, colon, minute = value.partition(":") if isinstance(value, str) else ("", "", "")
-    if not (colon and hour.isascii() and hour.isdigit() and minute.isascii() and minute.isdigit() and len(minute) == 2):  # noqa: PLR2004
+    if not (colon and hour.isascii() and hour.isdigit() and minute.isascii() and minute.isdigit() and len(minute) == 2):
         raise FieldError("is not a clock time: write '15:00'")
-    if not (int(hour) < 24 and int(minute) < 60):  # noqa: PLR2004
+    if not (int(hour) < 24 and int(minute) < 60):
         raise FieldError("is no time of a day: write one from '00:00' to '23:59'")
     return f"{int(hour):02d}:{minute}"
 

@@ -63,8 +63,8 @@ def shipped(source: str) -> tuple[Grid, str]:
     grid = load_grid(grid_name or DEFAULT_GRID)
     if profile not in grid.decimals:
         raise DataError(
-            f"profile/unknown: {source!r} is not a profile of {grid.name}{nearest(profile, grid.decimals)}: choose from "
-            f"{', '.join(grid.decimals)}, or give a path that ends in .csv or .parquet"
+            f"profile/unknown: {source!r} is not a profile of {grid.name}{nearest(profile, grid.decimals)}: choose "
+            f"from {', '.join(grid.decimals)}, or give a path that ends in .csv or .parquet"
         )
     return grid, profile
 

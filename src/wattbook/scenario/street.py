@@ -162,7 +162,7 @@ def _grid(name: object, problems: list[str]) -> Grid | None:
 
 
 def _prefix(value: object) -> str:
-    if not isinstance(value, str) or (value and not is_identifier(value)) or len(value) > 32:  # noqa: PLR2004
+    if not isinstance(value, str) or (value and not is_identifier(value)) or len(value) > 32:
         raise FieldError("is not the beginning of a name: use at most 32 letters, digits, '_', '.', '-'")
     return value
 
@@ -183,8 +183,9 @@ def _shares(value: object) -> dict[str, Fraction]:
         raise FieldError(f"has the unknown persona {unknown[0]!r}{hint}: choose from {', '.join(sorted(PERSONAS))}")
     shares = {str(name): share_of(share) for name, share in sorted(value.items())}
     # A millionth is forgiven, so that three times 0.333333 is a whole.
-    if abs(sum(shares.values()) - 1) > Fraction(1, 1_000_000):
-        raise FieldError(f"has shares that sum to {float(sum(shares.values())):g}: make them sum to 1")
+    total = sum(shares.values(), start=Fraction(0))
+    if abs(total - 1) > Fraction(1, 1_000_000):
+        raise FieldError(f"has shares that sum to {float(total):g}: make them sum to 1")
     return shares
 
 

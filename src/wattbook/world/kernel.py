@@ -117,6 +117,18 @@ def _see_prices(rules: Rules, sights: Sights, levy_tick: int, agent: int, period
 
 
 @njit(cache=True, nogil=True)
+def _see_assets(rules: Rules, sights: Sights, agent: int, period: int, row: Ints) -> None:
+    """Fill in what the agent expects of its load, its plant and its battery."""
+    row[0] = sights.load_wh[agent, period]
+    row[1] = sights.generation_wh[agent, period]
+    row[2] = sights.sd_wh[agent, period]
+    row[3] = sights.battery_wh[agent, period]
+    row[4] = sights.spill_wh[agent, period]
+    row[5] = sights.soc_uwh[agent, period] // UWH_PER_WH
+    row[6] = rules.capacity_uwh[agent] // UWH_PER_WH
+
+
+@njit(cache=True, nogil=True)
 def _see_order(rules: Rules, town: Town, ring: Ring, agent: int, period: int, row: Ints) -> None:
     """Fill in the agent's latest order that rests in the product."""
     order = town.latest[agent, period]
@@ -136,43 +148,44 @@ def observe(
     town: Town,
     ring: Ring,
     sights: Sights,
-    levy_tick: int,
-    step_tick: int,
     balance: Ints,
     reserved: Ints,
     credit_limit: Ints,
     agent: int,
-    period: int,
+    periods: Ints,
+    first_fresh: int,
     now_ms: int,
-    fresh: int,
-    row: Ints,
+    levy_tick: int,
+    step_tick: int,
+    rows: Ints,
 ) -> None:
-    """Write what `agent` sees of `period` into `row`, in the order of the fields of `wattbook.messages.See`."""
-    start_ms = rules.start_ms + period * rules.period_ms
-    tradable = rules.has_market and rules.feeder[agent] >= 0 and town.connected[agent]
-    row[0] = now_ms
-    row[1] = rules.start_ms + rules.periods * rules.period_ms
-    row[2] = period
-    row[3] = start_ms
-    row[4] = start_ms - rules.closes_before_ms
-    row[5] = rules.period_ms
-    row[6] = 1 if tradable and gate_code(rules, period, now_ms) == 0 else 0
-    row[7] = town.connected[agent]
-    row[8] = fresh
-    row[9] = step_tick
-    row[10] = rules.floor_tick
-    row[11] = rules.cap_tick
-    _see_quotes(rules, town, agent, period, row[12:21])
-    _see_prices(rules, sights, levy_tick, agent, period, row[21:28])
-    row[28] = sights.load_wh[agent, period]
-    row[29] = sights.generation_wh[agent, period]
-    row[30] = sights.sd_wh[agent, period]
-    row[31] = sights.battery_wh[agent, period]
-    row[32] = sights.spill_wh[agent, period]
-    row[33] = sights.soc_uwh[agent, period] // UWH_PER_WH
-    row[34] = rules.capacity_uwh[agent] // UWH_PER_WH
-    row[35] = town.net_wh[0, agent, period] + town.net_wh[1, agent, period]
-    row[36] = town.open_buy_wh[agent, period]
-    row[37] = town.open_sell_wh[agent, period]
-    _see_order(rules, town, ring, agent, period, row[38:43])
-    row[43] = available(balance, reserved, credit_limit, agent)
+    """Write what `agent` sees of each of `periods` (n,) into `rows` (n, fields), see `wattbook.messages.See`.
+
+    Periods from `first_fresh` on are seen for the first time.
+    """
+    takes_part = rules.has_market and rules.feeder[agent] >= 0 and town.connected[agent]
+    left = available(balance, reserved, credit_limit, agent)
+    for i in range(len(periods)):
+        period = periods[i]
+        row = rows[i]
+        start_ms = rules.start_ms + period * rules.period_ms
+        row[0] = now_ms
+        row[1] = rules.start_ms + rules.periods * rules.period_ms
+        row[2] = period
+        row[3] = start_ms
+        row[4] = start_ms - rules.closes_before_ms
+        row[5] = rules.period_ms
+        row[6] = 1 if takes_part and gate_code(rules, period, now_ms) == 0 else 0
+        row[7] = town.connected[agent]
+        row[8] = 1 if period >= first_fresh else 0
+        row[9] = step_tick
+        row[10] = rules.floor_tick
+        row[11] = rules.cap_tick
+        _see_quotes(rules, town, agent, period, row[12:21])
+        _see_prices(rules, sights, levy_tick, agent, period, row[21:28])
+        _see_assets(rules, sights, agent, period, row[28:35])
+        row[35] = town.net_wh[0, agent, period] + town.net_wh[1, agent, period]
+        row[36] = town.open_buy_wh[agent, period]
+        row[37] = town.open_sell_wh[agent, period]
+        _see_order(rules, town, ring, agent, period, row[38:43])
+        row[43] = left

@@ -34,6 +34,8 @@ from wattbook.world.outlook import BATTERY_HORIZON_MS, Expectations
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
+    from numpy.typing import NDArray
+
     from wattbook.market import Street
     from wattbook.policies import Mind
     from wattbook.world.outlook import Outlook
@@ -112,7 +114,6 @@ class World:
         self.woke_often = np.zeros(a, np.int64)
         self.opened = 0
         self._out = np.zeros((OUT_ROWS, OUT_COLUMNS), np.int64)
-        self._row = np.zeros(len(See._fields), np.int64)
 
     # --- running
 
@@ -214,9 +215,8 @@ class World:
         due = (periods >= fresh) | (self.look_ms[agent, first : self.opened] <= now_ms)
         if new:
             due |= periods <= last
-        for period in periods[due].tolist():
-            if not self._look(agent, mind, period, now_ms, period >= fresh):
-                return FOREVER
+        if not self._look_at(agent, mind, periods[due], fresh, now_ms):
+            return FOREVER
         return self._next_wake_ms(agent, mind, now_ms, first)
 
     def _refuse_livelock(self, agent: int, now_ms: int) -> None:
@@ -264,38 +264,51 @@ class World:
             int(battery.charge_ppm[agent]), int(battery.removal[agent]),
         )  # fmt: skip
 
-    def _look(self, agent: int, mind: Mind, period: int, now_ms: int, fresh: bool) -> bool:
-        """Show the agent one product and carry out what it asks for; False if its policy failed."""
-        see = self._see(agent, period, now_ms, fresh)
+    def _look_at(self, agent: int, mind: Mind, periods: NDArray[np.int64], fresh: int, now_ms: int) -> bool:
+        """Show the agent each of `periods` in turn and carry out what it asks for; False if its policy failed."""
+        rows = self._observe(agent, periods, fresh, now_ms)
+        changed = False
+        for i, period in enumerate(periods.tolist()):
+            if changed:
+                # What it did at the last look may have changed what it sees at this one.
+                self._project(agent, now_ms)
+                rows[i:] = self._observe(agent, periods[i:], fresh, now_ms)
+                changed = False
+            commands = self._decide(agent, mind, See._make(rows[i]), now_ms)
+            if commands is None:
+                return False
+            for action, place, side, price_tick, quantity_wh, flags, order in commands:
+                if action == Action.NOTHING:
+                    break
+                known = action if 0 <= action < Action.OPEN else _NO_ACTION
+                book = self._book(agent, place)
+                self.market.apply(
+                    Command(now_ms, agent, known, book, period, order, side, price_tick, quantity_wh, flags)
+                )
+                changed = True
+        return True
+
+    def _decide(self, agent: int, mind: Mind, see: See, now_ms: int) -> list[list[int]] | None:
+        """Ask the policy about one product: rows of commands, or None if it failed."""
         self._out[:] = 0
         try:
             delay = _checked_delay(mind.policy(see, self.memory[agent], self.draws[agent], self._out))
         except Exception as error:  # noqa: BLE001 - a policy is a stranger's code, and must not end the run
             self._quarantine(agent, now_ms, error)
-            return False
-        self.look_ms[agent, period] = min(now_ms + delay, FOREVER)
-        commands = self._out.tolist() if self._out[0, 0] else []
-        for action, book, side, price_tick, quantity_wh, flags, order in commands:
-            if action == Action.NOTHING:
-                break
-            known = action if 0 <= action < Action.OPEN else _NO_ACTION
-            self.market.apply(
-                Command(
-                    now_ms, agent, known, self._book(agent, book), period, order, side, price_tick, quantity_wh, flags
-                )
-            )
-        if commands:
-            self._project(agent, now_ms)
-        return True
+            return None
+        self.look_ms[agent, see.period] = min(now_ms + delay, FOREVER)
+        return self._out.tolist() if self._out[0, 0] else []
 
-    def _see(self, agent: int, period: int, now_ms: int, fresh: bool) -> See:
-        market, ledger = self.market, self.market.ledger
-        step_tick = self.street.market.step_tick if self.street.market else 1
+    def _observe(self, agent: int, periods: NDArray[np.int64], fresh: int, now_ms: int) -> list[list[int]]:
+        """Observe each of `periods` for the agent: rows of the fields of `See`."""
+        market, ledger, street = self.market, self.market.ledger, self.street
+        rows = np.empty((len(periods), len(See._fields)), np.int64)
         observe(
-            market.rules, market.town, market.ring, self.sights, self.street.network.levy_tick, step_tick,
-            ledger.balance, ledger.reserved, ledger.credit_limit, agent, period, now_ms, int(fresh), self._row,
+            market.rules, market.town, market.ring, self.sights, ledger.balance, ledger.reserved, ledger.credit_limit,
+            agent, periods, fresh, now_ms, street.network.levy_tick, street.market.step_tick if street.market else 1,
+            rows,
         )  # fmt: skip
-        return See._make(self._row.tolist())
+        return rows.tolist()
 
     def _book(self, agent: int, place: int) -> int:
         """Index of the book that an agent means by 0 (its local one) or 1 (the district's); -1 for any other."""

@@ -1,0 +1,113 @@
+"""The command as a process of its own: start-up, pipes, interrupts, terminals."""
+
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+COMMAND = (sys.executable, "-m", "wattbook")
+HEAVY = ("numba", "numpy", "polars", "anthropic", "scipy", "pydantic", "simpy", "sortedcontainers", "rich")
+LONG = """
+import time
+from wattbook import *
+def slow(see, memory, draw, out):
+    time.sleep(0.05)
+    return 60_000
+scenario = Scenario(start="2016-06-06", days=2, agents=[
+    consumer("ada", policy=slow), utility("blue", retail=eur_per_mwh(160), feed_in=eur_per_mwh(80))])
+"""
+
+
+def imported(*arguments):
+    """Tell which heavy libraries a command line imports."""
+    code = (
+        "import sys\nsys.argv = ['wattbook', *sys.argv[1:]]\nfrom wattbook.cli import main\n"
+        f"try:\n    main()\nexcept SystemExit:\n    pass\nprint([m for m in {HEAVY!r} if m in sys.modules], file=sys.stderr)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
+    return ended.stderr.strip()
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("run", "--help"), ("fly",)])
+def test_help_and_slips_import_nothing_heavy(arguments):
+    assert imported(*arguments).endswith("[]")
+
+
+def test_importing_the_package_imports_nothing_heavy():
+    code = f"import sys, wattbook; print([m for m in {(*HEAVY, 'typer')!r} if m in sys.modules])"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout == "[]\n"
+
+
+def test_help_answers_in_well_under_a_third_of_a_second():
+    spent = []
+    for _ in range(3):
+        before = os.times()
+        subprocess.run([*COMMAND, "--help"], capture_output=True, check=True)
+        after = os.times()
+        spent.append(after.children_user + after.children_system - before.children_user - before.children_system)
+    assert min(spent) < 0.3
+
+
+def test_a_reader_that_goes_away_ends_the_command_without_a_traceback(tmp_path):
+    (tmp_path / "street.py").write_text("print")
+    process = subprocess.Popen(
+        [*COMMAND, "run", "--help"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path
+    )
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    assert process.wait() in (1, 141)
+
+
+def start(script, folder, *options, **streams):
+    (folder / "long.py").write_text(script)
+    return subprocess.Popen([*COMMAND, "run", "long.py", *options], cwd=folder, **streams)
+
+
+def test_an_interrupt_ends_with_130_says_so_and_leaves_nothing_behind(tmp_path):
+    process = start(LONG, tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+    # The first line of progress tells that the run has begun.
+    line = process.stderr.readline()
+    while b"events/s" not in line:
+        assert line, "the run ended before it was interrupted"
+        line = process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert out == b""
+    assert err.decode().splitlines()[-1] == "interrupted: nothing was saved"
+    assert b"Traceback" not in err
+    assert [path.name for path in tmp_path.iterdir()] == ["long.py"]
+
+
+def on_terminal(folder, seconds, **environment):
+    """Run on a terminal for some seconds and give what it showed."""
+    ours, theirs = pty.openpty()
+    process = start(LONG, folder, stderr=theirs, stdout=subprocess.DEVNULL, env={**os.environ, **environment})
+    os.close(theirs)
+    shown, until = b"", time.monotonic() + seconds
+    while time.monotonic() < until and shown.count(b"events/s") < 5:
+        if select.select([ours], [], [], 0.2)[0]:
+            shown += os.read(ours, 65_536)
+    process.send_signal(signal.SIGINT)
+    process.wait(timeout=30)
+    os.close(ours)
+    return shown.decode(errors="replace")
+
+
+def test_a_terminal_gets_one_line_that_is_kept_up_to_date(tmp_path):
+    shown = on_terminal(tmp_path, 30, TERM="xterm-256color")
+    assert shown.count("events/s") >= 5
+    assert "\x1b[" in shown
+    assert shown.replace("\r\n", "\n").count("\n") <= 3
+
+
+def test_no_color_is_respected(tmp_path):
+    shown = on_terminal(tmp_path, 30, TERM="xterm-256color", NO_COLOR="1")
+    assert shown.count("events/s") >= 5
+    assert "\x1b[3" not in shown

@@ -1,0 +1,132 @@
+"""Scenarios made of others by dotted paths, as --set gives them."""
+
+import pytest
+
+from wattbook import ConfigError, consumer, utility
+from wattbook.units import eur_per_mwh, kw, minutes, percent
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "value"),
+    [
+        ("local.closes_before", "0", 0),
+        ("local.closes_before", "5min", minutes(5)),
+        ("local.closes_before", "90 s", minutes(1.5)),
+        ("local.period", "0.5h", minutes(30)),
+        ("local.cap", "60 ct/kWh", eur_per_mwh(600)),
+        ("local.floor", "-5", eur_per_mwh(-5)),
+        ("local.self_trade", "decrement", "decrement"),
+        ("local.district", "no", False),
+        ("local.orders_per_wake", "12", 12),
+        ("local.opens", "9:30", "09:30"),
+        ("network.vat", "7", percent(7)),
+        ("network.vat", "7 %", percent(7)),
+        ("days", "3", 3),
+        ("start", "2016-07-01", "2016-07-01"),
+        ("local", "none", None),
+        ("billing", "run", "run"),
+        ("forecast.kind", "oracle", "oracle"),
+        ("forecast.load_error", "12.5", percent(12.5)),
+        ("forecast.update_every", "30", minutes(30)),
+    ],
+)
+def test_a_text_is_read_in_its_fields_natural_unit(make_scenario, path, text, value):
+    changed = make_scenario().with_values({path: text})
+    for step in path.split("."):
+        changed = getattr(changed, step)
+    assert changed == value
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "read"),
+    [
+        ("blue.retail", "150", lambda blue: set(blue.retail) == {15_000}),
+        ("blue.retail", "15 ct/kWh", lambda blue: set(blue.retail) == {15_000}),
+        ("bo.pv.rated_w", "4.5", lambda bo: bo.pv.rated_w == 4_500),
+        ("bo.pv.commissioned", "2010-05-01", lambda bo: bo.pv.commissioned.year == 2010),
+        ("bo.pv.lifetime_years", "30", lambda bo: bo.pv.lifetime_years == 30),
+        ("bo.battery.capacity_wh", "12", lambda bo: bo.battery.capacity_wh == 12_000),
+        ("bo.battery", "none", lambda bo: bo.battery is None),
+        ("bo.supplier", "none", lambda bo: bo.supplier is None),
+        ("ada.rated", "500 W", lambda ada: ada.rated == 500),
+        ("ada.cash", "7", lambda ada: ada.cash == 700_000_000),
+        ("ada.profile", "H0-C", lambda ada: ada.profile == "H0-C"),
+        ("ada.feeder", "north", lambda ada: ada.feeder == "north"),
+    ],
+)
+def test_an_agents_values_are_reached_by_its_name(make_scenario, path, text, read):
+    changed = make_scenario().with_values({path: text})
+    name = path.partition(".")[0]
+    assert read(next(agent for agent in changed.agents if agent.name == name))
+
+
+def test_values_need_not_be_text(make_scenario):
+    assert make_scenario().with_values({"days": 2, "ada.rated": kw(7)}).members[0].rated == 7_000
+
+
+def test_nothing_changed_is_the_same_scenario(make_scenario):
+    scenario = make_scenario()
+    assert scenario.with_values({}).to_json() == scenario.to_json()
+
+
+def test_the_original_stays_as_it_was(make_scenario):
+    scenario = make_scenario()
+    before = scenario.to_json()
+    scenario.with_values({"days": "2", "blue.retail": "90", "bo.battery.power_w": "1"})
+    assert scenario.to_json() == before
+
+
+def test_an_agent_with_dots_in_its_name_is_found(make_scenario):
+    agents = [consumer("a"), consumer("a.b"), utility("u", retail=eur_per_mwh(9), feed_in=eur_per_mwh(8))]
+    changed = make_scenario(agents=agents).with_values({"a.b.rated": "9"})
+    assert [member.rated for member in changed.members] == [3_000, 9_000]
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "message"),
+    [
+        ("locl.period", "5", "locl.period is unknown (did you mean 'local'?)"),
+        ("blu.retail", "5", "blu.retail is unknown (did you mean 'blue'?)"),
+        ("local.closes", "5", "local.closes is unknown (did you mean 'closes_before'?)"),
+        ("blue.retial", "5", "blue.retial is unknown (did you mean 'retail'?)"),
+        ("bo.pv.rated", "5", "bo.pv.rated is unknown (did you mean 'rated_w'?)"),
+        ("forecast.kinds", "oracle", "forecast.kinds is unknown (did you mean 'kind'?)"),
+        ("blue", "5", "blue is an agent: set one of its values"),
+        ("agents", "none", "agents is unknown"),
+        ("days.x", "5", "days.x is unknown: days has no parts"),
+        ("local.period", "5 EUR", "local.period='5 EUR' has the unknown unit 'EUR': write it in min or s or h"),
+        ("local.period", "five", "local.period='five' is not a number with a unit"),
+        ("local.period", "nan", "is not a number with a unit"),
+        ("local.period", "1e3", "local.period='1e3' is not a number with a unit"),
+        ("local.district", "perhaps", "is neither True nor False"),
+        ("local", "5", "local='5' is not made by LocalMarket(...)"),
+        ("days", "2.5", "days='2.5' is not a whole number"),
+        ("days", "0", "days='0' is out of range"),
+        ("blue.retail", "70", "blue.feed_in=eur_per_mwh(80) is above retail=eur_per_mwh(70)"),
+        ("forecast.load_error", "x", "forecast.load_error='x' is not a number with a unit"),
+        ("forecast.load_error", "-1", "forecast: load_error=-10000 must lie between"),
+        ("bo.pv.lifetime_years", "x", "bo.pv.lifetime_years='x' is not a whole number"),
+        ("bo.pv.commissioned", "x", "bo.pv.commissioned='x' is not a date"),
+        ("bo.supplier", "gren", "bo.supplier='gren' is unknown"),
+    ],
+)
+def test_a_wrong_setting_is_refused_with_what_to_write(make_scenario, path, text, message):
+    with pytest.raises(ConfigError) as caught:
+        make_scenario().with_values({path: text})
+    assert message in str(caught.value)
+
+
+def test_a_part_cannot_be_set_as_a_whole_and_in_part(make_scenario):
+    with pytest.raises(ConfigError, match="as a whole and in part"):
+        make_scenario().with_values({"local": "none", "local.period": "15"})
+
+
+def test_a_part_that_is_none_has_nothing_to_set(make_scenario):
+    with pytest.raises(ConfigError, match="local has no parts \\(it is None\\)"):
+        make_scenario(local=None).with_values({"local.period": "15"})
+
+
+def test_all_wrong_settings_are_told_at_once(make_scenario):
+    with pytest.raises(ConfigError) as caught:
+        make_scenario().with_values({"blu.retail": "1", "days": "x", "local.period": "7", "forecast.load_error": "x"})
+    assert len(caught.value.problems) == 4
