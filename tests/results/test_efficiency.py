@@ -47,7 +47,7 @@ def places(draw):
     vat = column(st.sampled_from([1_000_000.0, 1_190_000.0]))
     fees = draw(st.lists(st.integers(0, 90), min_size=3, max_size=3))
     return Positions(
-        period=column(st.integers(0, 1)), feeder=column(st.integers(0, 2)),
+        period=column(st.integers(0, 1)), feeder=column(st.integers(0, 2)), kind=np.arange(count),
         metered_wh=column(st.integers(-30, 30)), feeder_wh=np.zeros(count, np.int64),
         district_wh=np.zeros(count, np.int64), retail=retail * vat,
         feeder_value=(retail + fees[2] - fees[0]) * vat, district_value=(retail + fees[2] - fees[1]) * vat,

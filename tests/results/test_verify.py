@@ -71,20 +71,19 @@ def places(size, most):
 def test_no_flipped_bit_goes_unseen(saved, name):
     path = saved / name
     data = path.read_bytes()
-    for place in places(len(data), 40):
+    for place in places(len(data), 24):
         path.write_bytes(data[:place] + bytes([data[place] ^ (1 << place % 8)]) + data[place + 1 :])
         assert any(fault.startswith(f"{name}: ") for fault in faults(saved))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
-def test_no_flipped_bit_goes_unseen_anywhere(saved, name):
+def test_no_flipped_bit_goes_unseen_at_500_places(saved, name):
     path = saved / name
     data = path.read_bytes()
-    for place in range(len(data)):
-        for bit in range(8):
-            path.write_bytes(data[:place] + bytes([data[place] ^ (1 << bit)]) + data[place + 1 :])
-            assert any(fault.startswith(f"{name}: ") for fault in faults(saved))
+    for place in places(len(data), 500):
+        path.write_bytes(data[:place] + bytes([data[place] ^ (1 << place * 5 % 8)]) + data[place + 1 :])
+        assert any(fault.startswith(f"{name}: ") for fault in faults(saved))
 
 
 def test_a_manifest_with_any_byte_changed_is_refused(saved):

@@ -13,7 +13,7 @@ import numpy as np
 from wattbook.book import Book, Kind
 from wattbook.ledger import UNLIMITED, Ledger
 from wattbook.market import kernel
-from wattbook.market.columns import doubled, empty_ring, empty_town, rules_of
+from wattbook.market.columns import Ring, Town, doubled, empty_ring, empty_town, rules_of
 from wattbook.market.settlement import Settlement
 from wattbook.messages import BUY, NO_PRICE, REFUSED, SELL, Action, Cause, Command, House
 
@@ -270,6 +270,30 @@ class Market:
         """Shut the agent named by `command.order` out, because its policy failed."""
         self.town.quarantined[command.order] = 1
         return self._cancel_all(seq, command._replace(agent=command.order))
+
+    # --- saving
+
+    def export(self) -> dict[str, NDArray[Any]]:
+        """Copy the whole state as named arrays."""
+        arrays: dict[str, NDArray[Any]] = {f"town.{name}": c for name, c in self.town._asdict().items()}
+        arrays |= {f"ring.{name}": column for name, column in self.ring._asdict().items()}
+        arrays["soc_uwh"] = self.soc_uwh
+        arrays["residual_wh"] = self.settlement.residual_wh
+        arrays["counts"] = np.array([self.orders, self.trades], np.int64)
+        arrays["ledger"] = np.frombuffer(self.ledger.export(), np.uint8)
+        arrays["book"] = np.frombuffer(self.book.export(), np.uint8)
+        return {name: column.copy() for name, column in arrays.items()}
+
+    def restore(self, arrays: dict[str, NDArray[Any]]) -> None:
+        """Take on a state that `export` gave."""
+        self.town = Town(**{name: arrays[f"town.{name}"] for name in Town._fields})
+        self.ring = Ring(**{name: arrays[f"ring.{name}"] for name in Ring._fields})
+        self.soc_uwh = arrays["soc_uwh"]
+        self.settlement.residual_wh = arrays["residual_wh"]
+        self.orders, self.trades = arrays["counts"].tolist()
+        self.ledger = Ledger.restore(arrays["ledger"].tobytes())
+        self.book = type(self.book).restore(arrays["book"].tobytes())
+        self.check()
 
     # --- what must always hold
 

@@ -40,6 +40,7 @@ balances in each feeder and in the district, so it is one admissible solution of
 from __future__ import annotations
 
 import itertools
+import math
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -66,6 +67,8 @@ class Positions(NamedTuple):
     Attributes
     ----------
     period, feeder : (n,) int64
+    kind : (n,) int64
+        Number of the member's pair of utility and VAT: members of one kind have the same prices in a period.
     metered_wh : (n,) int64
         Net withdrawal; below 0 fed in.
     feeder_wh, district_wh : (n,) int64
@@ -77,6 +80,7 @@ class Positions(NamedTuple):
 
     period: Ints
     feeder: Ints
+    kind: Ints
     metered_wh: Ints
     feeder_wh: Ints
     district_wh: Ints
@@ -95,8 +99,10 @@ def positions(record: Record) -> Positions:
     taxed = (PPM + place.vat_ppm[agent]).astype(np.float64)
     retail = place.retail_tick[place.utility[agent], period]
     saved = place.fee_tick[Path.STANDARD] - place.fee_tick
+    pairs = np.stack([place.utility, place.vat_ppm], axis=1)
+    _, kind = np.unique(pairs, axis=0, return_inverse=True)
     return Positions(
-        period, place.feeder[agent], net.metered_wh[mine], net.feeder_wh[mine], net.district_wh[mine],
+        period, place.feeder[agent], kind[agent], net.metered_wh[mine], net.feeder_wh[mine], net.district_wh[mine],
         retail * taxed, (retail + saved[Path.FEEDER]) * taxed, (retail + saved[Path.DISTRICT]) * taxed,
         place.feed_in_tick[place.utility[agent], period] * float(PPM),
     )  # fmt: skip
@@ -182,15 +188,14 @@ def _part(part: Floats, whole: Floats) -> Floats:
 
 
 class _Block(NamedTuple):
-    """Classes of like buyers and sellers over some periods.
+    """Members of like prices taken together, over some periods.
 
     Attributes
     ----------
-    need, offer : (p, f, b), (p, f, s)
-        Energy [Wh] of each class in each feeder.
-    near, far : (p, b)
-        Value on the feeder's and on the district's path.
-    cost : (p, s)
+    need, offer : (p, f, k)
+        Energy [Wh] that each kind draws and feeds in, in each feeder.
+    near, far, cost : (p, k)
+        Value on the feeder's and on the district's path; cost.
     """
 
     need: Floats
@@ -205,51 +210,23 @@ def possible_gains(rows: Positions, size: tuple[int, int], has_district: bool) -
     gains = np.zeros(size[0])
     if not len(rows.period):
         return gains
-    buys = rows.metered_wh > 0
-    sells = rows.metered_wh < 0
-    # Members are alike for the program if their prices are; there are only a few pairs of utility and VAT.
-    kinds = _kinds(rows, buys), _kinds(rows, sells)
-    widest = max(kind.max(initial=0) + 1 for kind in kinds)
-    step = max(1, int(_BLOCK // (size[1] * widest)))
+    wide = int(rows.kind.max()) + 1
+    step = max(1, _BLOCK // (size[1] * wide))
     order = np.argsort(rows.period, kind="stable")
     edges = np.searchsorted(rows.period[order], np.arange(0, size[0] + step, step))
     for number, (low, high) in enumerate(itertools.pairwise(edges.tolist())):
         first = number * step
-        part = order[low:high]
-        block = _block(rows, part, first, (min(step, size[0] - first), size[1]), kinds)
+        block = _block(rows, order[low:high], first, (min(step, size[0] - first), size[1], wide))
         gains[first : first + len(block.near)] = _best(block, has_district)
     return gains
 
 
-def _kinds(rows: Positions, mask: NDArray[np.bool_]) -> Ints:
-    """Give each row the number of its class of like rows, from 0 in each period; -1 outside `mask` (n,)."""
-    kind = np.full(len(rows.period), -1, np.int64)
-    prices = np.stack([rows.period.astype(np.float64), rows.feeder_value, rows.district_value, rows.cost])[:, mask]
-    # Sellers differ by cost only, but a finer split does no harm: a class is a cell of equal prices.
-    order = np.lexsort(prices[::-1])
-    changes = np.any(np.diff(prices[:, order], axis=1) != 0, axis=0)
-    running = np.concatenate([[0], np.cumsum(changes)]) if mask.any() else np.zeros(0, np.int64)
-    period = prices[0, order].astype(np.int64)
-    first = np.searchsorted(period, period, side="left")
-    within = np.empty(len(order), np.int64)
-    within[order] = running - running[first] if len(order) else running
-    kind[mask] = within
-    return kind
-
-
-def _block(rows: Positions, part: Ints, first: int, size: tuple[int, int], kinds: tuple[Ints, Ints]) -> _Block:
-    energy, prices = [], []
-    for kind, columns in zip(kinds, ((rows.feeder_value, rows.district_value), (rows.cost,)), strict=True):
-        mine = part[kind[part] >= 0]
-        wide = int(kind[mine].max(initial=0)) + 1
-        period = rows.period[mine] - first
-        cell = (period * size[1] + rows.feeder[mine]) * wide + kind[mine]
-        amount = _sum(cell, np.abs(rows.metered_wh[mine]), size[0] * size[1] * wide)
-        energy.append(amount.reshape(*size, wide))
-        for column in columns:
-            price = np.zeros((size[0], wide))
-            price[period, kind[mine]] = column[mine]
-            prices.append(price)
+def _block(rows: Positions, part: Ints, first: int, shape: tuple[int, int, int]) -> _Block:
+    period, kind, wh = rows.period[part] - first, rows.kind[part], rows.metered_wh[part]
+    cell = (period * shape[1] + rows.feeder[part]) * shape[2] + kind
+    energy = (_sum(cell, np.maximum(sign * wh, 0), math.prod(shape)).reshape(shape) for sign in (1, -1))
+    prices = np.zeros((3, shape[0], shape[2]))
+    prices[:, period, kind] = rows.feeder_value[part], rows.district_value[part], rows.cost[part]
     return _Block(*energy, *prices)
 
 

@@ -10,23 +10,21 @@ import io
 import json
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import polars as pl
 
 from wattbook.results.folder import describe, table_bytes
 
-if TYPE_CHECKING:
-    from typing import BinaryIO
-
 _PATIENCE_S: Final = 120
+_CHILD: Final = "from wattbook.results.rereading import main; main()"
 
 
 def same_rows(data: bytes, frame: pl.DataFrame) -> bool:
     """Say whether `data` is a Parquet file of exactly the rows and columns of `frame`."""
     try:
-        child = subprocess.run(  # noqa: S603 - our own interpreter and module; the file goes in as data
-            [sys.executable, "-m", "wattbook.results.rereading", str(frame.height)],
+        child = subprocess.run(  # noqa: S603 - our own interpreter and module, nothing from here; the file goes in as data
+            [sys.executable, "-P", "-c", _CHILD, str(frame.height)],
             input=data,
             capture_output=True,
             timeout=_PATIENCE_S,
@@ -37,14 +35,9 @@ def same_rows(data: bytes, frame: pl.DataFrame) -> bool:
     return child.returncode == 0 and child.stdout == json.dumps(describe(table_bytes(frame))).encode()
 
 
-def rewrite(source: BinaryIO, target: BinaryIO, rows: int) -> None:
-    """Tell what the table in `source` is when written anew; its size is looked at before it is unpacked."""
-    data = source.read()
-    held = pl.scan_parquet(io.BytesIO(data)).select(pl.len()).collect().item()
-    if held != rows:
+def main() -> None:
+    """Tell what the table in standard input is when written anew; its size is looked at before it is unpacked."""
+    data = sys.stdin.buffer.read()
+    if pl.scan_parquet(io.BytesIO(data)).select(pl.len()).collect().item() != int(sys.argv[1]):
         raise SystemExit(1)
-    target.write(json.dumps(describe(table_bytes(pl.read_parquet(io.BytesIO(data))))).encode())
-
-
-if __name__ == "__main__":
-    rewrite(sys.stdin.buffer, sys.stdout.buffer, int(sys.argv[1]))
+    sys.stdout.write(json.dumps(describe(table_bytes(pl.read_parquet(io.BytesIO(data))))))

@@ -10,7 +10,7 @@ from wattbook.results.money import received
 from wattbook.units import MS_PER_HOUR, MS_PER_MINUTE, QUANTA_PER_EUR, TICKS_PER_EUR_PER_MWH, money_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from wattbook.results.record import Record
     from wattbook.results.run import Run
@@ -105,10 +105,11 @@ def _market(record: Record, figures: Mapping[str, Any]) -> Iterator[str]:
         yield _row(
             "liquidity",
             f"both sides quoted {_percent(quotes['two_sided_share'])} of the last two hours, spread"
-            f" {quotes['mean_spread_eur_per_mwh']:.2f} EUR/MWh, depth {quotes['mean_depth_wh']:,.0f} Wh",
+            f" {quotes['mean_spread_eur_per_mwh']:.2f} EUR/MWh",
         )
     if quotes["trade_to_gate_min"] is not None:
-        yield _row("", f"traded {quotes['trade_to_gate_min']:.0f} min before the gate closes, on average")
+        depth = f"{quotes['mean_depth_wh']:,.0f} Wh on offer in a book"
+        yield _row("", f"{depth}; traded {quotes['trade_to_gate_min']:.0f} min before the gate closes, on average")
 
 
 def _band(record: Record) -> tuple[float, float]:
@@ -119,10 +120,14 @@ def _band(record: Record) -> tuple[float, float]:
 
 def _place(figures: Mapping[str, Any]) -> Iterator[str]:
     base = figures["baseline"] or {}
-    for label, key in (("self-sufficiency", "self_sufficiency"), ("self-consumption", "self_consumption")):
-        was = f" (without the market {_percent(base[key])})" if key in base else ""
-        yield _row(label, _percent(figures[key]) + was)
-    yield _row("peak import", f"{figures['peak_import_w'] / 1000:,.1f} kW")
+    rows: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
+        ("self-sufficiency", "self_sufficiency", _percent),
+        ("self-consumption", "self_consumption", _percent),
+        ("peak import", "peak_import_w", lambda power_w: f"{power_w / 1000:,.1f} kW"),
+    )
+    for label, key, text in rows:
+        was = f" (without the market {text(base[key])})" if key in base else ""
+        yield _row(label, text(figures[key]) + was)
 
 
 def _decomposition(baseline: Mapping[str, Any] | None) -> Iterator[str]:
@@ -130,8 +135,9 @@ def _decomposition(baseline: Mapping[str, Any] | None) -> Iterator[str]:
         return
     parts = baseline["decomposition"]
     yield ""
-    stored = parts["stored_change_wh"] / 1000
-    yield _row("real gain", f"{_eur(parts['real_gain'])} less paid to the grid above; {stored:+.1f} kWh more in store")
+    stored = parts["stored_change_wh"]
+    store = f"{abs(stored) / 1000:.1f} kWh {'less' if stored < 0 else 'more'} are in store at the end"
+    yield _row("real gain", f"{_eur(parts['real_gain'])} less paid to the grid above; {store}")
     shares = [f"{group} {_eur(money)}" for group, money in parts["groups"].items()]
     yield _row("who won, who paid", ", ".join(shares[:3]))
     yield _row("", ", ".join(shares[3:]) + ", together 0")

@@ -110,7 +110,9 @@ class _Check:
             self.faults += error.problems
             return None
         if record.fingerprint != self.manifest[key]:
+            # Another run's journal says nothing about this one's tables.
             self.faults.append(f"{name}: its fingerprint is not the manifest's")
+            return None
         if record.complete != self.manifest["complete"]:
             self.faults.append(f"{name}: the journal and the manifest disagree on whether the run was finished")
         self.checked.append(f"{name}: every frame sound")

@@ -14,8 +14,8 @@ import numpy as np
 import simpy
 
 from wattbook.chance import draw, key_of
-from wattbook.errors import LivelockError, PolicyError
-from wattbook.journal import Journal
+from wattbook.errors import CorruptError, LivelockError, PolicyError
+from wattbook.journal import Journal, pack, unpack
 from wattbook.market import Market
 from wattbook.messages import (
     FOREVER,
@@ -28,6 +28,7 @@ from wattbook.messages import (
     See,
 )
 from wattbook.world.clock import Alarm, Rank, agent_ranks
+from wattbook.world.day import MarketDay
 from wattbook.world.kernel import Sights, observe, project_battery
 from wattbook.world.outlook import BATTERY_HORIZON_MS, Expectations
 
@@ -96,6 +97,7 @@ class World:
         self.on_policy_error = on_policy_error
         self.journal = Journal(STREAMS, street.header(), sink)
         self.market = Market(street, self.journal)
+        self.day = MarketDay(self.market)
         self.expectations = Expectations(street, outlook, seed)
         self.sights = _sights(street, self.expectations)
         self.ranks = agent_ranks(seed, street.names)
@@ -104,6 +106,9 @@ class World:
         self.incidents: list[dict[str, Any]] = []
         # Columns of the agents' clocks.
         a, p = street.agents, street.periods
+        awake = np.array([mind is not None for mind in minds])
+        self.now_ms = street.start_ms
+        self.next_ms = np.where(awake, street.start_ms, FOREVER)
         self.memory = np.zeros((a, MEMORY_SIZE), np.int64)
         for agent, mind in enumerate(minds):
             if mind is not None:
@@ -112,13 +117,15 @@ class World:
         self.seen = np.full(a, -1, np.int64)
         self.woke_ms = np.full(a, -1, np.int64)
         self.woke_often = np.zeros(a, np.int64)
-        self.opened = 0
         self._out = np.zeros((OUT_ROWS, OUT_COLUMNS), np.int64)
 
     # --- running
 
-    def run(self, progress: Callable[[Progress], None] | None = None) -> None:
-        """Run to the end of the last period: it is settled and billed; agents do not wake any more.
+    def run(self, progress: Callable[[Progress], None] | None = None, until_ms: int | None = None) -> None:
+        """Run on to `until_ms`, or to the end of the last period.
+
+        At that moment whatever is due is delivered, settled, billed, opened and closed; agents due then wake when
+        the run goes on, and at the end of the last period not at all.
 
         Raises
         ------
@@ -127,69 +134,21 @@ class World:
         PolicyError
             If a policy fails and `on_policy_error` is "fail".
         """
-        street = self.street
-        env = simpy.Environment(initial_time=street.start_ms)
-        for agent, mind in enumerate(self.minds):
-            if mind is not None:
-                env.process(self._agent(env, agent))
-        env.process(self._openings(env))
-        env.process(self._closures(env))
-        env.process(self._deliveries(env, progress))
-        env.process(self._settlements(env))
-        env.process(self._billings(env))
-        env.run(until=Alarm(env, street.end_ms, Rank.HORIZON))
+        until_ms = self.street.end_ms if until_ms is None else min(until_ms, self.street.end_ms)
+        env = simpy.Environment(initial_time=self.now_ms)
+        for agent in range(self.street.agents):
+            env.process(self._agent(env, agent))
+        self.day.start(env, lambda at_ms: progress(self._progress(at_ms)) if progress is not None else None)
+        env.run(until=Alarm(env, until_ms, Rank.HORIZON))
+        self.now_ms = until_ms
         self.market.check()
         self.journal.flush()
 
     def _agent(self, env: simpy.Environment, agent: int) -> Generator[simpy.Event, None, None]:
-        at_ms = self.street.start_ms
-        while at_ms <= self.street.end_ms:
+        while self.next_ms[agent] <= self.street.end_ms:
+            at_ms = int(self.next_ms[agent])
             yield Alarm(env, at_ms, self.ranks[agent])
-            at_ms = self.wake(agent, int(env.now))
-
-    def _openings(self, env: simpy.Environment) -> Generator[simpy.Event, None, None]:
-        opens = self.street.opens_ms
-        while self.opened < self.street.periods:
-            at_ms = max(int(opens[self.opened]), self.street.start_ms)
-            yield Alarm(env, at_ms, Rank.GATE_OPENING)
-            first, self.opened = self.opened, int(np.searchsorted(opens, at_ms, side="right"))
-            self.market.apply(Command(at_ms, -1, Action.OPEN, period=first, quantity_wh=self.opened - first))
-
-    def _closures(self, env: simpy.Environment) -> Generator[simpy.Event, None, None]:
-        street = self.street
-        if street.market is None:
-            return
-        for period in range(street.periods):
-            at_ms = street.start_ms + period * street.period_ms - street.market.closes_before_ms
-            if at_ms >= street.start_ms:
-                yield Alarm(env, at_ms, Rank.GATE_CLOSURE)
-                self.market.apply(Command(at_ms, -1, Action.CLOSE, period=period))
-
-    def _period_ends(self, env: simpy.Environment, rank: Rank) -> Generator[simpy.Event, None, None]:
-        for period in range(self.street.periods):
-            yield Alarm(env, self.street.start_ms + (period + 1) * self.street.period_ms, rank)
-
-    def _deliveries(
-        self, env: simpy.Environment, progress: Callable[[Progress], None] | None
-    ) -> Generator[simpy.Event, None, None]:
-        for period, alarm in enumerate(self._period_ends(env, Rank.DELIVERY)):
-            yield alarm
-            self.market.apply(Command(int(env.now), -1, Action.DELIVER, period=period))
-            if progress is not None:
-                progress(self._progress(int(env.now)))
-
-    def _settlements(self, env: simpy.Environment) -> Generator[simpy.Event, None, None]:
-        for period, alarm in enumerate(self._period_ends(env, Rank.SETTLEMENT)):
-            yield alarm
-            self.market.apply(Command(int(env.now), -1, Action.SETTLE, period=period))
-
-    def _billings(self, env: simpy.Environment) -> Generator[simpy.Event, None, None]:
-        street = self.street
-        inside = {at_ms for at_ms in street.bill_ms if street.start_ms < at_ms < street.end_ms}
-        for at_ms in sorted(inside | {street.end_ms}):
-            yield Alarm(env, at_ms, Rank.BILLING)
-            period = (at_ms - street.start_ms) // street.period_ms - 1
-            self.market.apply(Command(at_ms, -1, Action.BILL, period=period))
+            self.next_ms[agent] = self.wake(agent, at_ms)
 
     def _progress(self, now_ms: int) -> Progress:
         street, rows = self.street, self.journal.rows
@@ -207,12 +166,12 @@ class World:
             return FOREVER
         street = self.street
         first = -(-(now_ms - street.start_ms) // street.period_ms)
-        last = min((now_ms + mind.look_ahead_ms - street.start_ms) // street.period_ms, self.opened - 1)
+        last = min((now_ms + mind.look_ahead_ms - street.start_ms) // street.period_ms, self.day.opened - 1)
         fresh = int(self.seen[agent]) + 1
-        self.seen[agent] = self.opened - 1
-        new = self._foresee(agent, now_ms, max(last, self.opened - 1) if fresh < self.opened else last)
-        periods = np.arange(first, self.opened)
-        due = (periods >= fresh) | (self.look_ms[agent, first : self.opened] <= now_ms)
+        self.seen[agent] = self.day.opened - 1
+        new = self._foresee(agent, now_ms, max(last, self.day.opened - 1) if fresh < self.day.opened else last)
+        periods = np.arange(first, self.day.opened)
+        due = (periods >= fresh) | (self.look_ms[agent, first : self.day.opened] <= now_ms)
         if new:
             due |= periods <= last
         if not self._look_at(agent, mind, periods[due], fresh, now_ms):
@@ -233,11 +192,11 @@ class World:
     def _next_wake_ms(self, agent: int, mind: Mind, now_ms: int, first: int) -> int:
         """Give the earliest of: a look that its policy asked for, its next forecast, the next gate opening."""
         street = self.street
-        at_ms = int(self.look_ms[agent, first : self.opened].min(initial=FOREVER))
+        at_ms = int(self.look_ms[agent, first : self.day.opened].min(initial=FOREVER))
         if mind.look_ahead_ms > 0:
             at_ms = min(at_ms, self.expectations.next_update_ms(agent, now_ms))
-        elif self.opened < street.periods:
-            at_ms = min(at_ms, int(street.opens_ms[self.opened]) + int(self.expectations.phase_ms[agent]))
+        elif self.day.opened < street.periods:
+            at_ms = min(at_ms, int(street.opens_ms[self.day.opened]) + int(self.expectations.phase_ms[agent]))
         return max(at_ms, now_ms)
 
     def _foresee(self, agent: int, now_ms: int, last: int) -> bool:
@@ -329,6 +288,44 @@ class World:
         if self.on_policy_error == "fail":
             raise PolicyError(f"policy of agent {name!r} failed at {now_ms} ms: {error}") from error
         self.market.apply(Command(now_ms, -1, Action.QUARANTINE, order=agent))
+
+    # --- saving
+
+    def _columns(self) -> dict[str, NDArray[np.int64]]:
+        """Columns of the agents' clocks, memories and expectations, and of the fixed processes."""
+        seen, foreseen = self.sights, self.expectations
+        return {
+            "day": self.day.counts, "next_ms": self.next_ms, "memory": self.memory, "look_ms": self.look_ms,
+            "seen": self.seen, "woke_ms": self.woke_ms, "woke_often": self.woke_often,
+            "load_wh": foreseen.load_wh, "generation_wh": foreseen.generation_wh, "sd_wh": foreseen.sd_wh,
+            "updated_ms": foreseen.updated_ms, "battery_wh": seen.battery_wh, "spill_wh": seen.spill_wh,
+            "soc_start_uwh": seen.soc_uwh,
+        }  # fmt: skip
+
+    def checkpoint(self) -> bytes:
+        """Save the whole state between two calls of `run`; equal states give equal bytes."""
+        arrays = {f"world.{name}": column for name, column in self._columns().items()}
+        arrays |= {f"market.{name}": column for name, column in self.market.export().items()}
+        meta = {"world": 1, "now_ms": self.now_ms, "wakes": self.wakes, "incidents": self.incidents}
+        return pack(arrays, meta)
+
+    def restore(self, checkpoint: bytes) -> None:
+        """Take on the state of a world of the same street, minds, outlook and seed; the journal starts anew.
+
+        Raises
+        ------
+        CorruptError
+            If `checkpoint` is damaged, or of another street.
+        """
+        arrays, meta = unpack(checkpoint, "checkpoint")
+        mine = self._columns()
+        given = {name[6:]: column for name, column in arrays.items() if name.startswith("world.")}
+        if {n: c.shape for n, c in given.items()} != {n: c.shape for n, c in mine.items()}:
+            raise CorruptError("checkpoint: it belongs to another street, or to another version")
+        self.market.restore({name[7:]: column for name, column in arrays.items() if name.startswith("market.")})
+        for name, column in mine.items():
+            column[...] = given[name]
+        self.now_ms, self.wakes, self.incidents = meta["now_ms"], meta["wakes"], meta["incidents"]
 
 
 def _checked_delay(delay: object) -> int:
