@@ -190,7 +190,10 @@ NEIGHBOURHOODS = {
     "a price as share": ({"pv_share": eur_per_mwh(1)}, "is a price, not a share"),
     "a negative seed": ({"seed": -1}, "neighbourhood.seed=-1 is out of range"),
     "an unknown persona": ({"personas": ["gren"]}, "unknown persona 'gren' (did you mean 'green'?)"),
-    "shares of personas that do not sum to one": ({"personas": {"green": 0.5, "eager": 0.4}}, "sum to 0.9: make them sum to 1"),
+    "shares of personas that do not sum to one": (
+        {"personas": {"green": 0.5, "eager": 0.4}},
+        "sum to 0.9: make them sum to 1",
+    ),
     "no personas": ({"personas": []}, "names no persona"),
     "an unknown key": ({"pvshare": 0.4}, "neighbourhood.pvshare is unknown (did you mean 'pv_share'?)"),
     "a prefix with a slash": ({"prefix": "a/"}, "is not the beginning of a name"),

@@ -10,8 +10,7 @@ from typing import Annotated, Final, Optional
 
 import typer
 
-LARGEST_SEED: Final = (1 << 63) - 1
-DEFAULT_SEED: Final = 7
+DEFAULT_SEED: Final = "7"
 SHIPPED: Final = "neighbourhood"
 
 app = typer.Typer(
@@ -31,8 +30,9 @@ ScenarioArgument = Annotated[
     str, typer.Argument(metavar="SCENARIO", help="A script's path, or a shipped scenario's name.")
 ]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a saved run.")]
-SeedOption = Annotated[int, typer.Option(min=0, max=LARGEST_SEED, metavar="N", help="Seed of all chance.")]
-DaysOption = Annotated[Optional[int], typer.Option(metavar="D", help="Run D days instead of the scenario's.")]  # noqa: UP045  # typer reads it at run time
+# Numbers arrive as text, so that what is wrong with them is said in the scenario's words.
+SeedOption = Annotated[str, typer.Option(metavar="N", help="Seed of all chance, from 0 to 2**63 - 1.")]
+DaysOption = Annotated[Optional[str], typer.Option(metavar="D", help="Run D days instead of the scenario's.")]  # noqa: UP045  # typer reads it at run time
 SetOption = Annotated[
     Optional[list[str]],  # noqa: UP045
     typer.Option("--set", metavar="KEY=VALUE", help="Change a value, as local.closes_before=0 or blue.retail=150."),
@@ -93,7 +93,7 @@ def demo(quiet: QuietOption = False, _debug: DebugOption = False) -> None:
     """Run the shipped neighbourhood and say where to go from there."""
     from wattbook.cli.work import run_demo
 
-    run_demo(SHIPPED, DEFAULT_SEED, quiet=quiet)
+    run_demo(SHIPPED, int(DEFAULT_SEED), quiet=quiet)
 
 
 @app.command()

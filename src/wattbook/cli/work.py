@@ -22,15 +22,18 @@ if TYPE_CHECKING:
     from wattbook.scenario import Scenario
 
 RUNS: Final = Path("runs")
+LARGEST_SEED: Final = (1 << 63) - 1
+SEED_DIGITS: Final = 19
 
 
 def run_scenario(
-    name: str, seed: int, days: int | None, settings: Sequence[str], out: Path | None, *, quiet: bool, as_json: bool
+    name: str, seed: str, days: str | None, settings: Sequence[str], out: Path | None, *, quiet: bool, as_json: bool
 ) -> None:
     """Run, save, tell."""
+    number = _seed(seed)
     scenario = _scenario(name, days, settings)
-    place = _place(out, Path(name).stem, seed)
-    result = _run(scenario, seed, quiet=quiet)
+    place = _place(out, Path(name).stem, number)
+    result = _run(scenario, number, quiet=quiet)
     result.save(place)
     if as_json:
         _print_json(result)
@@ -56,7 +59,7 @@ def run_demo(name: str, seed: int, *, quiet: bool) -> None:
     )
 
 
-def check_scenario(name: str, days: int | None, settings: Sequence[str]) -> None:
+def check_scenario(name: str, days: str | None, settings: Sequence[str]) -> None:
     """Say that a scenario is sound, and how large it is."""
     scenario = _scenario(name, days, settings)
     estimate = scenario.check()
@@ -143,7 +146,14 @@ def warm_up() -> None:
 # --- parts of a story
 
 
-def _scenario(name: str, days: int | None, settings: Sequence[str]) -> Scenario:
+def _seed(text: str) -> int:
+    """Read a seed, as people type it."""
+    if not (text.isascii() and text.isdigit() and len(text) <= SEED_DIGITS and int(text) <= LARGEST_SEED):
+        raise ConfigError(f"--seed {text[:40]!r} is not a whole number from 0 to {LARGEST_SEED}")
+    return int(text)
+
+
+def _scenario(name: str, days: str | None, settings: Sequence[str]) -> Scenario:
     """Read a scenario and change what the command line says; all problems are told together."""
     from wattbook.scenario import load_scenario
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from numba import njit
 
+from wattbook.assets.kernel import divide_even
 from wattbook.ledger.kernel import available
 from wattbook.messages import Action, Refusal
 from wattbook.units import PPM
@@ -51,16 +52,6 @@ _OUT_OF_RANGE: Final = int(Refusal.OUT_OF_RANGE)
 
 NOMINATION_BOUND_WH: Final = 1 << 40
 """No nomination may be larger in size [Wh]: about a terawatt-hour in one period."""
-
-
-@njit(cache=True, nogil=True)
-def half_even(numerator: int, denominator: int) -> int:
-    """Divide and round half to even; `denominator` > 0."""
-    quotient = numerator // denominator
-    rest = numerator - quotient * denominator
-    if 2 * rest > denominator or (2 * rest == denominator and quotient & 1):
-        quotient += 1
-    return quotient
 
 
 @njit(cache=True, nogil=True)
@@ -492,4 +483,4 @@ def bill_period(
             feed_in[i] = -residual * feed_in_tick[utility[i]]
         network[i] = -(by_near * fee_tick[0] + by_wide * fee_tick[1] + by_grid * fee_tick[2])
         levy[i] = -(by_near + by_wide + by_grid) * levy_tick
-        vat[i] = half_even((retail[i] + network[i] + levy[i]) * vat_ppm[i], PPM)
+        vat[i] = divide_even((retail[i] + network[i] + levy[i]) * vat_ppm[i], PPM)

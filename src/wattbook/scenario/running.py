@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from wattbook.scenario.model import Scenario
     from wattbook.world import Progress
 
-LIBRARIES: Final = ("numpy", "numba", "simpy", "polars", "scipy", "pydantic")
+LIBRARIES: Final = ("numpy", "numba", "simpy", "polars", "pydantic")
 
 
 def run(scenario: Scenario, seed: int, *, progress: Callable[[str, Progress], None] | None, baseline: bool) -> Run:
