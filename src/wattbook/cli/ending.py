@@ -49,6 +49,8 @@ def ended(work: Callable[[], object], *, debug: bool) -> int:
             code = 0
         except SystemExit as leaving:
             code = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+            if code == INTERRUPTED:  # typer's word for Ctrl-C
+                raise KeyboardInterrupt from None
         sys.stdout.flush()
     except BrokenPipeError:
         _close_output()

@@ -49,7 +49,7 @@ def load_scenario(name: str | Path) -> Scenario:
     DataError
         If the script reads data that cannot be used.
     """
-    return _read(find_script(name))
+    return _read(find_script(name).resolve())
 
 
 def find_script(name: str | Path) -> Path:
