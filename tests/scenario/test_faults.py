@@ -196,6 +196,7 @@ NEIGHBOURHOODS = {
     ),
     "no personas": ({"personas": []}, "names no persona"),
     "an unknown key": ({"pvshare": 0.4}, "neighbourhood.pvshare is unknown (did you mean 'pv_share'?)"),
+    "a supplier with a space": ({"supplier": "my utility"}, "neighbourhood.supplier='my utility' is not a name"),
     "a prefix with a slash": ({"prefix": "a/"}, "is not the beginning of a name"),
 }  # fmt: skip
 

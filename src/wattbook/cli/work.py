@@ -181,6 +181,8 @@ def _run(scenario: Scenario, seed: int, *, quiet: bool) -> Run:
     """Run with or without a progress line."""
     if quiet:
         return scenario.run(seed)
+    for caution in scenario.cautions():
+        say(f"caution: {caution}")
     if compiled.is_cold():
         say("compiling kernels (once), this takes about half a minute")
     from wattbook.cli.progress import reporting

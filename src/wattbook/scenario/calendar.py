@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from wattbook.data import local_date, local_days, parse_start, zone
+from wattbook.data import local_days, parse_start, zone
 from wattbook.data.calendar import utc_ms, wall_clock_ms
 from wattbook.units import MS_PER_HOUR
 
@@ -65,9 +65,3 @@ def bills_ms(start_ms: int, end_ms: int, billing: str, timezone: str) -> tuple[i
         return (end_ms,)
     firsts = [day.start_ms for day in local_days(start_ms, end_ms, timezone) if day.date.day == 1]
     return (*(first for first in firsts if start_ms < first < end_ms), end_ms)
-
-
-def run_dates(start_ms: int, end_ms: int, timezone: str) -> str:
-    """First and last local date of a run, for people."""
-    first, last = local_date(start_ms, timezone), local_date(end_ms - 1, timezone)
-    return f"{first}" if first == last else f"{first} to {last}"

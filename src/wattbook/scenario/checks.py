@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from wattbook.scenario.parts import Agent, LocalMarket
 
 
-
 def agent_problems(agents: Sequence[Agent], *, complete: bool) -> list[str]:
     """List what is wrong between agents.
 

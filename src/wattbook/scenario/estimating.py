@@ -22,11 +22,13 @@ BYTES_PER_CELL: Final = 128
 """Arrays of the street and its forecasts, per agent and period."""
 BYTES_PER_PRODUCT: Final = 4_096
 """An order book's own arrays."""
-EVENTS_PER_CELL: Final = 14
-"""Wakes, order events, meters and postings per member and period with a local market."""
-EVENTS_PER_CELL_ALONE: Final = 8
-BYTES_PER_EVENT: Final = 24
-EVENTS_PER_SECOND: Final = 100_000
+EVENTS_PER_CELL: Final = 10
+"""Wakes and commands per member and period with a local market."""
+EVENTS_PER_CELL_ALONE: Final = 2
+"""The same without one."""
+BYTES_PER_EVENT: Final = 150
+"""Rows of the journal that an event leaves behind, read back for the tables."""
+EVENTS_PER_SECOND: Final = 20_000
 USABLE_PERCENT: Final = 80
 MEBIBYTE: Final = 1 << 20
 

@@ -148,6 +148,15 @@ class Scenario(Part):
             problems += whole_problems(self)
         raise_all(problems)
 
+    def __repr__(self) -> str:
+        market = "no local market" if self.local is None else "a local market"
+        return (
+            f"<Scenario: {self.start}, {self.days} days, {len(self.members)} members, {len(self.utilities)} utilities, "
+            f"{market}>"
+        )
+
+    __str__ = __repr__
+
     @property
     def period_ms(self) -> int:
         """Length of a delivery and settlement period [ms]."""

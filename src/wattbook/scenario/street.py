@@ -16,7 +16,7 @@ from wattbook.data import load_grid
 from wattbook.errors import DataError, nearest
 from wattbook.policies import PERSONAS, home
 from wattbook.scenario.faults import FieldError, report, shown
-from wattbook.scenario.fields import flag, is_identifier, is_none, share_of, whole
+from wattbook.scenario.fields import flag, identifier, is_identifier, is_none, share_of, whole
 from wattbook.scenario.parts import Consumer, Prosumer
 from wattbook.units import percent, watt, wh
 
@@ -120,7 +120,7 @@ def neighbourhood(
         seed=taken("seed", seed, _SEED),
         bootstrap=taken("bootstrap", bootstrap, _FLAG),
         personas=taken("personas", personas, _shares),
-        supplier=supplier,
+        supplier=None if is_none(supplier) else taken("supplier", supplier, _ID),
         prefix=taken("prefix", prefix, _prefix),
     )
     place = _grid(grid, problems)
@@ -132,6 +132,7 @@ def neighbourhood(
 
 _SEED: Final[Any] = whole(0, LARGEST_SEED).func
 _FLAG: Final[Any] = flag().func
+_ID: Final[Any] = identifier().func
 
 
 def _taker(problems: list[str]) -> Callable[[str, object, Callable[[Any], Any]], Any]:
