@@ -338,3 +338,23 @@ def test_what_is_legal_but_hardly_meant_is_a_caution(make_scenario, values, caut
 
 def test_a_sound_scenario_has_no_cautions(make_scenario):
     assert make_scenario().cautions() == []
+
+
+def test_bare_numbers_in_assets_and_forecasts_are_refused_with_what_to_write():
+    from wattbook import Battery, ConfigError, Forecast, Pv, Scenario, prosumer, utility
+
+    with pytest.raises(ConfigError) as caught:
+        Scenario(
+            start="2016-06-06",
+            days=1,
+            agents=[
+                prosumer("bo", pv=Pv(3), battery=Battery(10, 5)),
+                utility("blue", retail=eur_per_mwh(160), feed_in=eur_per_mwh(80)),
+            ],
+            forecast=Forecast(load_error=40),
+        )
+    assert {problem.partition(":")[0] for problem in caught.value.problems} >= {
+        "bo.pv.rated_w=3 has no unit",
+        "bo.battery.capacity_wh=10 has no unit",
+        "bo.battery.power_w=5 has no unit",
+    }

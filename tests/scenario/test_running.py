@@ -106,3 +106,14 @@ def test_the_shipped_neighbourhood_lowers_the_bill_of_the_street():
     assert baseline["total_here"] < baseline["total"]
     assert result.metrics["money_sum"] == result.metrics["energy_residual_wh"] == 0
     assert 0 < result.metrics["allocative_efficiency"] <= 1
+
+
+def test_failed_meters_are_billed_by_flagged_substitutes_and_everything_still_balances(street):
+    plain = street.run(seed=3)
+    failing = street.with_values({"meter_failures": "10%"}).run(seed=3)
+    flagged = failing.meters["substitute"]
+    assert 0.05 < flagged.mean() < 0.15
+    assert not plain.meters["substitute"].any()
+    assert (failing.metrics["money_sum"], failing.metrics["energy_residual_wh"]) == (0, 0)
+    assert failing.meters.filter(~flagged)["load_wh"].equals(plain.meters.filter(~flagged)["load_wh"])
+    assert not failing.meters["load_wh"].equals(plain.meters["load_wh"])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -46,13 +48,14 @@ def _what_ran(run: Run) -> Iterator[str]:
     place, figures = run.record.place, run.metrics
     hours = place.periods * place.period_ms / MS_PER_HOUR
     lasting = f"{hours / 24:g} days" if hours % 24 == 0 else f"{hours:g} hours"
-    start = np.datetime64(place.start_ms, "ms").item()
+    clock = run.record.header["timezone"]
+    start = np.datetime64(place.start_ms, "ms").item().replace(tzinfo=UTC).astimezone(ZoneInfo(clock))
     utilities = place.kinds.count("utility")
     title = str(run.info["scenario"].get("name", "")) or "wattbook run"
     yield f"{_plain(title)} - seed {run.seed}" + ("" if run.record.complete else " - STOPPED BEFORE ITS END")
     yield _row(
         "what ran",
-        f"{int(place.homes.sum())} homes and {utilities} utilities, {lasting} from {start:%Y-%m-%d %H:%M} UTC"
+        f"{int(place.homes.sum())} homes and {utilities} utilities, {lasting} from {start:%Y-%m-%d %H:%M} {clock}"
         f", in steps of {place.period_ms // MS_PER_MINUTE} min",
     )
     effort = f"{figures['orders']:,} orders, {figures['trades']:,} trades, {figures['refusals']:,} refused commands"

@@ -7,7 +7,8 @@ divide, a gate that closes before it opens, a horizon that is no whole number of
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, Final
 
 from wattbook.errors import ConfigError, nearest
 from wattbook.scenario.calendar import horizon_ms
@@ -16,6 +17,14 @@ from wattbook.scenario.fields import HOURS
 from wattbook.scenario.parts import Consumer, Prosumer, Utility
 from wattbook.scenario.profiles import is_file
 from wattbook.units import MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE
+
+UNITS_OF_ASSETS: Final = {
+    "capacity_wh": "kwh(10)", "power_w": "kw(5)", "charge_w": "kw(5)", "discharge_w": "kw(5)", "rated_w": "kw(8)",
+    "efficiency_ppm": "percent(90)", "soc_start_ppm": "percent(50)", "ageing_ppm_per_year": "percent(0.5)",
+    "maintenance_per_kw_year": "eur(15)", "load_error": "percent(40)", "pv_error": "percent(30)",
+    "nowcast": "percent(30)", "common": "percent(80)", "grows_for": "hours(24)", "update_every": "minutes(15)",
+}  # fmt: skip
+"""How to write each measured value of a battery, a plant or a forecast."""
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,9 +77,23 @@ def _own_problems(agent: Agent) -> list[str]:
     if isinstance(agent, Prosumer) and agent.pv is None and agent.battery is None:
         remedy = "add pv=Pv(kw(8)) or battery=Battery(kwh(10), kw(5)), or make it a consumer"
         problems.append(f"{agent.name} has neither pv nor battery: {remedy}")
+    if isinstance(agent, Prosumer):
+        problems += unitless(f"{agent.name}.pv", agent.pv) + unitless(f"{agent.name}.battery", agent.battery)
     if isinstance(agent, Consumer) and agent.rated is None and not is_file(agent.profile):
         problems.append(f"{agent.name}.rated=None: the shipped profile {agent.profile!r} needs a rating, as kw(3)")
     return problems
+
+
+def unitless(path: str, asset: Any) -> list[str]:
+    """List the measured values of an asset that were given as bare numbers other than 0 and the default."""
+    if asset is None:
+        return []
+    given = ((field, getattr(asset, field.name)) for field in fields(asset) if field.name in UNITS_OF_ASSETS)
+    return [
+        f"{path}.{field.name}={value} has no unit: write {UNITS_OF_ASSETS[field.name]}"
+        for field, value in given
+        if type(value) is int and value not in {0, field.default}
+    ]
 
 
 def _tariff_problems(utility: Utility) -> list[str]:
@@ -86,6 +109,7 @@ def _tariff_problems(utility: Utility) -> list[str]:
 def whole_problems(scenario: Scenario) -> list[str]:
     """List what is wrong between the parts of a scenario whose values are all sound."""
     problems = _market_problems(scenario.local) if scenario.local is not None else []
+    problems += unitless("forecast", scenario.forecast)
     return [*problems, *_horizon_problems(scenario), *_imbalance_problems(scenario)]
 
 

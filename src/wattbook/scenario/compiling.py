@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from wattbook.assets import Batteries
-from wattbook.chance import key_of
+from wattbook.chance import draw, key_of
 from wattbook.data import periods
 from wattbook.errors import DataError
 from wattbook.market.setup import BatteryColumns, MarketRules, NetworkRules, Street
@@ -20,7 +20,7 @@ from wattbook.scenario.calendar import bills_ms, by_hour, horizon_ms, opens_ms
 from wattbook.scenario.estimating import require_memory
 from wattbook.scenario.parts import CONNECTION, Agent, Consumer, Prosumer, Utility
 from wattbook.scenario.profiles import Horizon, Library
-from wattbook.units import MS_PER_HOUR, half_even
+from wattbook.units import MS_PER_HOUR, PPM, half_even
 from wattbook.world import Outlook
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def compile_street(scenario: Scenario, seed: int) -> Compiled:
     library = Library()
     starts_ms = periods(start_ms, end_ms, horizon.period_ms)
     series = _series(agents, seed, horizon, starts_ms, library)
-    street = _street(scenario, agents, horizon, starts_ms, series)
+    street = _street(scenario, agents, horizon, starts_ms, series, seed)
     outlook = Outlook(scenario.forecast, series.load_before_wh, series.generation_before_wh)
     return Compiled(street, tuple(mind_of(agent) for agent in agents), outlook, library.digests())
 
@@ -141,7 +141,9 @@ def _read_member(
         series.generation_before_wh[row] = member.pv.aged_generation_wh(nominal.before_wh, starts_ms)
 
 
-def _street(scenario: Scenario, agents: list[Agent], horizon: Horizon, starts_ms: Ints, series: Series) -> Street:
+def _street(
+    scenario: Scenario, agents: list[Agent], horizon: Horizon, starts_ms: Ints, series: Series, seed: int
+) -> Street:
     """Lay out everything else."""
     shape = (len(agents), horizon.periods)
     homes = [agent if isinstance(agent, Consumer) else None for agent in agents]
@@ -168,8 +170,8 @@ def _street(scenario: Scenario, agents: list[Agent], horizon: Horizon, starts_ms
         endowment=_column(agent.cash for agent in agents),
         load_wh=series.load_wh,
         generation_wh=series.generation_wh,
-        missing=np.zeros(shape, dtype=np.bool_),
-        substitute_wh=np.zeros(shape, dtype=np.int64),
+        missing=_failures(scenario, agents, shape, seed),
+        substitute_wh=series.load_before_wh - series.generation_before_wh,
         buy_limit_wh=buy_limit,
         sell_limit_wh=sell_limit,
         maintenance=_maintenance(agents, horizon, starts_ms),
@@ -184,6 +186,16 @@ def _street(scenario: Scenario, agents: list[Agent], horizon: Horizon, starts_ms
         bill_ms=bills_ms(horizon.start_ms, horizon.end_ms, scenario.billing, scenario.timezone),
         about={agent.name: _about(agent) for agent in agents},
     )
+
+
+def _failures(scenario: Scenario, agents: list[Agent], shape: tuple[int, int], seed: int) -> NDArray[np.bool_]:
+    """Draw which members' meters (a, p) fail in which period."""
+    missing = np.zeros(shape, dtype=np.bool_)
+    for row, agent in enumerate(agents):
+        if scenario.meter_failures and isinstance(agent, Consumer):
+            key = key_of(seed, agent.name, "meter")
+            missing[row] = [draw(key, period) % PPM < scenario.meter_failures for period in range(shape[1])]
+    return missing
 
 
 def _column(values: Iterable[int]) -> Ints:

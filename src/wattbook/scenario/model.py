@@ -15,9 +15,9 @@ from wattbook.data import parse_start, zone
 from wattbook.errors import ConfigError
 from wattbook.scenario.checks import agent_problems, cautions, whole_problems
 from wattbook.scenario.faults import FieldError, is_collecting_faults, problems_of, raise_all
-from wattbook.scenario.fields import choice, instance, is_none, tariff, whole
+from wattbook.scenario.fields import choice, instance, is_none, measured, tariff, whole
 from wattbook.scenario.parts import PRICE_BOUND, Agent, Consumer, Imbalance, LocalMarket, Network, Part, Utility
-from wattbook.units import eur_per_mwh, minutes
+from wattbook.units import PPM, eur_per_mwh, minutes, percent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -108,6 +108,9 @@ class Scenario(Part):
     imbalance : Imbalance
     forecast : Forecast
         How everybody foresees load and generation.
+    meter_failures : share
+        Share of the meter readings that fail, as ``percent(1)``. What is billed instead is the net withdrawal at
+        the same time a day before, and the reading says so.
     billing : str
         ``"month"`` (local months, and the run's end) or ``"run"`` (its end alone).
     on_policy_error : str
@@ -129,6 +132,7 @@ class Scenario(Part):
     spot: SpotTariff = tuple(eur_per_mwh(price) for price in SPOT_SHAPE)
     imbalance: Annotated[Imbalance, instance(Imbalance, "Imbalance(...)")] = Imbalance()
     forecast: Annotated[Forecast, instance(Forecast, "Forecast(...)")] = Forecast()
+    meter_failures: Annotated[int, measured("share", 0, PPM)] = percent(0)
     billing: Annotated[str, choice("month", "run")] = "month"
     on_policy_error: Annotated[str, choice("quarantine", "fail")] = "quarantine"
 
