@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 import pytest
 
-pytestmark = [pytest.mark.slow, pytest.mark.ci]
+pytestmark = pytest.mark.slow
 
 COMMAND = [sys.executable, "-m", "wattbook"]
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -53,11 +53,9 @@ def _what_ran(run: Run) -> Iterator[str]:
     utilities = place.kinds.count("utility")
     title = str(run.info["scenario"].get("name", "")) or "wattbook run"
     yield f"{_plain(title)} - seed {run.seed}" + ("" if run.record.complete else " - STOPPED BEFORE ITS END")
-    yield _row(
-        "what ran",
-        f"{int(place.homes.sum())} homes and {utilities} utilities, {lasting} from {start:%Y-%m-%d %H:%M} {clock}"
-        f", in steps of {place.period_ms // MS_PER_MINUTE} min",
-    )
+    yield _row("what ran", f"{int(place.homes.sum())} homes and {utilities} utilities")
+    minutes = place.period_ms // MS_PER_MINUTE
+    yield _row("", f"{lasting} from {start:%Y-%m-%d %H:%M} {clock}, in periods of {minutes} min")
     effort = f"{figures['orders']:,} orders, {figures['trades']:,} trades, {figures['refusals']:,} refused commands"
     yield _row("", effort + _effort(figures))
 
