@@ -148,7 +148,10 @@ def _sell(see: See, memory: Ints, surplus_wh: int, luck: int, out: Ints) -> None
     # A shortfall is bought back from the utility, with VAT but without network use.
     dear = see.retail_tick * (PPM + see.vat_ppm) // PPM
     quantity = quantile_wh(surplus_wh, see.sd_wh, price - see.feed_in_tick, dear - see.feed_in_tick)
-    if see.generation_wh == 0 and see.battery_wh <= 0 and see.spill_wh == 0:
+    if see.capacity_wh > 0:
+        # The battery evens errors out, and what it holds is worth more at home: nothing beyond the expected surplus.
+        quantity = min(quantity, surplus_wh)
+    elif see.generation_wh == 0:
         # Nothing of its own to give: only what was bought too much can be sold again.
         quantity = min(quantity, max(see.position_wh, 0))
     keep_one_order(see, out, book, SELL, price, quantity, SLACK_TICK)

@@ -47,17 +47,21 @@ def _row(label: str, text: str) -> str:
 def _what_ran(run: Run) -> Iterator[str]:
     place, figures = run.record.place, run.metrics
     hours = place.periods * place.period_ms / MS_PER_HOUR
-    lasting = f"{hours / 24:g} days" if hours % 24 == 0 else f"{hours:g} hours"
+    lasting = _many(hours / 24, "day") if hours % 24 == 0 else _many(hours, "hour")
     clock = run.record.header["timezone"]
     start = np.datetime64(place.start_ms, "ms").item().replace(tzinfo=UTC).astimezone(ZoneInfo(clock))
     utilities = place.kinds.count("utility")
-    title = str(run.info["scenario"].get("name", "")) or "wattbook run"
-    yield f"{_plain(title)} - seed {run.seed}" + ("" if run.record.complete else " - STOPPED BEFORE ITS END")
-    yield _row("what ran", f"{int(place.homes.sum())} homes and {utilities} utilities")
+    yield f"wattbook run - seed {run.seed}" + ("" if run.record.complete else " - STOPPED BEFORE ITS END")
+    yield _row("what ran", f"{_many(int(place.homes.sum()), 'home')} and {_many(utilities, 'utility', 'utilities')}")
     minutes = place.period_ms // MS_PER_MINUTE
     yield _row("", f"{lasting} from {start:%Y-%m-%d %H:%M} {clock}, in periods of {minutes} min")
     effort = f"{figures['orders']:,} orders, {figures['trades']:,} trades, {figures['refusals']:,} refused commands"
     yield _row("", effort + _effort(figures))
+
+
+def _many(count: float, one: str, more: str = "") -> str:
+    """Write a number of things."""
+    return f"{count:g} {one}" if count == 1 else f"{count:g} {more or one + 's'}"
 
 
 def _effort(figures: Mapping[str, Any]) -> str:
