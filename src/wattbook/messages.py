@@ -181,8 +181,10 @@ class See(NamedTuple):
     battery_wh: int
     """What the battery is expected to give (+) or take (-) at the meter by itself."""
     spill_wh: int
-    """Part of what the battery would take that it could not use before it is full again: storing it earns
-    the feed-in price at best."""
+    """Part of what the battery would take that it could not use before it is full again."""
+    spill_tick: int
+    """Most that the spilled energy could earn by being stored first: the highest feed-in price of a later period
+    in which the full battery refuses energy; `NO_PRICE` without such a period."""
     soc_wh: int
     """Expected state of charge at the period's start."""
     capacity_wh: int

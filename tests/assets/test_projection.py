@@ -16,14 +16,16 @@ START_MS = 1_465_164_000_000
 def _project(battery, net_wh, period_ms=MS_PER_HOUR, take_limit_wh=None, give_limit_wh=None):
     n = len(net_wh)
     free = np.full(n, -1)
-    out = np.zeros((3, n), dtype=np.int64)
+    battery_wh, refused_wh, soc_start_uwh, spill_wh = np.zeros((4, n), dtype=np.int64)
     columns = Batteries.of([battery])
     project(
         np.array(net_wh, dtype=np.int64), free if take_limit_wh is None else take_limit_wh,
         free if give_limit_wh is None else give_limit_wh, *(int(column[0]) for column in columns),
-        START_MS, period_ms, *out,
+        START_MS, period_ms, battery_wh, refused_wh, soc_start_uwh, spill_wh,
     )  # fmt: skip
-    return out
+    assert (refused_wh >= 0).all()
+    assert not refused_wh[np.array(net_wh) >= 0].any()
+    return np.array([battery_wh, soc_start_uwh, spill_wh])
 
 
 def test_a_sunny_day_fills_the_battery_twice_over_and_the_first_half_could_be_sold():

@@ -73,7 +73,10 @@ def test_the_projections_of_a_street_have_these_bytes():
     out = np.zeros((AGENTS, 3, PERIODS), dtype=np.int64)
     for a in range(AGENTS):
         battery = [int(column[a]) for column in street]
-        project(net[a], limit[a], limit[-1 - a], *battery, START_MS, PERIOD_MS, *out[a])
+        refused = np.zeros(PERIODS, dtype=np.int64)
+        battery_wh, soc_start_uwh, spill_wh = out[a]
+        bounds = (net[a], limit[a], limit[-1 - a], *battery, START_MS, PERIOD_MS)
+        project(*bounds, battery_wh, refused, soc_start_uwh, spill_wh)
     assert (out[:, 2] > 0).sum() > 20
     assert _digest(out) == "45b91120fb9ca66d"
 

@@ -33,7 +33,8 @@ DEFAULTS = dict.fromkeys(See._fields, 0) | {
     "now_ms": GATE_MS - 20 * MS_PER_MINUTE, "end_ms": START_MS + 10**8, "period": 5, "start_ms": START_MS,
     "gate_ms": GATE_MS, "period_ms": 900_000, "tradable": 1, "connected": 1, "step_tick": 1, "cap_tick": 50_000,
     "local_bid": NO_PRICE, "local_ask": NO_PRICE, "district_bid": NO_PRICE, "district_ask": NO_PRICE,
-    "last_tick": NO_PRICE, "retail_tick": 16_000, "feed_in_tick": 8_000, "local_fee_tick": 3_000,
+    "last_tick": NO_PRICE, "spill_tick": NO_PRICE, "retail_tick": 16_000, "feed_in_tick": 8_000,
+    "local_fee_tick": 3_000,
     "district_fee_tick": 5_000, "standard_fee_tick": 7_000, "levy_tick": 2_050, "vat_ppm": 190_000,
     "available": 10**11,
 }  # fmt: skip
@@ -128,6 +129,15 @@ def test_what_the_battery_needs_is_kept_and_what_it_would_spill_is_offered():
     assert decide(home(), see._replace(spill_wh=0))[1] == []
 
 
+def test_what_would_earn_more_later_is_not_sold_now():
+    """The feed-in price is 80.00 now and 120.00 when the battery will be full."""
+    see = sight(now_ms=GATE_MS - MS_PER_MINUTE, generation_wh=300, battery_wh=-300, spill_wh=120, capacity_wh=5_000,
+                spill_tick=12_000)  # fmt: skip
+    assert decide(home(), see)[1] == []
+    early = see._replace(now_ms=GATE_MS - 60 * MS_PER_MINUTE)
+    assert decide(home(), early)[1][0][OUT_PRICE] > 12_000
+
+
 def test_an_order_is_moved_only_when_it_matters():
     first = decide(home(), sight(generation_wh=300))[1][0]
     resting = {
@@ -201,6 +211,7 @@ SIGHTS = st.builds(
     sd_wh=st.integers(0, 2_000),
     battery_wh=st.integers(-2_000, 2_000),
     spill_wh=st.integers(0, 2_000),
+    spill_tick=st.sampled_from([NO_PRICE, 8_000, 14_000]),
     position_wh=st.integers(-2_000, 2_000),
     order=st.integers(0, 3),
     order_side=st.sampled_from([BUY, SELL]),

@@ -87,17 +87,17 @@ def test_replaying_the_commands_gives_back_the_facts(finished):
 
 
 def test_an_inert_agent_changes_nothing_else(make_world, finished):
-    world = make_world(extra=("bystander",), minds={"bystander": idle()})
+    world = make_world(extra=("a-bystander",), minds={"a-bystander": idle()})
     world.run()
     for stream, columns in {
         "trades": ("seq", "time_ms", "book", "period", "buyer", "seller", "price_tick", "quantity_wh", "maker_order"),
         "orders": ("seq", "command", "time_ms", "book", "period", "order", "agent", "event", "price_tick", "code"),
-        "postings": ("seq", "command", "time_ms", "period", "account", "amount", "cause"),
+        "postings": ("seq", "command", "time_ms", "period", "transfer", "account", "amount", "cause"),
         "groups": ("period", "utility", "nominated_wh", "metered_wh"),
     }.items():
         assert by_name(world, stream, *columns) == by_name(finished, stream, *columns), stream
     mine = [
-        row for row in by_name(world, "meters", "period", "agent", "load_wh", "residual_wh") if row[1] != "bystander"
+        row for row in by_name(world, "meters", "period", "agent", "load_wh", "residual_wh") if row[1] != "a-bystander"
     ]
     assert mine == by_name(finished, "meters", "period", "agent", "load_wh", "residual_wh")
 
@@ -183,7 +183,30 @@ def vandal(see, memory, draw, out):
     return FOREVER
 
 
-@pytest.mark.parametrize("policy", [dreamer, prophet, crasher, vandal], ids=lambda p: p.__name__)
+def quitter(see, memory, draw, out):
+    raise SystemExit(0)
+
+
+def shaper(see, memory, draw, out):
+    out.shape = (7, 8)
+    return FOREVER
+
+
+def resizer(see, memory, draw, out):
+    out.resize((3, 3), refcheck=False)
+    return FOREVER
+
+
+def painter(see, memory, draw, out):
+    out.dtype = np.int8
+    return FOREVER
+
+
+STRANGERS = [dreamer, prophet, crasher, vandal, quitter, shaper, resizer, painter]
+
+
+@pytest.mark.filterwarnings("ignore:Setting the")
+@pytest.mark.parametrize("policy", STRANGERS, ids=lambda p: p.__name__)
 def test_a_policy_that_fails_is_quarantined_with_its_traceback_and_the_run_goes_on(make_world, policy):
     world = make_world(minds={"home-01": Mind(policy, "stranger")})
     world.run()

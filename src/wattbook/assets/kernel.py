@@ -362,8 +362,10 @@ def forecast(
 
 
 @njit(cache=True, nogil=True)
-def _find_spill(battery_wh: IntArray, soc_start_uwh: IntArray, charge_ppm: int, spill_wh: IntArray) -> None:
-    """Turn `spill_wh` from what a full battery had to refuse into what it may forgo, from the last period back.
+def _find_spill(
+    battery_wh: IntArray, refused_wh: IntArray, soc_start_uwh: IntArray, charge_ppm: int, spill_wh: IntArray
+) -> None:
+    """Work out what the battery may forgo, from the last period back.
 
     `spare_uwh` is the largest cut of the charge at the start of the next period that is made good before it is
     missed: a period that refuses energy makes good what it refused, and no cut reaches below empty. What is
@@ -371,16 +373,16 @@ def _find_spill(battery_wh: IntArray, soc_start_uwh: IntArray, charge_ppm: int, 
     """
     spare_uwh = 0
     for t in range(len(spill_wh) - 1, -1, -1):
-        refused_wh = spill_wh[t]
         spill_wh[t] = min(max(0, -battery_wh[t]), spare_uwh // charge_ppm)
-        spare_uwh = min(spare_uwh + refused_wh * charge_ppm, soc_start_uwh[t])
+        spare_uwh = min(spare_uwh + refused_wh[t] * charge_ppm, soc_start_uwh[t])
 
 
 @njit(cache=True, nogil=True)
 def project(
     net_wh: IntArray, take_limit_wh: IntArray, give_limit_wh: IntArray,
     capacity_uwh: int, soc_uwh: int, charge_w: int, discharge_w: int, charge_ppm: int, removal: int,
-    start_ms: int, period_ms: int, battery_wh: IntArray, soc_start_uwh: IntArray, spill_wh: IntArray,
+    start_ms: int, period_ms: int, battery_wh: IntArray, refused_wh: IntArray, soc_start_uwh: IntArray,
+    spill_wh: IntArray,
 ) -> None:  # fmt: skip
     """Say what the automatic controller will do if the next periods come as expected, and what it could forgo.
 
@@ -394,6 +396,8 @@ def project(
         State of charge at `start_ms`.
     battery_wh : (h,)
         What the battery gives (+) or takes (-) at the meter.
+    refused_wh : (h,)
+        What it would have taken as well, had it not been full.
     soc_start_uwh : (h,)
         State of charge at each period's start [uWh].
     spill_wh : (h,)
@@ -405,16 +409,17 @@ def project(
         soc_start_uwh[t] = soc_uwh
         at_ms = start_ms + t * period_ms
         battery_wh[t] = 0
+        refused_wh[t] = 0
         spill_wh[t] = 0
         if capacity_uwh > 0 and net_wh[t] < 0:
             power_wh = power_limit_wh(charge_w, at_ms, period_ms)
             take_wh = battery_take(-net_wh[t], power_wh, take_limit_wh[t], capacity_uwh, soc_uwh, charge_ppm)
             battery_wh[t] = -take_wh
-            spill_wh[t] = least_of(-net_wh[t], power_wh, take_limit_wh[t]) - take_wh
+            refused_wh[t] = least_of(-net_wh[t], power_wh, take_limit_wh[t]) - take_wh
             soc_uwh = soc_after(soc_uwh, take_wh, 0, charge_ppm, removal)
         elif capacity_uwh > 0 and net_wh[t] > 0:
             power_wh = power_limit_wh(discharge_w, at_ms, period_ms)
             battery_wh[t] = battery_give(net_wh[t], power_wh, give_limit_wh[t], soc_uwh, removal)
             soc_uwh = soc_after(soc_uwh, 0, battery_wh[t], charge_ppm, removal)
     if capacity_uwh > 0:
-        _find_spill(battery_wh, soc_start_uwh, charge_ppm, spill_wh)
+        _find_spill(battery_wh, refused_wh, soc_start_uwh, charge_ppm, spill_wh)

@@ -61,8 +61,9 @@ class Settlement:
         if not legs.size:
             return
         accounts, amounts = np.ascontiguousarray(accounts[legs]), np.ascontiguousarray(amounts[legs])
-        transfer = transfer_id(period, cause, zone)
-        if not self.market.ledger.post(transfer, int(cause), accounts, amounts):
+        ledger = self.market.ledger
+        number = ledger.transfers
+        if not ledger.post(transfer_id(period, cause, zone), int(cause), accounts, amounts):
             return
         count = len(legs)
         self.market.journal.extend(
@@ -71,7 +72,8 @@ class Settlement:
                 "command": np.full(count, seq),
                 "time_ms": np.full(count, now_ms),
                 "period": np.full(count, period),
-                "transfer": np.full(count, transfer),
+                # Numbered as they are made: an id by row would shift with every agent or book that is added.
+                "transfer": np.full(count, number),
                 "account": accounts,
                 "amount": amounts,
                 "cause": np.full(count, int(cause)),

@@ -3,7 +3,8 @@
 A home knows what its utility charges and pays. It buys locally only below `buyer_bound_tick`, sells only above its
 feed-in price, and asks of the market a part of the gap between the two that shrinks linearly over its window.
 How much it orders is the newsvendor quantile of its forecast. Energy that the battery would take but could not
-use before it is full again is offered as well, at no less than the feed-in price: its opportunity value.
+use before it is full again is offered as well, above its opportunity value: the feed-in price of the later period that
+makes it good.
 
 References
 ----------
@@ -131,7 +132,7 @@ def _buy(see: See, memory: Ints, need_wh: int, luck: int, out: Ints) -> None:
 
 @register_jitable
 def _sell(see: See, memory: Ints, surplus_wh: int, luck: int, out: Ints) -> None:
-    """Ask for `surplus_wh` in the book that bids more."""
+    """Ask for `surplus_wh`, and for what the battery spills if the price is right, in the book that bids more."""
     margin = max(memory[MARGIN_TICK] - memory[GREEN_TICK], MIN_MARGIN_TICK)
     limit = see.feed_in_tick + margin
     start = max(buyer_bound_tick(see, see.local_fee_tick), limit)
@@ -139,6 +140,8 @@ def _sell(see: See, memory: Ints, surplus_wh: int, luck: int, out: Ints) -> None
     if price == NO_PRICE:
         keep_one_order(see, out, LOCAL, SELL, 0, 0, 0)
         return
+    if price >= see.spill_tick + MIN_MARGIN_TICK:
+        surplus_wh += see.spill_wh
     book = LOCAL
     if see.district_fee_tick != NO_PRICE:
         if max(see.local_bid, see.district_bid) >= price:
@@ -205,7 +208,7 @@ def rule_based(see: See, memory: Ints, draw: Callable[[int], int], out: Ints) ->
     if residual > 0:
         _buy(see, memory, residual, luck, out)
     else:
-        _sell(see, memory, see.spill_wh - residual, luck, out)
+        _sell(see, memory, -residual, luck, out)
     if left > NEAR_MS:
         return FOREVER
     return int(memory[LOOK_MS] + luck % (memory[LOOK_MS] // 2))

@@ -44,10 +44,29 @@ class Sights(NamedTuple):
     """(a, p)"""
     battery_wh: Ints
     """(a, p) projected"""
+    refused_wh: Ints
+    """(a, p) projected"""
     spill_wh: Ints
     """(a, p) projected"""
+    spill_tick: Ints
+    """(a, p) what the spilled energy will earn if it is stored first"""
     soc_uwh: Ints
     """(a, p) projected, at the period's start"""
+
+
+@njit(cache=True, nogil=True)
+def _value_spill(sights: Sights, agent: int, first: int, last: int) -> None:
+    """Price what a battery spills.
+
+    What is forgone now is made good in a later period in which the battery refuses energy, and earns nothing there.
+    The highest feed-in price of those periods bounds its opportunity value.
+    """
+    supplier = sights.utility[agent] if sights.utility[agent] >= 0 else agent
+    dearest = NO_PRICE
+    for period in range(last, first - 1, -1):
+        sights.spill_tick[agent, period] = dearest
+        if sights.refused_wh[agent, period] > 0:
+            dearest = max(dearest, sights.feed_in_tick[supplier, period])
 
 
 @njit(cache=True, nogil=True)
@@ -82,9 +101,11 @@ def project_battery(
         rules.start_ms + first * rules.period_ms,
         rules.period_ms,
         sights.battery_wh[agent, first : last + 1],
+        sights.refused_wh[agent, first : last + 1],
         sights.soc_uwh[agent, first : last + 1],
         sights.spill_wh[agent, first : last + 1],
     )
+    _value_spill(sights, agent, first, last)
 
 
 @njit(cache=True, nogil=True)
@@ -124,8 +145,9 @@ def _see_assets(rules: Rules, sights: Sights, agent: int, period: int, row: Ints
     row[2] = sights.sd_wh[agent, period]
     row[3] = sights.battery_wh[agent, period]
     row[4] = sights.spill_wh[agent, period]
-    row[5] = sights.soc_uwh[agent, period] // UWH_PER_WH
-    row[6] = rules.capacity_uwh[agent] // UWH_PER_WH
+    row[5] = sights.spill_tick[agent, period]
+    row[6] = sights.soc_uwh[agent, period] // UWH_PER_WH
+    row[7] = rules.capacity_uwh[agent] // UWH_PER_WH
 
 
 @njit(cache=True, nogil=True)
@@ -183,9 +205,9 @@ def observe(
         row[11] = rules.cap_tick
         _see_quotes(rules, town, agent, period, row[12:21])
         _see_prices(rules, sights, levy_tick, agent, period, row[21:28])
-        _see_assets(rules, sights, agent, period, row[28:35])
-        row[35] = town.net_wh[0, agent, period] + town.net_wh[1, agent, period]
-        row[36] = town.open_buy_wh[agent, period]
-        row[37] = town.open_sell_wh[agent, period]
-        _see_order(rules, town, ring, agent, period, row[38:43])
-        row[43] = left
+        _see_assets(rules, sights, agent, period, row[28:36])
+        row[36] = town.net_wh[0, agent, period] + town.net_wh[1, agent, period]
+        row[37] = town.open_buy_wh[agent, period]
+        row[38] = town.open_sell_wh[agent, period]
+        _see_order(rules, town, ring, agent, period, row[39:44])
+        row[44] = left

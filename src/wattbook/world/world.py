@@ -20,6 +20,8 @@ from wattbook.market import Market
 from wattbook.messages import (
     FOREVER,
     MEMORY_SIZE,
+    NO_PRICE,
+    OUT_ACTION,
     OUT_COLUMNS,
     OUT_ROWS,
     STREAMS,
@@ -73,6 +75,8 @@ class World:
         stops the run.
     sink : path, file or None
         Where the journal goes.
+    provenance : dict, optional
+        What the run was made of (seed, digests of the scenario and its inputs), for the journal's header.
 
     Attributes
     ----------
@@ -90,12 +94,13 @@ class World:
         seed: int,
         on_policy_error: str = "quarantine",
         sink: Any = None,
+        provenance: dict[str, Any] | None = None,
     ) -> None:
         assert len(minds) == street.agents
         self.street = street
         self.minds = minds
         self.on_policy_error = on_policy_error
-        self.journal = Journal(STREAMS, street.header(), sink)
+        self.journal = Journal(STREAMS, street.header() | {"run": provenance or {}}, sink)
         self.market = Market(street, self.journal)
         self.day = MarketDay(self.market)
         self.expectations = Expectations(street, outlook, seed)
@@ -117,7 +122,6 @@ class World:
         self.seen = np.full(a, -1, np.int64)
         self.woke_ms = np.full(a, -1, np.int64)
         self.woke_often = np.zeros(a, np.int64)
-        self._out = np.zeros((OUT_ROWS, OUT_COLUMNS), np.int64)
 
     # --- running
 
@@ -249,14 +253,16 @@ class World:
 
     def _decide(self, agent: int, mind: Mind, see: See, now_ms: int) -> list[list[int]] | None:
         """Ask the policy about one product: rows of commands, or None if it failed."""
-        self._out[:] = 0
+        # A fresh array each time: whatever a policy does to its own, no other sees it.
+        out = np.zeros((OUT_ROWS, OUT_COLUMNS), np.int64)
         try:
-            delay = _checked_delay(mind.policy(see, self.memory[agent], self.draws[agent], self._out))
-        except Exception as error:  # noqa: BLE001 - a policy is a stranger's code, and must not end the run
+            delay = _checked_delay(mind.policy(see, self.memory[agent], self.draws[agent], out))
+            commands = _checked_commands(out)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a policy is a stranger's code, and must not end the run
             self._quarantine(agent, now_ms, error)
             return None
         self.look_ms[agent, see.period] = min(now_ms + delay, FOREVER)
-        return self._out.tolist() if self._out[0, 0] else []
+        return commands
 
     def _observe(self, agent: int, periods: NDArray[np.int64], fresh: int, now_ms: int) -> list[list[int]]:
         """Observe each of `periods` for the agent: rows of the fields of `See`."""
@@ -275,7 +281,7 @@ class World:
             return int(self.street.feeder[agent])
         return len(self.street.feeders) if place == 1 else -1
 
-    def _quarantine(self, agent: int, now_ms: int, error: Exception) -> None:
+    def _quarantine(self, agent: int, now_ms: int, error: BaseException) -> None:
         name = self.street.names[agent]
         self.incidents.append(
             {
@@ -298,8 +304,8 @@ class World:
             "day": self.day.counts, "next_ms": self.next_ms, "memory": self.memory, "look_ms": self.look_ms,
             "seen": self.seen, "woke_ms": self.woke_ms, "woke_often": self.woke_often,
             "load_wh": foreseen.load_wh, "generation_wh": foreseen.generation_wh, "sd_wh": foreseen.sd_wh,
-            "updated_ms": foreseen.updated_ms, "battery_wh": seen.battery_wh, "spill_wh": seen.spill_wh,
-            "soc_start_uwh": seen.soc_uwh,
+            "updated_ms": foreseen.updated_ms, "battery_wh": seen.battery_wh, "refused_wh": seen.refused_wh,
+            "spill_wh": seen.spill_wh, "spill_tick": seen.spill_tick, "soc_start_uwh": seen.soc_uwh,
         }  # fmt: skip
 
     def checkpoint(self) -> bytes:
@@ -337,6 +343,13 @@ def _checked_delay(delay: object) -> int:
     return min(int(delay), FOREVER)
 
 
+def _checked_commands(out: NDArray[np.int64]) -> list[list[int]]:
+    """Take the rows that a policy filled, or say what it made of its array."""
+    if out.shape != (OUT_ROWS, OUT_COLUMNS) or out.dtype != np.int64:
+        raise PolicyError(f"a policy fills out, ({OUT_ROWS}, {OUT_COLUMNS}) int64, and leaves its form alone")
+    return out.tolist() if out[0, OUT_ACTION] else []
+
+
 def _sights(street: Street, expectations: Expectations) -> Sights:
     shape = street.load_wh.shape
     soc_uwh = np.repeat(street.battery.soc_uwh[:, None], shape[1], axis=1)
@@ -350,6 +363,8 @@ def _sights(street: Street, expectations: Expectations) -> Sights:
         generation_wh=expectations.generation_wh,
         sd_wh=expectations.sd_wh,
         battery_wh=np.zeros(shape, np.int64),
+        refused_wh=np.zeros(shape, np.int64),
         spill_wh=np.zeros(shape, np.int64),
+        spill_tick=np.full(shape, NO_PRICE, np.int64),
         soc_uwh=np.ascontiguousarray(soc_uwh),
     )
