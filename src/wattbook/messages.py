@@ -179,7 +179,8 @@ class See(NamedTuple):
     sd_wh: int
     """Standard deviation of the expected net load (load - generation)."""
     battery_wh: int
-    """What the battery is expected to give (+) or take (-) at the meter by itself."""
+    """What the battery is expected to give (+) or take (-) at the meter by itself; for a utility the batteries of all
+    its customers."""
     spill_wh: int
     """Part of what the battery would take that it could not use before it is full again."""
     spill_tick: int
@@ -199,6 +200,10 @@ class See(NamedTuple):
     order_side: int
     order_price_tick: int
     order_wh: int
+    buy_limit_wh: int
+    """Most that the agent's connection and battery could take in one period."""
+    sell_limit_wh: int
+    """Most that its plants and battery could give in one period."""
     available: int
     """Money that the agent may still commit [1e-8 EUR]."""
 

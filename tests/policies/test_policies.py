@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wattbook.chance import draw
+from wattbook.errors import ConfigError
 from wattbook.messages import (
     BUY,
     FOREVER,
@@ -36,7 +37,7 @@ DEFAULTS = dict.fromkeys(See._fields, 0) | {
     "last_tick": NO_PRICE, "spill_tick": NO_PRICE, "retail_tick": 16_000, "feed_in_tick": 8_000,
     "local_fee_tick": 3_000,
     "district_fee_tick": 5_000, "standard_fee_tick": 7_000, "levy_tick": 2_050, "vat_ppm": 190_000,
-    "available": 10**11,
+    "buy_limit_wh": 10_000, "sell_limit_wh": 10_000, "available": 10**11,
 }  # fmt: skip
 MINDS = [home(persona) for persona in PERSONAS] + [
     zero_intelligence(), zero_intelligence(constrained=False), truthful(), nominate(), idle(),
@@ -272,3 +273,13 @@ def test_a_memory_row_has_room_for_every_mind():
     assert all(len(mind.memory) <= MEMORY_SIZE for mind in MINDS)
     with pytest.raises(AssertionError):
         Mind(idle().policy, "too much", (0,) * (MEMORY_SIZE + 1))
+
+
+def test_an_unknown_persona_is_refused_with_the_nearest_name():
+    with pytest.raises(ConfigError, match="did you mean 'eager'"):
+        home("eagre")
+
+
+def test_a_home_orders_no_more_than_its_wires_and_plants_can_carry():
+    assert decide(home(), sight(generation_wh=300, sell_limit_wh=250))[1][0][OUT_QUANTITY] == 250
+    assert decide(home(), sight(load_wh=300, buy_limit_wh=200, position_wh=50))[1][0][OUT_QUANTITY] == 150

@@ -52,7 +52,7 @@ def make_world(make_street):
             battery=BatteryColumns(*(column.copy() for column in batteries)),
             sell_limit_wh=np.full(len(names), 5_000),
             buy_limit_wh=np.full(len(names), 10_000),
-            **({} if market else {"market": None}),
+            **({} if market is True else {"market": market or None}),
             **given,
         )
         personas = list(PERSONAS)

@@ -1,13 +1,14 @@
 """Time and order: what a run is, and what may never change it."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import simpy
 
 from wattbook.book import ReferenceBook
 from wattbook.errors import LivelockError, PolicyError
-from wattbook.journal import Journal
-from wattbook.market import Market
+from wattbook.market import replay
 from wattbook.messages import (
     FOREVER,
     OUT_ACTION,
@@ -16,9 +17,7 @@ from wattbook.messages import (
     OUT_QUANTITY,
     OUT_SIDE,
     REFUSED,
-    STREAMS,
     Action,
-    Command,
     Refusal,
 )  # fmt: skip
 from wattbook.policies import Mind, idle, truthful, zero_intelligence
@@ -73,17 +72,14 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(make_world, 
 def test_replaying_the_commands_gives_back_the_facts(finished):
     """On a fresh market, and on the reference book: neither SimPy nor a policy takes part."""
     commands = finished.journal.read("commands")
-    rows = list(zip(*(commands[c].tolist() for c in commands if c != "seq"), strict=True))
     rules = finished.street.market
     reference = ReferenceBook(
         products=len(finished.street.books) * finished.street.periods, floor_tick=rules.floor_tick,
         cap_tick=rules.cap_tick,
     )  # fmt: skip
     for book in (None, reference):
-        again = Market(finished.street, Journal(STREAMS, finished.street.header()), book)
-        for row in rows:
-            again.apply(Command(*row))
-        assert again.journal.fingerprint() == finished.journal.fingerprint()
+        again = replay(finished.street, finished.journal.header, commands, book)
+        assert again.fingerprint() == finished.journal.fingerprint()
 
 
 def test_an_inert_agent_changes_nothing_else(make_world, finished):
@@ -261,3 +257,40 @@ def test_a_home_that_leaves_trades_no_more_until_it_rejoins(make_world):
     mine = orders["agent"] == world.street.names.index("home-01")
     # accepted, cancelled by leaving, accepted again, expired at the gate
     assert orders["event"][mine].tolist() == [0, 2, 0, 4]
+
+
+# --- what homes and utilities foresee
+
+
+def test_with_an_oracle_nobody_loses_where_the_feed_in_price_rises_during_the_day(make_world):
+    """Energy sold out of a battery now is made good later, by what would then have earned more."""
+    for market in ({}, {"market": False}):
+        world = make_world(3, kind="oracle", **market)
+        for utility in ("u-blue", "u-green"):
+            row = world.street.names.index(utility)
+            world.street.feed_in_tick[row] = np.repeat([0, 10_000], 16)
+            world.street.retail_tick[row] = 2_000 if utility == "u-green" else 16_000
+        world.run()
+        if not market:
+            with_market = world
+    homes = np.flatnonzero(with_market.street.utility >= 0)
+    gain = with_market.market.ledger.balance[homes] - world.market.ledger.balance[homes]
+    assert gain.min() >= 0
+    assert with_market.market.trades > 0
+
+
+def test_with_an_oracle_and_no_market_a_utility_nominates_what_will_be_metered(make_world):
+    """Batteries included: only trades among homes can make a group deviate from a perfect forecast."""
+    world = make_world(kind="oracle", market=False)
+    world.run()
+    groups = world.journal.read("groups")
+    assert not groups["deviation_wh"].any()
+    assert groups["metered_wh"].any()
+
+
+@pytest.mark.parametrize("closes_before_ms", [0, 1_800_000, 7_200_000])
+def test_how_early_the_gate_closes_does_not_blind_the_homes(make_world, closes_before_ms):
+    rules = make_world().street.market
+    world = make_world(kind="oracle", market=dataclasses.replace(rules, closes_before_ms=closes_before_ms))
+    world.run()
+    assert world.market.trades > 80

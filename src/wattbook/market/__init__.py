@@ -6,6 +6,7 @@ Knows neither SimPy nor who decided. Law in prose: docs/market-rules.md.
 from __future__ import annotations
 
 from wattbook.market.market import Market
+from wattbook.market.replaying import replay
 from wattbook.market.setup import BatteryColumns, MarketRules, NetworkRules, Street
 
-__all__ = ["BatteryColumns", "Market", "MarketRules", "NetworkRules", "Street"]
+__all__ = ["BatteryColumns", "Market", "MarketRules", "NetworkRules", "Street", "replay"]

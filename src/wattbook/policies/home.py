@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from numba.extending import register_jitable
 
+from wattbook.errors import ConfigError, nearest
 from wattbook.messages import BUY, FOREVER, NO_PRICE, OUT_ACTION, SELL
 from wattbook.policies.mind import Mind
 from wattbook.policies.orders import (
@@ -127,6 +128,7 @@ def _buy(see: See, memory: Ints, need_wh: int, luck: int, out: Ints) -> None:
     fee = see.district_fee_tick if book == DISTRICT else see.local_fee_tick
     bound = buyer_bound_tick(see, fee)
     quantity = quantile_wh(need_wh, see.sd_wh, bound - price, bound - see.feed_in_tick)
+    quantity = min(quantity, see.buy_limit_wh - see.position_wh)
     keep_one_order(see, out, book, BUY, price, quantity, SLACK_TICK)
 
 
@@ -157,6 +159,7 @@ def _sell(see: See, memory: Ints, surplus_wh: int, luck: int, out: Ints) -> None
     elif see.generation_wh == 0:
         # Nothing of its own to give: only what was bought too much can be sold again.
         quantity = min(quantity, max(see.position_wh, 0))
+    quantity = min(quantity, see.sell_limit_wh + see.position_wh)
     keep_one_order(see, out, book, SELL, price, quantity, SLACK_TICK)
 
 
@@ -219,9 +222,13 @@ def home(persona: str = "balanced") -> Mind:
 
     Raises
     ------
-    KeyError
+    ConfigError
         If there is no such persona.
     """
+    if persona not in PERSONAS:
+        raise ConfigError(
+            f"persona={persona!r} is unknown{nearest(str(persona), PERSONAS)}: choose from {', '.join(PERSONAS)}"
+        )
     p = PERSONAS[persona]
     memory = [0] * (BACK_MS + 1)
     memory[WINDOW_MS] = p.window_min * MS_PER_MINUTE

@@ -50,7 +50,8 @@ class Mind:
         How the agent's memory row starts; zeros follow.
     persona : str
     look_ahead_ms : int
-        The policy is shown products that start within this time [ms], and each product once when its gate opens.
+        The policy is shown products whose gate closes within this time [ms], and each product once when its gate
+        opens.
     """
 
     policy: Policy

@@ -23,7 +23,7 @@ def expected_residual(see: See, memory: Ints, draw: Callable[[int], int], out: I
     """Nominate the expected residual of the group once, when the product opens."""
     if see.fresh:
         out[0, OUT_ACTION] = NOMINATE
-        out[0, OUT_QUANTITY] = see.load_wh - see.generation_wh
+        out[0, OUT_QUANTITY] = see.load_wh - see.generation_wh - see.battery_wh
     return FOREVER
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 from numba import njit
 
 from wattbook.assets.kernel import UWH_PER_WH, project
@@ -15,7 +16,6 @@ from wattbook.market.kernel import gate_code
 from wattbook.messages import NO_PRICE
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from wattbook.market.columns import Ring, Rules, Town
@@ -43,9 +43,7 @@ class Sights(NamedTuple):
     sd_wh: Ints
     """(a, p)"""
     battery_wh: Ints
-    """(a, p) projected"""
-    refused_wh: Ints
-    """(a, p) projected"""
+    """(a, p) projected; in a utility's row what its customers' batteries give"""
     spill_wh: Ints
     """(a, p) projected"""
     spill_tick: Ints
@@ -54,58 +52,111 @@ class Sights(NamedTuple):
     """(a, p) projected, at the period's start"""
 
 
+class Storage(NamedTuple):
+    """Batteries as a projection reads them, (a,) int64; see `wattbook.assets.Batteries`."""
+
+    capacity_uwh: Ints
+    soc_uwh: Ints
+    charge_w: Ints
+    discharge_w: Ints
+    charge_ppm: Ints
+    removal: Ints
+
+
 @njit(cache=True, nogil=True)
-def _value_spill(sights: Sights, agent: int, first: int, last: int) -> None:
-    """Price what a battery spills.
+def _project_one(rules: Rules, town: Town, storage: Storage, agent: int, first: int, net_wh: Ints, out: Ints) -> None:
+    """Project the agent's battery over `net_wh` (h,) from period `first` on.
+
+    Parameters
+    ----------
+    out : (4, h)
+        What the battery gives (+) or takes (-), what it refuses, its charge at the start, what it may forgo.
+    """
+    last = first + len(net_wh)
+    project(
+        net_wh,
+        town.take_limit_wh[agent, first:last],
+        town.give_limit_wh[agent, first:last],
+        storage.capacity_uwh[agent],
+        storage.soc_uwh[agent],
+        storage.charge_w[agent],
+        storage.discharge_w[agent],
+        storage.charge_ppm[agent],
+        storage.removal[agent],
+        rules.start_ms + first * rules.period_ms,
+        rules.period_ms,
+        out[0],
+        out[1],
+        out[2],
+        out[3],
+    )
+
+
+@njit(cache=True, nogil=True)
+def _spill_tick(sights: Sights, agent: int, period: int, first: int, refused_wh: Ints) -> int:
+    """Price what a battery spills in `period`.
 
     What is forgone now is made good in a later period in which the battery refuses energy, and earns nothing there.
     The highest feed-in price of those periods bounds its opportunity value.
     """
-    supplier = sights.utility[agent] if sights.utility[agent] >= 0 else agent
     dearest = NO_PRICE
-    for period in range(last, first - 1, -1):
-        sights.spill_tick[agent, period] = dearest
-        if sights.refused_wh[agent, period] > 0:
-            dearest = max(dearest, sights.feed_in_tick[supplier, period])
+    for t in range(period - first + 1, len(refused_wh)):
+        if refused_wh[t] > 0:
+            dearest = max(dearest, sights.feed_in_tick[sights.utility[agent], first + t])
+    return dearest
 
 
 @njit(cache=True, nogil=True)
 def project_battery(
+    rules: Rules, town: Town, sights: Sights, storage: Storage, agent: int, first: int, last: int, periods: Ints
+) -> None:
+    """Project the agent's battery over periods `first` to `last` as each of `periods` (n,) sees it.
+
+    Asks that rest in other products are taken as sold; those in the product itself are not, so that what may be
+    offered in it does not depend on what is offered in it already.
+    """
+    out = np.empty((4, last - first + 1), np.int64)
+    net_wh = sights.load_wh[agent, first : last + 1] - sights.generation_wh[agent, first : last + 1]
+    for t in range(len(net_wh)):
+        p = first + t
+        net_wh[t] += town.open_sell_wh[agent, p] - town.net_wh[0, agent, p] - town.net_wh[1, agent, p]
+    for i in range(len(periods)):
+        period = periods[i]
+        t = period - first
+        if t >= len(net_wh):
+            break
+        net_wh[t] -= town.open_sell_wh[agent, period]
+        _project_one(rules, town, storage, agent, first, net_wh, out)
+        net_wh[t] += town.open_sell_wh[agent, period]
+        sights.battery_wh[agent, period] = out[0, t]
+        sights.soc_uwh[agent, period] = out[2, t]
+        sights.spill_wh[agent, period] = out[3, t]
+        sights.spill_tick[agent, period] = _spill_tick(sights, agent, period, first, out[1])
+
+
+@njit(cache=True, nogil=True)
+def project_group(
     rules: Rules,
     town: Town,
     sights: Sights,
-    agent: int,
+    storage: Storage,
+    load_wh: Ints,
+    generation_wh: Ints,
+    utility: int,
     first: int,
     last: int,
-    soc_uwh: int,
-    charge_w: int,
-    discharge_w: int,
-    charge_ppm: int,
-    removal: int,
 ) -> None:
-    """Project the agent's battery over periods `first` to `last`, its resting asks taken as sold."""
-    net = sights.load_wh[agent, first : last + 1] - sights.generation_wh[agent, first : last + 1]
-    for t in range(len(net)):
-        p = first + t
-        net[t] += town.open_sell_wh[agent, p] - town.net_wh[0, agent, p] - town.net_wh[1, agent, p]
-    project(
-        net,
-        town.take_limit_wh[agent, first : last + 1],
-        town.give_limit_wh[agent, first : last + 1],
-        rules.capacity_uwh[agent],
-        soc_uwh,
-        charge_w,
-        discharge_w,
-        charge_ppm,
-        removal,
-        rules.start_ms + first * rules.period_ms,
-        rules.period_ms,
-        sights.battery_wh[agent, first : last + 1],
-        sights.refused_wh[agent, first : last + 1],
-        sights.soc_uwh[agent, first : last + 1],
-        sights.spill_wh[agent, first : last + 1],
-    )
-    _value_spill(sights, agent, first, last)
+    """Project what all batteries of a utility's customers together give, periods `first` to `last`.
+
+    A utility knows its customers' habits, `load_wh` and `generation_wh` (a, p), not what they trade.
+    """
+    out = np.empty((4, last - first + 1), np.int64)
+    sights.battery_wh[utility, first : last + 1] = 0
+    for agent in range(len(sights.utility)):
+        if sights.utility[agent] == utility and storage.capacity_uwh[agent] > 0:
+            net_wh = load_wh[agent, first : last + 1] - generation_wh[agent, first : last + 1]
+            _project_one(rules, town, storage, agent, first, net_wh, out)
+            sights.battery_wh[utility, first : last + 1] += out[0]
 
 
 @njit(cache=True, nogil=True)
@@ -210,4 +261,6 @@ def observe(
         row[37] = town.open_buy_wh[agent, period]
         row[38] = town.open_sell_wh[agent, period]
         _see_order(rules, town, ring, agent, period, row[39:44])
-        row[44] = left
+        row[44] = rules.buy_limit_wh[agent]
+        row[45] = rules.sell_limit_wh[agent]
+        row[46] = left

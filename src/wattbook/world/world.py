@@ -31,7 +31,7 @@ from wattbook.messages import (
 )
 from wattbook.world.clock import Alarm, Rank, agent_ranks
 from wattbook.world.day import MarketDay
-from wattbook.world.kernel import Sights, observe, project_battery
+from wattbook.world.kernel import Sights, Storage, observe, project_battery, project_group
 from wattbook.world.outlook import BATTERY_HORIZON_MS, Expectations
 
 if TYPE_CHECKING:
@@ -170,7 +170,8 @@ class World:
             return FOREVER
         street = self.street
         first = -(-(now_ms - street.start_ms) // street.period_ms)
-        last = min((now_ms + mind.look_ahead_ms - street.start_ms) // street.period_ms, self.day.opened - 1)
+        ahead_ms = mind.look_ahead_ms + self.market.rules.closes_before_ms
+        last = min((now_ms + ahead_ms - street.start_ms) // street.period_ms, self.day.opened - 1)
         fresh = int(self.seen[agent]) + 1
         self.seen[agent] = self.day.opened - 1
         new = self._foresee(agent, now_ms, max(last, self.day.opened - 1) if fresh < self.day.opened else last)
@@ -205,26 +206,28 @@ class World:
 
     def _foresee(self, agent: int, now_ms: int, last: int) -> bool:
         """Bring the agent's expectations up to date as far as it will look; say whether there is news."""
+        current, horizon = self._horizon(now_ms)
+        if self.street.battery.capacity_uwh[agent]:
+            last = max(last, horizon)
+        last = min(last, self.street.periods - 1)
+        if self.market.rules.is_utility[agent]:
+            project_group(
+                self.market.rules, self.market.town, self.sights, self._storage(), self.expectations.load_base,
+                self.expectations.generation_base, agent, current, last,
+            )  # fmt: skip
+        return self.expectations.refresh(agent, now_ms, current, last)
+
+    def _horizon(self, now_ms: int) -> tuple[int, int]:
+        """Give the current period and the last one that an agent with a battery looks ahead to."""
         street = self.street
         current = (now_ms - street.start_ms) // street.period_ms
-        if street.battery.capacity_uwh[agent]:
-            last = max(last, current + BATTERY_HORIZON_MS // street.period_ms)
-        last = min(last, street.periods - 1)
-        new = self.expectations.refresh(agent, now_ms, current, last)
-        self._project(agent, now_ms)
-        return new
+        return current, min(current + BATTERY_HORIZON_MS // street.period_ms, street.periods - 1)
 
-    def _project(self, agent: int, now_ms: int) -> None:
-        """Work out anew what the agent's battery will do."""
-        street, battery = self.street, self.street.battery
-        if not battery.capacity_uwh[agent]:
-            return
-        current = (now_ms - street.start_ms) // street.period_ms
-        last = min(current + BATTERY_HORIZON_MS // street.period_ms, street.periods - 1)
-        project_battery(
-            self.market.rules, self.market.town, self.sights, agent, current, last,
-            int(self.market.soc_uwh[agent]), int(battery.charge_w[agent]), int(battery.discharge_w[agent]),
-            int(battery.charge_ppm[agent]), int(battery.removal[agent]),
+    def _storage(self) -> Storage:
+        battery = self.street.battery
+        return Storage(
+            battery.capacity_uwh, self.market.soc_uwh, battery.charge_w, battery.discharge_w, battery.charge_ppm,
+            battery.removal,
         )  # fmt: skip
 
     def _look_at(self, agent: int, mind: Mind, periods: NDArray[np.int64], fresh: int, now_ms: int) -> bool:
@@ -234,7 +237,6 @@ class World:
         for i, period in enumerate(periods.tolist()):
             if changed:
                 # What it did at the last look may have changed what it sees at this one.
-                self._project(agent, now_ms)
                 rows[i:] = self._observe(agent, periods[i:], fresh, now_ms)
                 changed = False
             commands = self._decide(agent, mind, See._make(rows[i]), now_ms)
@@ -267,6 +269,9 @@ class World:
     def _observe(self, agent: int, periods: NDArray[np.int64], fresh: int, now_ms: int) -> list[list[int]]:
         """Observe each of `periods` for the agent: rows of the fields of `See`."""
         market, ledger, street = self.market, self.market.ledger, self.street
+        if street.battery.capacity_uwh[agent]:
+            current, last = self._horizon(now_ms)
+            project_battery(market.rules, market.town, self.sights, self._storage(), agent, current, last, periods)
         rows = np.empty((len(periods), len(See._fields)), np.int64)
         observe(
             market.rules, market.town, market.ring, self.sights, ledger.balance, ledger.reserved, ledger.credit_limit,
@@ -304,7 +309,7 @@ class World:
             "day": self.day.counts, "next_ms": self.next_ms, "memory": self.memory, "look_ms": self.look_ms,
             "seen": self.seen, "woke_ms": self.woke_ms, "woke_often": self.woke_often,
             "load_wh": foreseen.load_wh, "generation_wh": foreseen.generation_wh, "sd_wh": foreseen.sd_wh,
-            "updated_ms": foreseen.updated_ms, "battery_wh": seen.battery_wh, "refused_wh": seen.refused_wh,
+            "updated_ms": foreseen.updated_ms, "battery_wh": seen.battery_wh,
             "spill_wh": seen.spill_wh, "spill_tick": seen.spill_tick, "soc_start_uwh": seen.soc_uwh,
         }  # fmt: skip
 
@@ -363,7 +368,6 @@ def _sights(street: Street, expectations: Expectations) -> Sights:
         generation_wh=expectations.generation_wh,
         sd_wh=expectations.sd_wh,
         battery_wh=np.zeros(shape, np.int64),
-        refused_wh=np.zeros(shape, np.int64),
         spill_wh=np.zeros(shape, np.int64),
         spill_tick=np.full(shape, NO_PRICE, np.int64),
         soc_uwh=np.ascontiguousarray(soc_uwh),

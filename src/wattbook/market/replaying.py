@@ -1,0 +1,45 @@
+"""Replay: a run's commands, given again to a fresh market, give back its facts byte for byte."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from wattbook.journal import Journal
+from wattbook.market.market import Market
+from wattbook.messages import STREAMS, Command
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from wattbook.book import Book, ReferenceBook
+    from wattbook.market.setup import Street
+
+
+def replay(
+    street: Street, header: object, commands: Mapping[str, NDArray[Any]], book: Book | ReferenceBook | None = None
+) -> Journal:
+    """Carry out journalled commands on a fresh market.
+
+    Parameters
+    ----------
+    street : Street
+        As it was at the run's start.
+    header : object
+        The journal's header.
+    commands : mapping of str to ndarray (n,)
+        The columns of the journal's ``commands``.
+    book : Book or ReferenceBook, optional
+        Matches instead of a new `Book`.
+
+    Returns
+    -------
+    Journal
+        Its fingerprint is that of the run.
+    """
+    journal = Journal(STREAMS, header)
+    market = Market(street, journal, book)
+    for row in zip(*(commands[name].tolist() for name in Command._fields), strict=True):
+        market.apply(Command(*row))
+    return journal
