@@ -1,5 +1,8 @@
 """The docs are true today: scripts and summaries as printed, links that resolve, every code and column named."""
 
+import ast
+import dataclasses
+import inspect
 import itertools
 import re
 import shlex
@@ -10,12 +13,27 @@ from pathlib import Path
 import pytest
 import typer
 
-from wattbook import LocalMarket, Pv, Scenario, consumer, prosumer, utility
+from wattbook import (
+    Battery,
+    Forecast,
+    Imbalance,
+    LocalMarket,
+    Network,
+    Pv,
+    Scenario,
+    consumer,
+    neighbourhood,
+    prosumer,
+    units,
+    utility,
+)
 from wattbook.book import Code, Event, Flag
 from wattbook.cli.app import app
 from wattbook.messages import Action, Cause, House, Refusal, See
 from wattbook.policies import PERSONAS
 from wattbook.results.tables import TABLES, word
+from wattbook.scenario.model import SPOT_SHAPE
+from wattbook.scenario.parts import MEMBER_POLICIES, UTILITY_POLICIES, Consumer, Prosumer, Utility
 from wattbook.units import eur_per_mwh, kw, minutes
 from wattbook.world import Rank
 
@@ -163,6 +181,66 @@ def test_the_paragraphs_of_the_market_rules_are_numbered_in_order():
     pairs = [(int(major), int(minor)) for major, minor in numbers]
     for (major, minor), (next_major, next_minor) in itertools.pairwise(pairs):
         assert (next_major, next_minor) in {(major, minor + 1), (major + 1, 1)}, (major, minor)
+
+
+# --- scenario scripts
+
+PARTS = {part.__name__: part for part in (Scenario, LocalMarket, Network, Imbalance)}
+AGENTS = {"consumer": Consumer, "prosumer": Prosumer, "utility": Utility}
+ASSETS = {asset.__name__: asset for asset in (Forecast, Pv, Battery)}
+CALL = re.compile(r"(\w+)\((.*)\)")
+
+
+def fields_of(heading):
+    """Names and defaults of what a section of the reference tells of; `...` is required."""
+    if heading == "neighbourhood":
+        given = inspect.signature(neighbourhood).parameters.values()
+        named = [each for each in given if each.kind is not each.VAR_KEYWORD]
+        return {each.name: ... if each.default is each.empty else each.default for each in named}
+    if heading in ASSETS:
+        named = dataclasses.fields(ASSETS[heading])
+        return {each.name: ... if each.default is dataclasses.MISSING else each.default for each in named}
+    found = (PARTS | AGENTS)[heading].model_fields
+    if heading == "prosumer":
+        found = {name: field for name, field in found.items() if name not in Consumer.model_fields}
+    return {name: ... if field.is_required() else field.default for name, field in found.items()}
+
+
+def told_default(cell):
+    """What the reference gives as a default: a plain value, one with its unit, or a part without arguments."""
+    if cell == "required":
+        return ...
+    call = CALL.fullmatch(cell.strip("`"))
+    if call is None:
+        return ast.literal_eval(cell.strip("`"))
+    if call[2]:
+        return getattr(units, call[1])(ast.literal_eval(call[2]))
+    return (PARTS | ASSETS)[call[1]]()
+
+
+@pytest.mark.parametrize("heading", [*PARTS, *AGENTS, *ASSETS, "neighbourhood"])
+def test_the_reference_of_scripts_names_every_field_with_its_default(heading):
+    listed = rows(section(page(DOCS / "scenario.md"), heading))[2:]
+    told, known = {row[0].strip("`"): row[2] for row in listed}, fields_of(heading)
+    assert set(told) == set(known)
+    assert len(told) == len(listed)
+    for name, default in known.items():
+        if name != "spot":
+            assert told_default(told[name]) == default, name
+
+
+def test_the_reference_of_scripts_shows_the_default_spot_price():
+    assert " ".join(map(str, SPOT_SHAPE)) in page(DOCS / "scenario.md")
+
+
+def test_the_reference_of_scripts_names_every_policy_that_a_text_can_mean():
+    told = ticked(section(page(DOCS / "scenario.md"), "Policies"))
+    assert {*MEMBER_POLICIES, *UTILITY_POLICIES} <= told
+
+
+@pytest.mark.parametrize("name", House.__members__)
+def test_the_reference_of_scripts_names_every_reserved_account(name):
+    assert name.lower() in ticked(section(page(DOCS / "scenario.md"), "Names"))
 
 
 # --- results

@@ -61,6 +61,16 @@ def test_days_and_settings_reach_the_run(wattbook):
     assert next(agent for agent in manifest["scenario"]["agents"] if agent["name"] == "blue")["retail"] == [20_000] * 24
 
 
+def test_the_saved_scenario_is_named_after_its_script_and_what_was_changed(wattbook):
+    def name():
+        return json.loads(Path("runs/street-7/manifest.json").read_text())["scenario"]["name"]
+
+    assert wattbook("run", "street.py", "-q", "--days", 1, "--set", "local.closes_before=60").code == 0
+    assert name() == "street (local.closes_before=60, days=1)"
+    assert wattbook("run", "street.py", "-q", "--set", "name=June").code == 0
+    assert json.loads(Path("runs/street-7-2/manifest.json").read_text())["scenario"]["name"] == "June"
+
+
 def test_progress_is_plain_lines_of_about_ten_percent_without_a_terminal(wattbook):
     lines = [line for line in wattbook("run", "street.py").err.splitlines() if "events/s" in line]
     assert 8 <= len(lines) <= 11
@@ -104,7 +114,7 @@ def test_check_tells_size_and_cautions_without_running(wattbook, tmp_path):
     assert ended.code == 2
     assert "bo has neither pv nor battery" in ended.err
     ended = wattbook("check", "street.py")
-    assert "street.py is sound: 2 members, 1 utilities, 24 periods in 1 day" in ended.out
+    assert "street.py is sound: 2 members, 1 utility, 24 periods in 1 day" in ended.out
     assert "estimate: " in ended.out
     assert sorted(path.name for path in tmp_path.iterdir()) == ["street.py"]
 
@@ -134,7 +144,7 @@ def test_init_wants_a_python_script_in_a_folder_that_exists(wattbook):
     assert wattbook("init", "mine.txt").code == 2
     ended = wattbook("init", "none/mine.py")
     assert ended.code == 5
-    assert "none/mine.py" in ended.err
+    assert "none/mine.py cannot be made: the folder none is missing, make it first" in ended.err
 
 
 def test_data_check_sums_up_a_profile_or_lists_its_faults(wattbook, tmp_path):
@@ -147,6 +157,13 @@ def test_data_check_sums_up_a_profile_or_lists_its_faults(wattbook, tmp_path):
     assert ended.code == 3
     assert "error [data]: " in ended.err
     assert "\n  - profile/" in ended.err
+
+
+@pytest.mark.parametrize("address", ["https://example.org/mine.csv", "HTTP://example.org", "s3://store/mine.parquet"])
+def test_data_check_does_not_reach_for_an_address(wattbook, address):
+    ended = wattbook("data", "check", address)
+    assert ended.code == 3
+    assert "error [data]: profile/url: " in ended.err
 
 
 def test_data_import_refuses_what_is_no_data_set(wattbook):
@@ -174,6 +191,8 @@ def test_the_version_is_the_projects(wattbook):
         (("run", "street.py", "--set", "blue.retail"), "is not KEY=VALUE"),
         (("run", "street.py", "--set", "=3"), "is not KEY=VALUE"),
         (("run", "street.py", "--set", "days=2", "--set", "days=3"), "--set days is given twice"),
+        (("run", "street.py", "--days", "2", "--set", "days=3"), "days are given twice"),
+        (("run", "street.py", "--set", "days=\u0663"), "is not a whole number"),
         (("run", "street.py", "--set", "blu.retail=3"), "(did you mean 'blue'?)"),
         (("run", "street.py", "--engine", "population"), "the one engine of this version"),
         (("run", "stret.py"), "(did you mean 'street.py'?)"),

@@ -10,7 +10,7 @@ import pytest
 from wattbook.book.words import Event
 from wattbook.journal import Journal
 from wattbook.messages import BUY, REFUSED, SELL, STREAMS, Action, Cause, House, Path
-from wattbook.results import Record, Run
+from wattbook.results import Record, Run, provenance
 from wattbook.units import QUANTA_PER_CENT, half_even
 
 START_MS = 1_465_164_000_000  # 2016-06-05 22:00 UTC, midnight in Berlin
@@ -63,6 +63,7 @@ class Town:
             "spot_tick": [self.spot] * self.periods,
             "network": {"fee_tick": list(self.fee), "loss_ppm": list(self.loss), "levy_tick": self.levy},
             "local_market": closes if market else None,
+            "run": provenance(INFO["seed"], INFO["scenario"], INFO["inputs"]),
         }  # fmt: skip
 
     # --- orders and trades
@@ -256,10 +257,10 @@ def _g1(trading=True, long=12_000, bill=True):
 
 
 INFO = {
-    "scenario": {"name": "golden case"},
+    "scenario": {"name": "golden case", "days": 1},
     "seed": 7,
     "versions": {"wattbook": "0.1.0"},
-    "inputs": {},
+    "inputs": {"load.csv": "ab" * 32},
     "wakes": 12,
     "wall_s": 0.5,
     "cpu_s": 0.25,

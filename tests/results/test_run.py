@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from wattbook.errors import CorruptError, ResourceError
+from wattbook.messages import Action
 from wattbook.results import Record, Run, verify
 from wattbook.results.folder import TABLE_NAMES, digest_of, manifest_bytes
 
@@ -31,19 +32,118 @@ def test_the_summary_fits_one_screen_and_says_what_matters(golden):
     assert len(text.splitlines()) <= 40
     assert max(map(len, text.splitlines())) <= 100
     for word in (
-        "seed 7", "4 homes and 2 utilities", "saved per home", "median", "best", "worst", "3.7 kWh", "128.65 EUR/MWh",
-        "feed-in 75.00", "retail 160.00", "85.8 %", "per product, at given storage", "self-sufficiency",
-        "self-consumption", "real gain", "money 0, energy 0 Wh off", golden.fingerprint[:16],
+        "golden case - seed 7", "neighbours covered 90.2 %", "4 homes and 2 utilities", "saved per home", "median",
+        "best", "worst", "3.7 kWh", "128.65 EUR/MWh", "feed-in 75.00", "retail 160.00", "85.8 %",
+        "per product, at given storage", "self-sufficiency", "self-consumption", "real gain",
+        "money 0, energy 0 Wh off", golden.fingerprint[:16],
     ):  # fmt: skip
         assert word in text
 
 
 def test_the_summary_tells_incidents_without_their_control_characters(story):
-    incidents = [{"time_ms": 0, "agent": "A", "error": f"\x1b[31mbad {i}", "traceback": ""} for i in range(5)]
+    incident = {"time_ms": story.START_MS + 5_400_000, "agent": "A", "traceback": ""}
+    incidents = [{**incident, "error": f"\x1b[31mbad {i}"} for i in range(5)]
     text = Run(story.g1(), None, {**story.INFO, "incidents": incidents}).summary()
-    assert "A:  [31mbad 0" in text
+    assert "A was quarantined on 2016-06-06 01:30:  [31mbad 0" in text
     assert "\x1b" not in text
     assert "and 2 more incidents" in text
+
+
+@pytest.mark.parametrize("name", [None, "", " \n ", 3])
+def test_a_run_without_a_name_is_called_a_wattbook_run(story, name):
+    text = Run(story.g1(), None, {**story.INFO, "scenario": {"name": name}}).summary()
+    assert text.startswith("wattbook run - seed 7\n")
+
+
+def test_a_long_or_wild_name_fits_the_title(story):
+    info = {**story.INFO, "scenario": {"name": "\x1b[2J\n" + "the long street " * 30 + "\u202e"}}
+    title = Run(story.g1(), None, info).summary().splitlines()[0]
+    assert title.startswith("[2J the long street the long street")
+    assert title.endswith("... - seed 7")
+    wordless = Run(story.g1(), None, {**story.INFO, "scenario": {"name": "x" * 999}}).summary().splitlines()[0]
+    assert wordless == "x" * 57 + "... - seed 7"
+    assert len(title) <= 100
+    assert title.isprintable()
+
+
+def test_long_lines_are_wrapped_and_what_is_beyond_measure_ends_in_dots(story):
+    names = ["a-" + "x" * 62, "b-" + "y" * 62]
+
+    def street(trading):
+        about = {"feeder": "north", "utility": "U", "vat": 0}
+        town = story.Town(dict.fromkeys(names, about), {"U": (15_000, 8_000)}, market=trading)
+        if trading:
+            town.trade(0, *names, 7_000, 100)
+        town.deliver(0, {names[0]: 100, names[1]: -100})
+        return town.record()
+
+    incident = {"time_ms": story.START_MS, "agent": names[0], "error": "so it goes " * 99, "traceback": ""}
+    info = {**story.INFO, "incidents": [incident] * 5}
+    lines = Run(street(True), street(False), info).summary().splitlines()
+    assert len(lines) <= 40
+    assert max(map(len, lines)) <= 100
+    assert sum(name in line for line in lines for name in names) == 5
+    assert sum(line.endswith(" ...") for line in lines) == 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "gain", "words"),
+    [
+        ((-50, -20, -10), 20, "of which 0.20 EUR is real gain, the rest comes from utilities, network and state"),
+        ((-90, 5, 5), 20, "of which 0.20 EUR is real gain, the rest comes from utilities"),
+        ((-90, -20, 0), -10, "of which nothing is real gain, all comes from utilities and network"),
+        ((5, -5, 0), 100, "all of which is real gain: the grid above gets that much less"),
+    ],
+)
+def test_the_summary_says_how_much_of_a_saving_is_real(golden, monkeypatch, changes, gain, words):
+    cent = 1_000_000
+    groups = dict(zip(("utilities", "network", "state"), (change * cent for change in changes), strict=True))
+    base = golden.metrics["baseline"]
+    parts = {**base["decomposition"], "groups": {"homes": 100 * cent, **groups}, "real_gain": gain * cent}
+    bills = {"total": 300 * cent, "total_here": 200 * cent, "decomposition": parts}
+    run = Run(golden.record, golden.baseline, golden.info)
+    monkeypatch.setitem(vars(run), "metrics", {**golden.metrics, "baseline": {**base, **bills}})
+    lines = [line.strip() for line in run.summary().splitlines()]
+    row = next(i for i, line in enumerate(lines) if line.endswith("all bills 3.00 EUR -> 2.00 EUR, 1.00 EUR less"))
+    assert lines[row + 1] == words
+    assert f"{gain / 100:.2f} EUR: {'more' if gain < 0 else 'less'} is paid to the grid above" in run.summary()
+
+
+def test_bills_that_rose_are_told_without_a_gain(golden, monkeypatch):
+    base = golden.metrics["baseline"]
+    run = Run(golden.record, golden.baseline, golden.info)
+    bills = {**base, "total": 100_000_000, "total_here": 200_000_000}
+    monkeypatch.setitem(vars(run), "metrics", {**golden.metrics, "baseline": bills})
+    assert "all bills 1.00 EUR -> 2.00 EUR, 1.00 EUR more" in run.summary()
+    assert "of which" not in run.summary()
+
+
+# --- the baseline
+
+
+def test_the_baseline_is_a_run_of_its_own(golden, story, tmp_path):
+    base = golden.baseline_run
+    assert base is golden.baseline_run
+    assert (base.seed, base.fingerprint) == (7, golden.metrics["baseline"]["fingerprint"])
+    assert base.baseline_run is None
+    assert len(base.trades) == 0
+    assert base.agents["bill"].to_list() == golden.agents["baseline_bill"].to_list()
+    assert base.metrics["self_sufficiency"] == golden.metrics["baseline"]["self_sufficiency"]
+    assert base.summary().startswith("golden case - seed 7 - without a local market\n")
+    assert verify(base.save(tmp_path / "base"))
+
+
+def test_a_run_without_a_baseline_has_no_run_of_it(story):
+    assert Run(story.g1(), None, story.INFO).baseline_run is None
+
+
+def test_whom_the_baseline_quarantined_is_told_with_it(story, tmp_path):
+    town = story.Town({"A": {"feeder": "north", "utility": "U", "vat": 0}}, {"U": (15_000, 8_000)}, market=False)
+    town.command(story.START_MS, -1, Action.QUARANTINE, order=0)
+    town.deliver(0, {"A": 100})
+    base = Run(story.g1(), town.record(), story.INFO).baseline_run
+    assert "A was quarantined on 2016-06-06 00:00" in base.summary()
+    assert verify(base.save(tmp_path / "base"))
 
 
 def test_a_page_of_a_run_escapes_what_people_named(story):

@@ -13,7 +13,7 @@ import pytest
 
 from wattbook.errors import CorruptError, ResourceError
 from wattbook.journal import Journal, read_journal
-from wattbook.messages import STREAMS
+from wattbook.messages import STREAMS, Action
 from wattbook.results import Record, Run, verify
 from wattbook.results.folder import TABLE_NAMES, describe, digest_of, file_names, manifest_bytes, table_bytes
 from wattbook.results.metrics import metrics
@@ -53,6 +53,7 @@ def test_a_sound_run_passes_every_check(saved):
         "files: all there, none added, none changed",
         "journal.wbj: every frame sound",
         "baseline.wbj: every frame sound",
+        "manifest: of the journal's run",
         "tables: what the journal says",
         "figures: what the journal says",
         "journal.wbj: money and energy balance",
@@ -114,7 +115,7 @@ def test_a_missing_file_is_missed(saved, name):
     assert f"{name}: is missing" in faults(saved)
 
 
-@pytest.mark.parametrize("name", ["extra.txt", "tables/more.parquet", ".hidden", "tables/.hidden"])
+@pytest.mark.parametrize("name", ["extra.txt", "report.html", "tables/more.parquet", ".hidden", "tables/.hidden"])
 def test_an_added_file_is_found(saved, name):
     (saved / name).write_text("")
     assert f"{name}: does not belong to this run" in faults(saved)
@@ -124,11 +125,6 @@ def test_an_added_file_that_the_manifest_lists_is_found(saved):
     (saved / "extra.txt").write_text("")
     seal(saved, lambda manifest: manifest["files"].update({"extra.txt": describe(b"")}))
     assert "extra.txt: does not belong to this run" in faults(saved)
-
-
-def test_a_report_made_later_is_welcome(saved):
-    (saved / "report.html").write_text("<p>")
-    assert verify(saved)
 
 
 def test_two_swapped_files_are_told_from_each_other(saved):
@@ -248,11 +244,89 @@ def test_a_figure_left_out_or_added_is_found(saved):
     )
 
 
-def test_measured_figures_may_be_any_number_but_nothing_else(saved):
-    seal(saved, lambda manifest: manifest["metrics"].update(wall_s=123.0))
+def test_measured_figures_may_be_any_number_of_0_or_more_but_nothing_else(saved):
+    for value in (0, 123, 123.5, None):
+        seal(saved, lambda manifest, value=value: manifest["metrics"].update(wall_s=value))
+        assert verify(saved)
+    for key in ("wakes", "wall_s", "cpu_s"):
+        for value in ("long", -1, -0.5, True, 10**400, [], 1e300):
+            seal(saved, lambda manifest, key=key, value=value: manifest["metrics"].update({key: value}))
+            assert faults(saved) == (f"manifest.json: metrics: {key!r} is not a number of 0 or more",)
+        seal(saved, lambda manifest, key=key: manifest["metrics"].update({key: 1}))
+    seal(saved, lambda manifest: manifest["metrics"].update(wakes=1.5))
+    assert faults(saved) == ("manifest.json: metrics: 'wakes' is not a number of 0 or more",)
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_a_measured_figure_that_is_not_finite_is_refused(saved, value):
+    path = saved / "manifest.json"
+    text = path.read_text()
+    path.write_text(text.replace('"wall_s": 0.5', f'"wall_s": {value}'))
+    assert text != path.read_text()
+    assert all(fault.startswith("manifest.json: ") for fault in faults(saved))
+
+
+# --- the origin
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("seed", 8), ("scenario", {"name": "golden case", "days": 2}), ("scenario", {}), ("inputs", {}),
+        ("inputs", {"load.csv": "cd" * 32}), ("inputs", {"other.csv": "ab" * 32}),
+    ],
+)  # fmt: skip
+def test_an_origin_changed_together_with_the_digest_is_found(saved, key, value):
+    seal(saved, lambda manifest: manifest.update({key: value}))
+    expected = (f"manifest.json: {key} is not the journal's", f"manifest.json: {key} is not the baseline's")
+    assert faults(saved) == expected
+    with pytest.raises(CorruptError) as caught:
+        Run.load(saved)
+    assert caught.value.problems == expected
+
+
+def test_a_baseline_of_another_seed_is_found(saved):
+    reading = read_journal((saved / "baseline.wbj").read_bytes())
+    header = {**reading.header, "run": {**reading.header["run"], "seed": 8}}
+    (saved / "baseline.wbj").unlink()
+    with Journal(STREAMS, header, sink=saved / "baseline.wbj") as journal:
+        for name, columns in facts(reading):
+            journal.extend(name, columns)
+    print_of = journal.fingerprint()
+    seal(saved, lambda manifest: manifest.update(baseline_fingerprint=print_of))
+    assert "manifest.json: seed is not the baseline's" in faults(saved)
+
+
+@pytest.mark.parametrize("run", [{}, {"seed": 7.0}, {"seed": "7"}])
+def test_a_journal_that_does_not_tell_its_origin_is_not_the_manifests(saved, run):
+    forge(saved, "journal.wbj", lambda streams: None, {**header_of(saved), "run": run})
+    assert {f"manifest.json: {key} is not the journal's" for key in ("seed", "scenario", "inputs")} <= {*faults(saved)}
+
+
+def test_a_name_is_free_text_that_changes_no_run(saved):
+    seal(saved, lambda manifest: manifest["scenario"].update(name="my street"))
     assert verify(saved)
-    seal(saved, lambda manifest: manifest["metrics"].update(wall_s="long"))
-    assert faults(saved) == ("manifest.json: metrics: 'wall_s' is not a number",)
+    assert Run.load(saved).summary().startswith("my street - seed 7")
+    seal(saved, lambda manifest: manifest["scenario"].update(name=3))
+    assert faults(saved) == ("manifest.json: no sound 'scenario'",)
+
+
+INCIDENT = {"time_ms": 1_465_164_000_000, "agent": "A", "error": "ValueError: no", "traceback": ""}
+
+
+def test_incidents_must_be_those_of_the_journal(saved):
+    seal(saved, lambda manifest: manifest["incidents"].append(INCIDENT))
+    assert faults(saved) == ("manifest.json: incidents are not the journal's",)
+
+
+def test_an_incident_that_the_journal_tells_of_cannot_be_left_out(story, tmp_path):
+    town = story.Town({"A": {"feeder": "north", "utility": "U", "vat": 0}}, {"U": (15_000, 8_000)})
+    town.command(INCIDENT["time_ms"], -1, Action.QUARANTINE, order=0)
+    town.deliver(0, {"A": 100})
+    folder = Run(town.record(), None, {**story.INFO, "incidents": [INCIDENT]}).save(tmp_path / "run")
+    assert verify(folder)
+    seal(folder, lambda manifest: manifest.update(incidents=[]))
+    assert faults(folder) == ("manifest.json: incidents are not the journal's",)
 
 
 @pytest.mark.parametrize("key", ["format", "seed", "files", "fingerprint", "metrics", "complete", "incidents"])
@@ -265,6 +339,31 @@ def test_a_manifest_without_one_of_its_parts_is_refused(saved, key):
         assert f"manifest.json: no sound {key!r}" in faults(saved)
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("format", True), ("format", 0), ("format", -1), ("format", 1.0), ("seed", True), ("seed", 7.0), ("seed", -7),
+        ("complete", 1), ("versions", {"python": 3}), ("inputs", {"a": None}), ("scenario", []),
+        ("baseline_fingerprint", 0), ("incidents", ["text"]), ("incidents", [{**INCIDENT, "time_ms": 10**18}]),
+        ("incidents", [{**INCIDENT, "agent": None}]), ("incidents", [{**INCIDENT, "more": 1}]),
+    ],
+)  # fmt: skip
+def test_a_part_of_the_wrong_type_is_refused(saved, key, value):
+    seal(saved, lambda manifest: manifest.update({key: value}))
+    assert faults(saved) == (f"manifest.json: no sound {key!r}",)
+
+
+@pytest.mark.parametrize("key", ["format", "baseline_fingerprint", "incidents", "metrics", "versions"])
+def test_a_part_left_out_is_refused(saved, key):
+    seal(saved, lambda manifest: manifest.pop(key))
+    assert faults(saved) == (f"manifest.json: no sound {key!r}",)
+
+
+def test_a_part_that_no_manifest_has_is_refused(saved):
+    seal(saved, lambda manifest: manifest.update(mood="fine"))
+    assert faults(saved) == ("manifest.json: 'mood' is no part of a manifest",)
+
+
 def test_a_manifest_that_is_hard_to_read_is_no_traceback(saved):
     for text in (b"", b"[]", b"[" * 100_000, b'{"format": NaN}', b"\xff\xfe", b"null", b'{"format": ' + b"9" * 9999):
         (saved / "manifest.json").write_bytes(text)
@@ -275,6 +374,10 @@ def facts(reading):
     """Columns of each stream without the seq, which a journal counts itself."""
     for stream, columns in reading.streams.items():
         yield stream, {key: array for key, array in columns.items() if key != "seq"}
+
+
+def header_of(folder):
+    return read_journal((folder / "journal.wbj").read_bytes()).header
 
 
 def forge(folder, name, bend, header=None):
@@ -338,7 +441,8 @@ def test_a_journal_whose_numbers_stand_for_nothing_is_refused(saved, stream, col
         {"agents": None}, {"agents": [3]}, {"accounts": []}, {"books": [{"book": "x", "venue": "moon"}]},
         {"periods": 10**12}, {"periods": -1}, {"period_ms": 0}, {"start_ms": "now"}, {"tariffs": {}},
         {"tariffs": {"U": {"retail_tick": [1.5], "feed_in_tick": [1]}}}, {"network": {"fee_tick": [1, 2]}},
-        {"local_market": 3}, {"spot_tick": [True]}, {"periods": True},
+        {"local_market": 3}, {"spot_tick": [True]}, {"periods": True}, {"run": None}, {"timezone": "Moon/Crater"},
+        {"timezone": "../etc"}, {"start_ms": 1 << 48},
     ],
 )  # fmt: skip
 def test_a_journal_with_a_senseless_header_is_refused(saved, change):

@@ -1,5 +1,7 @@
 """From a scenario to arrays: order, tariffs, gates, limits, suppliers, energy."""
 
+import datetime as dt
+
 import numpy as np
 import pytest
 
@@ -15,6 +17,8 @@ from wattbook import (
     prosumer,
     utility,
 )
+from wattbook.data import load_grid
+from wattbook.errors import DataError
 from wattbook.messages import FOREVER
 from wattbook.scenario import Forecast, compile_street
 from wattbook.units import MS_PER_HOUR, eur, eur_per_mwh, hours, kw, kwh, minutes, percent
@@ -120,11 +124,22 @@ def test_money_vat_and_rules_arrive_in_quanta(make_scenario):
     assert street.network.loss_ppm == (10_000, 30_000, 50_000)
 
 
-def test_the_default_imbalance_price_is_twelve_tenths_of_spot(make_scenario):
+def test_by_default_the_short_pay_a_fifth_more_than_spot_and_the_long_get_a_fifth_less(make_scenario):
     street = compile_street(make_scenario(), 0).street
     assert (street.short_tick * 10 == street.spot_tick * 12).all()
-    assert (street.long_tick == street.short_tick).all()
+    assert (street.long_tick * 10 == street.spot_tick * 8).all()
     assert 8_500 < street.spot_tick.mean() < 9_500
+
+
+def test_at_negative_prices_too_nobody_gains_by_erring(make_scenario):
+    street = compile_street(make_scenario(spot=eur_per_mwh(-50)), 0).street
+    assert set(street.short_tick) == {-4_000}
+    assert set(street.long_tick) == {-6_000}
+
+
+def test_a_short_price_alone_is_a_single_imbalance_price(make_scenario):
+    street = compile_street(make_scenario(imbalance=Imbalance(short=eur_per_mwh(120))), 0).street
+    assert set(street.short_tick) == set(street.long_tick) == {12_000}
 
 
 def test_a_dual_imbalance_price_pays_the_long_less(make_scenario):
@@ -197,6 +212,61 @@ def test_without_a_local_market_there_is_no_band_and_a_quarter_of_an_hour(make_s
     assert street.market is None
     assert not street.has_district
     assert street.period_ms == 900_000
+
+
+def test_without_a_local_market_products_open_a_day_ahead_all_the_same(make_scenario):
+    bare = make_scenario(days=3, local=None, period=minutes(60))
+    assert (compile_street(bare, 0).street.opens_ms == compile_street(make_scenario(days=3), 0).street.opens_ms).all()
+
+
+def own_profile(path, kwh, first="2016-06-05T22:00", hours=24):
+    start = dt.datetime.fromisoformat(first).replace(tzinfo=dt.UTC)
+    rows = [f"{(start + dt.timedelta(hours=i)).isoformat()},{kwh(i)}" for i in range(hours)]
+    path.write_text("\n".join(["time,kwh", *rows]))
+    return path
+
+
+def test_a_load_beyond_its_connection_is_refused_as_if_in_kw(make_scenario, tmp_path):
+    path = own_profile(tmp_path / "watts.csv", lambda i: 5000 if i == 7 else 1)
+    with pytest.raises(DataError) as caught:
+        make_scenario(agents=[consumer("ada", profile=path), BLUE]).check()
+    assert caught.value.problems[0] == (
+        "ada: profile/beyond-connection: it draws 5000.0 kWh in one hour at 2016-06-06T05:00Z, its connection carries "
+        "30.0 kWh: are these kW? or raise connection=kw(5000)"
+    )
+    make_scenario(agents=[consumer("ada", profile=path, connection=kw(5000)), BLUE]).check()
+
+
+def test_a_shipped_load_is_held_to_a_connection_that_was_given(make_scenario):
+    with pytest.raises(DataError, match=r"ada: profile/beyond-connection: it draws .*: raise connection=kw\(\d+\)$"):
+        make_scenario(agents=[consumer("ada", rated=kw(50), connection=kw(1)), BLUE]).check()
+
+
+@pytest.mark.parametrize("kind", ["H0-A", "G1-B", "L2-A", "HLS_A_7.4"])
+def test_a_shipped_profile_sizes_its_own_connection(make_scenario, kind):
+    profiles = load_grid("simbench/LV2.101").decimals
+    profile = kind if kind in profiles else next(iter(profiles))
+    make_scenario(days=60, agents=[consumer("ada", profile=profile, rated=kw(300)), BLUE]).check()
+
+
+def test_a_day_missing_before_the_run_is_no_error(make_scenario, tmp_path):
+    path = own_profile(tmp_path / "day.csv", lambda i: i / 10)
+    for forecast in (Forecast(kind="persistence"), Forecast()):
+        compiled = compile_street(make_scenario(agents=[consumer("ada", profile=path), BLUE], forecast=forecast), 0)
+        assert (compiled.outlook.load_before_wh[0] == compiled.street.load_wh[0]).all()
+
+
+def test_a_horizon_beyond_the_data_is_told_as_the_runs_own(make_scenario, tmp_path):
+    path = own_profile(tmp_path / "two.csv", lambda _: 0.1, first="2016-06-04T22:00", hours=47)
+    with pytest.raises(DataError) as caught:
+        make_scenario(agents=[consumer("ada", profile=path), BLUE]).check()
+    assert caught.value.problems[0] == (
+        "ada: profile/too-short: the horizon 2016-06-05T22:00Z to 2016-06-06T22:00Z leaves the data of two.csv, which "
+        "has 2016-06-04T22:00Z to 2016-06-06T21:00Z: choose a start and a number of days inside"
+    )
+    with pytest.raises(DataError) as caught:
+        make_scenario(start="2016-12-31", days=2).check()
+    assert "the horizon 2016-12-31 to 2017-01-01 (Europe/Berlin) leaves" in caught.value.problems[0]
 
 
 def test_policies_become_minds_and_utilities_nominate(make_scenario):

@@ -46,7 +46,20 @@ AGENTS = {
         "at most eur_per_mwh(100000)",
     ),
     "no retail price": (lambda: utility("u", feed_in=eur_per_mwh(80)), "u.retail is missing"),
-    "a tariff by half": (lambda: utility("u", **{**BLUE, "retail": {"day": eur_per_mwh(1)}}), "'day' and 'night'"),
+    "a tariff by half": (lambda: utility("u", **{**BLUE, "retail": {"day": eur_per_mwh(1)}}), "('night' is missing)"),
+    "a tariff of other times": (
+        lambda: utility("u", **{**BLUE, "retail": {"day": eur_per_mwh(170), "nigth": eur_per_mwh(140)}}),
+        "'nigth': eur_per_mwh(140)} is not a tariff ('night' is missing, 'nigth' is unknown): write {",
+    ),
+    "a power within a tariff": (
+        lambda: utility("u", **{**BLUE, "retail": {"day": kw(3), "night": eur_per_mwh(1)}}),
+        "at 'day' (kw(3)) is a power, not a price",
+    ),
+    "an energy for a price": (lambda: utility("u", **{**BLUE, "retail": kwh(3)}), "is an energy, not a price"),
+    "a price for an energy": (lambda: LocalMarket(largest_order=eur(3)), "is an amount of money, not an energy"),
+    "a negative feeder": (lambda: consumer("ada", feeder=-1), "ada.feeder=-1 is negative: write the feeder's number"),
+    "a negative feeder in text": (lambda: consumer("ada", feeder="-1"), "ada.feeder='-1' is negative"),
+    "a power for a feeder": (lambda: consumer("ada", feeder=kw(2)), "is not a name"),
     "a tariff of 23 hours": (lambda: utility("u", **{**BLUE, "retail": [eur_per_mwh(1)] * 23}), "has 23 values"),
     "an unknown key": (lambda: consumer("ada", suplier="blue"), "ada.suplier is unknown (did you mean 'supplier'?)"),
     "a plant on a consumer": (lambda: consumer("ada", pv=Pv(kw(3))), "ada.pv is unknown"),
@@ -67,8 +80,16 @@ AGENTS = {
     "a label of two lines": (lambda: consumer("ada", label="a\nb"), "is not printable text on one line"),
     "a label too long": (lambda: consumer("ada", label="a" * 201), "has 201 characters: write at most 200"),
     "a policy that cannot be called": (
-        lambda: consumer("ada", policy="patient"),
-        "is not a policy: give a Mind such as home(",
+        lambda: consumer("ada", policy=3),
+        "is not a policy: give a name such as 'patient', a Mind, or a function",
+    ),
+    "an unknown persona": (
+        lambda: consumer("ada", policy="patent"),
+        "ada.policy='patent' is not a policy (did you mean 'patient'?): choose from balanced, ",
+    ),
+    "a utility with a home's policy": (
+        lambda: utility("u", **BLUE, policy="patient"),
+        "u.policy='patient' is not a policy: choose from nominate, idle",
     ),
     "a profile that is a number": (lambda: consumer("ada", profile=3), "is not a profile"),
     "a flag that is a word": (lambda: consumer("ada", deducts_vat="maybe"), "is neither True nor False"),
@@ -107,7 +128,15 @@ SCENARIOS = {
     "no agents": ({"agents": []}, "agents=[] is empty"),
     "one agent instead of a list": ({"agents": consumer("ada")}, "is one agent: write a list"),
     "a list in the list": ({"agents": [[consumer("ada")]]}, "holds list (put a * in front of it)"),
-    "members without a utility": ({"agents": [consumer("ada")]}, "1 members have no utility"),
+    "members without a utility": ({"agents": [consumer("ada")]}, "1 member has no utility"),
+    "an early start": ({"start": "0001-01-01"}, "start='0001-01-01' is before 1900"),
+    "two periods": (
+        {"period": minutes(15), "local": LocalMarket(period=minutes(60))},
+        "period=minutes(15) is not local.period=minutes(60): give local.period alone",
+    ),
+    "a period that is no part of a day": ({"period": minutes(7), "local": None}, "period=minutes(7) does not divide"),
+    "a name of two lines": ({"name": "a\nb"}, "name='a\\nb' is not printable text on one line"),
+    "a name too long": ({"name": "a" * 201}, "has 201 characters: write at most 200"),
     "utilities without members": ({"agents": [utility("u", **BLUE)]}, "no members"),
     "two agents of one name": (
         {"agents": [consumer("a"), consumer("a"), utility("u", **BLUE)]},
@@ -334,6 +363,57 @@ def test_parts_are_frozen(make_scenario):
 )
 def test_what_is_legal_but_hardly_meant_is_a_caution(make_scenario, values, caution):
     assert any(caution in said for said in make_scenario(**values).cautions())
+
+
+def test_values_that_look_like_another_unit_are_cautions(make_scenario):
+    cheap = utility("u", retail={"day": eur_per_mwh(0.16), "night": eur_per_mwh(9)}, feed_in=eur_per_mwh(0))
+    said = make_scenario(agents=[consumer("a"), consumer("b"), cheap], network=Network(vat=percent(0.19))).cautions()
+    assert "u.retail=eur_per_mwh(0.16) is below 10 EUR/MWh: did you mean eur_per_mwh(160)?" in said
+    assert "network.vat=percent(0.19) is below 1 %: did you mean percent(19)?" in said
+    free = utility("u", retail=eur_per_mwh(0), feed_in=eur_per_mwh(0))
+    said = make_scenario(agents=[consumer("a"), consumer("b"), free], network=Network(vat=percent(0))).cautions()
+    assert not any("did you mean" in each for each in said)
+
+
+def test_a_rating_beside_a_profile_of_ones_own_is_a_caution_only_where_it_was_given(make_scenario):
+    def said(**values):
+        scenario = make_scenario(agents=[consumer("ada", **values), consumer("b"), utility("u", **BLUE)])
+        # A change of something else gives nothing that nobody gave.
+        scenario = scenario.with_values({"ada.cash": "3"})
+        return [each for each in scenario.cautions() if "does not scale" in each]
+
+    assert said(profile="mine.csv", rated=kw(5)) == [
+        "ada.rated=kw(5) does not scale a profile of its own: that is taken as it is, in kWh"
+    ]
+    assert said(profile="mine.csv") == said(profile="mine.csv", rated=None) == said(rated=kw(5)) == []
+
+
+def test_an_unknown_supplier_of_a_whole_neighbourhood_is_told_once(make_scenario):
+    agents = [*neighbourhood("simbench/LV2.101", supplier="red"), utility("u", **BLUE)]
+    with pytest.raises(ConfigError) as caught:
+        make_scenario(agents=agents)
+    (told,) = caught.value.problems
+    assert "supplier='red' (and of 102 more) is unknown: choose from u" in told
+
+
+@pytest.mark.parametrize(
+    ("personas", "message"),
+    [
+        ([[1]], "has the unknown persona [1]: choose from"),
+        ([1], "has the unknown persona 1: choose from"),
+        ({1: 1.0}, "has the unknown persona 1: choose from"),
+        (["eager", "eager", "green"], "names 'eager' more than once: write a dict of shares, as {'eager': 0.5, ...}"),
+        (b"eager", "has the unknown persona 101"),
+        ({"eager": None}, "is not a share"),
+        ({"eager", "green"}, "names no persona"),
+        ([], "names no persona"),
+        (7, "names no persona"),
+    ],
+)
+def test_odd_personas_of_a_neighbourhood_are_refused(personas, message):
+    with pytest.raises(ConfigError) as caught:
+        neighbourhood("simbench/LV2.101", personas=personas)
+    assert message in str(caught.value)
 
 
 def test_a_sound_scenario_has_no_cautions(make_scenario):

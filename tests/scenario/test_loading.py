@@ -166,11 +166,31 @@ def test_a_policy_of_the_script_is_hashed_by_its_source(script):
     policy = "def sleep(see, memory, draw, out):\n    return {}\n"
     text = SOUND.replace('consumer("ada")', 'consumer("ada", policy=sleep)')
     one = load_scenario(script(policy.format(1) + text, "one.py")).to_json()
-    same = load_scenario(script(policy.format(1) + text, "same.py")).to_json()
+    same = load_scenario(script(policy.format(1) + text, "same.py")).named("one").to_json()
     other = load_scenario(script(policy.format(2) + text, "two.py")).to_json()
     assert one == same
     assert one != other
     assert '"name":"sleep"' in one
+
+
+def test_a_scenario_takes_its_scripts_name_unless_it_has_one(script):
+    assert load_scenario(script(SOUND, "one.py")).name == "one"
+    named = SOUND.replace("Scenario(", "Scenario(name='Berlin, <b>June</b>', ", 1)
+    assert load_scenario(script(named, "two.py")).name == "Berlin, <b>June</b>"
+
+
+def test_the_name_stays_out_of_the_digest_and_in_the_json(script):
+    one, other = (load_scenario(script(SOUND, name)) for name in ("one.py", "other.py"))
+    assert one.to_json() != other.to_json()
+    assert one.digest() == other.digest()
+    assert one.with_values({"days": 2}).digest() != one.digest()
+    assert len(one.digest()) == 64
+
+
+def test_a_given_name_is_made_printable_and_cut(script):
+    scenario = load_scenario(script(SOUND))
+    assert scenario.named("a\nb\x1b[31m").name == "a?b?[31m"
+    assert scenario.named("x" * 300).name == "x" * 197 + "..."
 
 
 def test_shipped_scenarios_lie_beside_the_package_in_a_checkout():

@@ -41,6 +41,14 @@ def test_the_same_seed_gives_the_same_run_in_any_order_of_registration(street, r
     assert again.info["scenario"] == result.info["scenario"]
 
 
+@pytest.mark.parametrize("values", [{}, {"local.period": "30", "forecast.kind": "martingale", "start": "2016-03-26"}])
+def test_without_its_local_market_a_street_is_its_own_baseline(street, values):
+    market = street.with_values(values | {"days": 2})
+    bare = market.with_values({"local": "none"})
+    bills = bare.run(seed=7, baseline=False).agents.select("agent", "bill")
+    assert dict(bills.iter_rows()) == market.run(seed=7).metrics["baseline"]["bills"]
+
+
 def test_another_seed_gives_another_run(street, result):
     assert street.run(seed=8, baseline=False).fingerprint != result.fingerprint
 

@@ -51,6 +51,14 @@ def test_a_text_is_read_in_its_fields_natural_unit(make_scenario, path, text, va
         ("ada.rated", "500 W", lambda ada: ada.rated == 500),
         ("ada.cash", "7", lambda ada: ada.cash == 700_000_000),
         ("ada.profile", "H0-C", lambda ada: ada.profile == "H0-C"),
+        ("ada.policy", "thrifty", lambda ada: (ada.policy.name, ada.policy.persona) == ("home", "thrifty")),
+        ("ada.policy", "truthful", lambda ada: ada.policy.name == "truthful"),
+        ("ada.policy", "zi-c", lambda ada: (ada.policy.name, ada.policy.memory[0]) == ("zi-c", 1)),
+        ("ada.policy", "zi-u", lambda ada: (ada.policy.name, ada.policy.memory[0]) == ("zi-u", 0)),
+        ("ada.policy", "idle", lambda ada: ada.policy.name == "idle"),
+        ("ada.policy", "none", lambda ada: ada.policy is None),
+        ("blue.policy", "nominate", lambda blue: blue.policy.name == "nominate"),
+        ("ada.feeder", "2", lambda ada: ada.feeder == "feeder-2"),
         ("ada.feeder", "north", lambda ada: ada.feeder == "north"),
     ],
 )
@@ -92,7 +100,18 @@ def test_an_agent_with_dots_in_its_name_is_found(make_scenario):
         ("bo.pv.rated", "5", "bo.pv.rated is unknown (did you mean 'rated_w'?)"),
         ("forecast.kinds", "oracle", "forecast.kinds is unknown (did you mean 'kind'?)"),
         ("blue", "5", "blue is an agent: set one of its values"),
-        ("agents", "none", "agents is unknown"),
+        ("agents", "3", "agents cannot be set this way: set a value of one agent by its name"),
+        ("agents.0", "3", "agents.0 cannot be set this way"),
+        ("forecast", "oracle", "write --set forecast.kind=oracle"),
+        ("forecast", "none", "write --set forecast.kind=martingale"),
+        ("local.period", "7", "local.period='7' does not divide a day into whole periods: write 15, 30 or 60"),
+        ("period", "30", "period=minutes(30) is not local.period=minutes(60)"),
+        ("ada.policy", "thirfty", "ada.policy='thirfty' is not a policy (did you mean 'thrifty'?)"),
+        ("ada.feeder", "-2", "ada.feeder='-2' is negative"),
+        ("bo.pv.rated_w", "0", "bo.pv: rated_w=0 must lie between"),
+        ("bo.pv.lifetime_years", "\u0663", "bo.pv.lifetime_years='\u0663' is not a whole number"),
+        ("days", "\u0663", "days='\u0663' is not a whole number"),
+        ("ada.rated", "\u0663", "ada.rated='\u0663' is not a number with a unit"),
         ("days.x", "5", "days.x is unknown: days has no parts"),
         ("local.period", "5 EUR", "local.period='5 EUR' has the unknown unit 'EUR': write it in min or s or h"),
         ("local.period", "five", "local.period='five' is not a number with a unit"),
@@ -124,6 +143,32 @@ def test_a_part_cannot_be_set_as_a_whole_and_in_part(make_scenario):
 def test_a_part_that_is_none_has_nothing_to_set(make_scenario):
     with pytest.raises(ConfigError, match="local has no parts \\(it is None\\)"):
         make_scenario(local=None).with_values({"local.period": "15"})
+
+
+def test_without_its_local_market_a_scenario_keeps_its_period(make_scenario):
+    for none in ("none", None):
+        bare = make_scenario().with_values({"local": none})
+        assert bare.local is None
+        assert bare.period == minutes(60)
+        assert bare.period_ms == 3_600_000
+    chosen = make_scenario().with_values({"local": "none", "period": "30"})
+    assert chosen.period_ms == 1_800_000
+    assert make_scenario(local=None).period_ms == 900_000
+
+
+def test_wrong_values_of_several_assets_are_told_together_with_their_owners(make_scenario):
+    settings = {
+        "bo.pv.rated_w": "0",
+        "bo.battery.capacity_wh": "0",
+        "bo.battery.power_w": "x",
+        "ada.rated": "-1",
+        "forecast.load_error": "-1",
+    }
+    with pytest.raises(ConfigError) as caught:
+        make_scenario().with_values(settings)
+    told = [problem.partition("=")[0] for problem in caught.value.problems]
+    assert told == ["bo.pv: rated_w", "bo.battery.power_w", "bo.battery: capacity_wh", "ada.rated",
+                    "forecast: load_error"]  # fmt: skip
 
 
 def test_all_wrong_settings_are_told_at_once(make_scenario):

@@ -159,7 +159,7 @@ def data_import(
 
 @data.command("check")
 def data_check(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV or Parquet file with the columns time and kwh.")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A CSV or Parquet file with the columns time and kwh.")],
     _debug: DebugOption = False,
 ) -> None:
     """Read a profile as a scenario would, and say what is in it or wrong with it."""

@@ -48,6 +48,8 @@ def ended(work: Callable[[], object], *, debug: bool) -> int:
             work()
             code = 0
         except SystemExit as leaving:
+            if isinstance(leaving.__context__, BrokenPipeError):  # typer ends with 1 when nobody reads any more
+                raise leaving.__context__ from None
             code = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
             if code == INTERRUPTED:  # typer's word for Ctrl-C
                 raise KeyboardInterrupt from None

@@ -64,8 +64,9 @@ def check_scenario(name: str, days: str | None, settings: Sequence[str]) -> None
     scenario = _scenario(name, days, settings)
     estimate = scenario.check()
     typer.echo(
-        f"{name} is sound: {estimate.members} members, {len(scenario.utilities)} utilities, "
-        f"{estimate.periods} periods in {scenario.days} {'day' if scenario.days == 1 else 'days'}\n"
+        f"{name} is sound: {_count(estimate.members, 'member', 'members')}, "
+        f"{_count(len(scenario.utilities), 'utility', 'utilities')}, "
+        f"{_count(estimate.periods, 'period', 'periods')} in {_count(scenario.days, 'day', 'days')}\n"
         f"estimate: {estimate.events:,} events, {estimate.memory_bytes // (1 << 20):,} MiB, {estimate.seconds:.0f} s"
     )
     for caution in scenario.cautions():
@@ -102,6 +103,8 @@ def write_script(file: Path) -> None:
             script.write(SCRIPT)
     except FileExistsError:
         raise ResourceError(f"{file} exists already and is never overwritten: name another file") from None
+    except FileNotFoundError:
+        raise ResourceError(f"{file} cannot be made: the folder {file.parent} is missing, make it first") from None
     typer.echo(f"wrote {file}: edit it, then\n  wattbook check {file}\n  wattbook run {file}")
 
 
@@ -117,7 +120,7 @@ def import_grid(source: Path, grid: str, out: Path) -> None:
     )
 
 
-def check_data(file: Path) -> None:
+def check_data(file: str) -> None:
     """Sum up a profile."""
     from wattbook.data import check_profile
 
@@ -158,7 +161,7 @@ def _scenario(name: str, days: str | None, settings: Sequence[str]) -> Scenario:
     from wattbook.scenario import load_scenario
 
     scenario = load_scenario(name)
-    values: dict[str, object] = {} if days is None else {"days": days}
+    values: dict[str, object] = {}
     problems = []
     for setting in settings:
         key, equals, value = setting.partition("=")
@@ -168,13 +171,23 @@ def _scenario(name: str, days: str | None, settings: Sequence[str]) -> Scenario:
             problems.append(f"--set {key.strip()} is given twice")
         else:
             values[key.strip()] = value.strip()
+    if days is not None and "days" in values:
+        problems.append("days are given twice: by --days and by --set")
+    elif days is not None:
+        values["days"] = days
     try:
         changed = scenario.with_values(values)
     except ConfigError as fault:
         problems += fault.problems
     if problems:
         raise ConfigError(problems)
-    return changed
+    return changed if "name" in values else _renamed(changed, values)
+
+
+def _renamed(scenario: Scenario, values: dict[str, object]) -> Scenario:
+    """Say in the scenario's name what the command line changed."""
+    said = ", ".join(f"{key}={value}" for key, value in values.items())
+    return scenario.named(f"{scenario.name} ({said})") if said else scenario
 
 
 def _run(scenario: Scenario, seed: int, *, quiet: bool) -> Run:
@@ -189,6 +202,11 @@ def _run(scenario: Scenario, seed: int, *, quiet: bool) -> Run:
 
     with reporting(scenario.timezone) as progress:
         return scenario.run(seed, progress=progress)
+
+
+def _count(number: int, one: str, several: str) -> str:
+    """Count things."""
+    return f"{number} {one if number == 1 else several}"
 
 
 def _place(out: Path | None, name: str, seed: int) -> Path:

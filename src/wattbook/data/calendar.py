@@ -84,6 +84,11 @@ def local_date(ms: int, timezone: str) -> dt.date:
     return (_EPOCH + dt.timedelta(milliseconds=ms)).astimezone(zone(timezone)).date()
 
 
+def is_midnight(ms: int, timezone: str) -> bool:
+    """Tell whether a day begins in `timezone` at the instant `ms`."""
+    return midnight_ms(local_date(ms, timezone), timezone) == ms
+
+
 def midnight_ms(day: dt.date, timezone: str) -> int:
     """Instant at which `day` begins in `timezone` [ms of UTC]."""
     return utc_ms(dt.datetime(day.year, day.month, day.day, tzinfo=zone(timezone)))

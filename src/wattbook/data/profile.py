@@ -52,6 +52,8 @@ _MICRO_WH_PER_WH: Final = 1_000_000
 _POWER_NAMES: Final = re.compile(r"(.*[ _(\[])?(kw|w|mw|watts?|kilowatts?|power)[)\]]?(_.*)?", re.IGNORECASE)
 _ENERGY_NAMES: Final = re.compile(r"(.*[ _(\[])?(wh|mwh|energy|joules?)[)\]]?(_.*)?", re.IGNORECASE)
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
+"""How an address on the network begins, with one slash left where it went through a `Path`."""
 _NOT_FINITE: Final = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
 
 
@@ -208,7 +210,7 @@ def profile_wh(profile: Profile, start_ms: int, end_ms: int, period_ms: int) -> 
 
 def _content(path: str, where: str, problems: Problems) -> bytes:
     """Bytes of a plain file of bearable size, opened once; a pipe, folder, address or stray link is refused."""
-    if "://" in path:
+    if _ADDRESS.match(path):
         problems.add("url", where, "an address on the network is not read: download the file and give its path")
     elif Path(path).suffix.lower() not in (".csv", ".parquet"):
         problems.add("format", where, f"ending {Path(path).suffix!r} is unknown: give a .csv or .parquet file")

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from wattbook.data.bootstrap import bootstrap_rows, rescale, year_calendar
-from wattbook.data.calendar import local_date
+from wattbook.data.calendar import is_midnight, local_date, utc_text
 from wattbook.data.quantise import at_edges, cumulate, ratio_half_even
 from wattbook.errors import DataError, nearest
 from wattbook.units import MS_PER_HOUR, PPM
@@ -243,7 +243,7 @@ def plant_wh(
 
 
 def check_horizon(what: str, data: tuple[int, int], asked: tuple[int, int], timezone: str, code: str) -> None:
-    """Refuse a horizon [ms of UTC] that leaves the data, and say which dates exist.
+    """Refuse a horizon [ms of UTC] that leaves the data, and say which dates (or times within days) exist.
 
     Raises
     ------
@@ -252,9 +252,13 @@ def check_horizon(what: str, data: tuple[int, int], asked: tuple[int, int], time
     """
     if data[0] <= asked[0] and asked[1] <= data[1]:
         return
-    dates = [f"{local_date(begin, timezone)} to {local_date(end - 1, timezone)}" for begin, end in (data, asked)]
+    if all(is_midnight(edge_ms, timezone) for edge_ms in (*data, *asked)):
+        said = [f"{local_date(begin, timezone)} to {local_date(end - 1, timezone)}" for begin, end in (data, asked)]
+        said[1] += f" ({timezone})"
+    else:
+        said = [f"{utc_text(begin)} to {utc_text(end)}" for begin, end in (data, asked)]
     raise DataError(
-        f"{code}: the horizon {dates[1]} ({timezone}) leaves the data of {what}, which has {dates[0]}: "
+        f"{code}: the horizon {said[1]} leaves the data of {what}, which has {said[0]}: "
         "choose a start and a number of days inside"
     )
 

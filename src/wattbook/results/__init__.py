@@ -6,8 +6,9 @@ state: what the journal does not say is not known here. The one importer of Pola
 
 from __future__ import annotations
 
+from wattbook.results.origin import provenance, scenario_digest
 from wattbook.results.record import Place, Record
 from wattbook.results.run import Run
 from wattbook.results.verify import verify
 
-__all__ = ["Place", "Record", "Run", "verify"]
+__all__ = ["Place", "Record", "Run", "provenance", "scenario_digest", "verify"]

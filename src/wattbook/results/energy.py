@@ -192,9 +192,10 @@ def place_shares(record: Record) -> dict[str, float | int | None]:
         Of all energy that the place came to have (own generation less exports, and imports) the part that it
         generated itself. All local plants are renewable; energy from the grid counts as not, for want of proof.
     ``peak_import_w``, ``peak_export_w``
-        Highest mean power over a period at the place's edge.
+        Highest mean power over a period at the place's edge: net of all meters, and with the network's losses,
+        which are bought from outside.
     """
-    rows, place = record.streams["meters"], record.place
+    rows, ways, place = record.streams["meters"], record.streams["flows"], record.place
 
     def by_period(values: NDArray[Any]) -> Ints:
         return sum_by(rows["period"], values, place.periods)
@@ -205,13 +206,14 @@ def place_shares(record: Record) -> dict[str, float | int | None]:
     supply = generation + np.maximum(-stored, 0)
     met = np.minimum(demand, supply).sum()
     bought, sold = (demand - np.minimum(demand, supply)), (supply - np.minimum(demand, supply))
+    edge = demand - supply + sum_by(ways["period"], ways["losses_wh"], place.periods)
     kept = max(0, int(generation.sum() - sold.sum()))
     return {
         "self_sufficiency": share(met, demand.sum()),
         "self_consumption": share(met, supply.sum()),
         "renewable_share": share(kept, kept + int(bought.sum())),
-        "peak_import_w": _peak_w(bought, place.period_ms),
-        "peak_export_w": _peak_w(sold, place.period_ms),
+        "peak_import_w": _peak_w(edge, place.period_ms),
+        "peak_export_w": _peak_w(-edge, place.period_ms),
     }
 
 

@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from wattbook.errors import CorruptError, ResourceError
 from wattbook.journal import canonical_json
+from wattbook.results.metrics import MEASURED
+from wattbook.results.record import is_moment
 from wattbook.results.tables import TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     import polars as pl
@@ -28,14 +30,8 @@ MANIFEST: Final = "manifest.json"
 JOURNAL: Final = "journal.wbj"
 BASELINE: Final = "baseline.wbj"
 TABLE_NAMES: Final = {name: f"tables/{name}.parquet" for name in TABLES}
-VIEWS: Final = frozenset({"report.html"})
-"""Files made of a run later on; the manifest does not vouch for them."""
 
-_READ_BYTES: Final = 1 << 20
-_KEYS: Final[dict[str, type | tuple[type, ...]]] = {
-    "format": int, "scenario": dict, "seed": int, "versions": dict, "inputs": dict, "files": dict, "fingerprint": str,
-    "baseline_fingerprint": (str, type(None)), "metrics": dict, "incidents": list, "complete": bool, "digest": str,
-}  # fmt: skip
+_LIMIT: Final = 1 << 63
 
 
 def file_names(has_baseline: bool) -> list[str]:
@@ -80,14 +76,76 @@ def _manifest_faults(manifest: object, data: bytes) -> list[str]:
     if not isinstance(manifest, dict):
         return ["not a mapping"]
     version = manifest.get("format")
-    if isinstance(version, int) and version > FORMAT:
+    if type(version) is int and version > FORMAT:
         return [f"format {version} is newer than {FORMAT}, the newest that this version of wattbook reads: update it"]
-    faults = [f"no sound {key!r}" for key, kind in _KEYS.items() if not isinstance(manifest.get(key), kind)]
+    faults = [f"no sound {key!r}" for key, sound in _SOUND.items() if key not in manifest or not sound(manifest[key])]
+    faults += [f"{key!r} is no part of a manifest" for key in sorted(manifest.keys() - _SOUND.keys())]
+    if not faults:
+        faults = _measured_faults(manifest["metrics"])
     if not faults and manifest["digest"] != digest_of(manifest):
         faults = ["its digest does not match its content"]
     if not faults and manifest_bytes(manifest) != data:
         faults = ["not written as wattbook writes it"]
     return faults
+
+
+def _measured_faults(told: Mapping[str, Any]) -> list[str]:
+    """Look at the figures that no journal can vouch for."""
+    return [
+        f"metrics: {name!r} is not a number of 0 or more"
+        for name in MEASURED
+        if told.get(name) is not None and not (_is_count(told[name]) or (name != "wakes" and _is_amount(told[name])))
+    ]
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value < _LIMIT
+
+
+def _is_amount(value: object) -> bool:
+    return type(value) is float and 0 <= value < _LIMIT
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_mapping(value: object) -> bool:
+    return isinstance(value, dict)
+
+
+def _is_texts(value: object) -> bool:
+    return isinstance(value, dict) and all(map(_is_text, value.values()))
+
+
+def _is_scenario(value: object) -> bool:
+    return isinstance(value, dict) and (value.get("name") is None or _is_text(value["name"]))
+
+
+def _is_incident(value: object) -> bool:
+    return (
+        isinstance(value, dict)
+        and value.keys() == {"time_ms", "agent", "error", "traceback"}
+        and is_moment(value["time_ms"])
+        and all(_is_text(value[key]) for key in ("agent", "error", "traceback"))
+    )
+
+
+_SOUND: Final[dict[str, Callable[[Any], bool]]] = {
+    "format": lambda value: type(value) is int and value == FORMAT,
+    "scenario": _is_scenario,
+    "seed": _is_count,
+    "versions": _is_texts,
+    "inputs": _is_texts,
+    "files": _is_mapping,
+    "fingerprint": _is_text,
+    "baseline_fingerprint": lambda value: value is None or _is_text(value),
+    "metrics": _is_mapping,
+    "incidents": lambda value: isinstance(value, list) and all(map(_is_incident, value)),
+    "complete": lambda value: isinstance(value, bool),
+    "digest": _is_text,
+}
+"""Every part of a manifest."""
 
 
 # --- the files

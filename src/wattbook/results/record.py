@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 import numpy as np
 
-from wattbook.errors import CorruptError
+from wattbook.data import zone
+from wattbook.errors import ConfigError, CorruptError
 from wattbook.journal import Journal, read_journal
 from wattbook.messages import STREAMS, Cause, House, Path, Venue
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 _LIMIT: Final = 1 << 40
 """No price, rate or size in a header comes near it; more is damage."""
+_EARLIEST_MS: Final = -62_135_510_400_000
+_LATEST_MS: Final = 253_402_214_400_000
+"""The calendar's years 1 to 9999, less a day at either end for the sake of time zones."""
 
 
 class LiveJournal(Protocol):
@@ -232,6 +236,11 @@ def _whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and -_LIMIT * _LIMIT < value < _LIMIT * _LIMIT
 
 
+def is_moment(value: object) -> bool:
+    """Say whether `value` is a time [ms UTC] that a calendar can show."""
+    return _whole(value) and _EARLIEST_MS <= value <= _LATEST_MS  # type: ignore[operator]  # _whole has looked
+
+
 def _wholes(value: object, length: object) -> bool:
     return isinstance(value, list) and len(value) == length and all(map(_small, value))
 
@@ -255,6 +264,13 @@ def _is_agent(value: object) -> bool:
     )
 
 
+def _is_zone(value: object) -> bool:
+    try:
+        return isinstance(value, str) and bool(zone(value))
+    except ConfigError:
+        return False
+
+
 def _is_book(value: object) -> bool:
     return (
         isinstance(value, dict)
@@ -271,7 +287,9 @@ _SOUND: Final[dict[str, Callable[[Any, dict[str, Any]], bool]]] = {
     "agents": lambda value, _: isinstance(value, list) and all(map(_is_agent, value)),
     "accounts": lambda value, _: isinstance(value, list) and all(map(_text, value)),
     "books": lambda value, _: isinstance(value, list) and all(map(_is_book, value)),
-    "start_ms": lambda value, _: _whole(value) and abs(value) < 1 << 50,
+    "start_ms": lambda value, _: is_moment(value),
+    "timezone": lambda value, _: _is_zone(value),
+    "run": lambda value, _: isinstance(value, dict),
     "period_ms": lambda value, _: _whole(value) and 0 < value < 1 << 40,
     "periods": lambda value, _: _whole(value) and 0 <= value < 1 << 31,
     "spot_tick": lambda value, header: _wholes(value, header.get("periods")),

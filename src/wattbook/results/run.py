@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from wattbook.errors import CorruptError, ResourceError
 from wattbook.results import folder as files
 from wattbook.results.metrics import MEASURED, metrics
+from wattbook.results.origin import origin_faults, quarantines
 from wattbook.results.record import Record
 from wattbook.results.summary import summary
 from wattbook.results.tables import TABLES
@@ -31,7 +32,7 @@ class Run:
     ----------
     record : Record
     baseline : Record or None
-        The same seed without the local market.
+        The same scenario and seed without the local market.
     info : mapping
         ``scenario`` (as JSON), ``seed``, ``versions``, ``inputs`` (name to SHA-256), ``incidents``, ``complete``,
         and what was measured: ``wakes``, ``wall_s``, ``cpu_s``.
@@ -40,6 +41,10 @@ class Run:
     ----------
     trades, orders, postings, meters, agents, decisions, flows, groups : polars.DataFrame
         Made when they are first asked for.
+    baseline_run : Run or None
+        The same scenario and seed without the local market, with all its tables and figures.
+    record, baseline : Record
+        The bare columns of both journals.
     """
 
     def __init__(self, record: Record, baseline: Record | None, info: Mapping[str, Any]) -> None:
@@ -71,6 +76,18 @@ class Run:
         if name not in self._frames:
             self._frames[name] = TABLES[name](self.record, self.baseline)
         return self._frames[name]
+
+    @cached_property
+    def baseline_run(self) -> Run | None:
+        """The same scenario and seed without the local market, as a run of its own; None if it was not run."""
+        if self.baseline is None:
+            return None
+        incidents = [
+            {"time_ms": at_ms, "agent": agent, "error": "see the run with its market", "traceback": ""}
+            for at_ms, agent in quarantines(self.baseline)
+        ]
+        info = {key: value for key, value in self.info.items() if key not in MEASURED}
+        return Run(self.baseline, None, {**info, "incidents": incidents, "complete": self.baseline.complete})
 
     @property
     def trades(self) -> pl.DataFrame:
@@ -180,6 +197,11 @@ class Run:
         record = _read_record(path, files.JOURNAL, manifest["fingerprint"])
         base = manifest["baseline_fingerprint"]
         baseline = None if base is None else _read_record(path, files.BASELINE, base)
+        faults = [*origin_faults(manifest, record, "the journal")]
+        if baseline is not None:
+            faults += origin_faults(manifest, baseline, "the baseline")
+        if faults:
+            raise CorruptError(f"{files.MANIFEST}: {fault}" for fault in faults)
         info = {key: manifest[key] for key in _INFO}
         return cls(record, baseline, {**info, **{name: manifest["metrics"].get(name) for name in MEASURED}})
 

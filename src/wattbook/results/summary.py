@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+import textwrap
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
-
-import numpy as np
 
 from wattbook.results.money import received
 from wattbook.units import MS_PER_HOUR, MS_PER_MINUTE, QUANTA_PER_EUR, TICKS_PER_EUR_PER_MWH, money_text
@@ -14,12 +13,18 @@ from wattbook.units import MS_PER_HOUR, MS_PER_MINUTE, QUANTA_PER_EUR, TICKS_PER
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    import numpy as np
+
     from wattbook.results.record import Record
     from wattbook.results.run import Run
 
 _WIDTH: Final = 100
 _LABEL: Final = 18
 _INCIDENTS: Final = 3
+_NAME: Final = 60
+_LINES: Final = 3
+"""No row takes more."""
+_UNIX: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def summary(run: Run) -> str:
@@ -37,7 +42,14 @@ def summary(run: Run) -> str:
         "",
         *_checks(run, figures),
     ]
-    return "\n".join(line[:_WIDTH].rstrip() for line in lines)
+    return "\n".join(_fitted(line) for line in lines)
+
+
+def _fitted(line: str) -> str:
+    """Break a line that is too long between words; what is beyond all measure ends in dots."""
+    return textwrap.fill(
+        line, _WIDTH, subsequent_indent=" " * _LABEL, max_lines=_LINES, placeholder=" ...", break_on_hyphens=False
+    )
 
 
 def _row(label: str, text: str) -> str:
@@ -49,14 +61,27 @@ def _what_ran(run: Run) -> Iterator[str]:
     hours = place.periods * place.period_ms / MS_PER_HOUR
     lasting = _many(hours / 24, "day") if hours % 24 == 0 else _many(hours, "hour")
     clock = run.record.header["timezone"]
-    start = np.datetime64(place.start_ms, "ms").item().replace(tzinfo=UTC).astimezone(ZoneInfo(clock))
     utilities = place.kinds.count("utility")
-    yield f"wattbook run - seed {run.seed}" + ("" if run.record.complete else " - STOPPED BEFORE ITS END")
+    yield _title(run)
     yield _row("what ran", f"{_many(int(place.homes.sum()), 'home')} and {_many(utilities, 'utility', 'utilities')}")
     minutes = place.period_ms // MS_PER_MINUTE
-    yield _row("", f"{lasting} from {start:%Y-%m-%d %H:%M} {clock}, in periods of {minutes} min")
+    yield _row("", f"{lasting} from {_local_time(place.start_ms, clock)} {clock}, in periods of {minutes} min")
     effort = f"{figures['orders']:,} orders, {figures['trades']:,} trades, {figures['refusals']:,} refused commands"
     yield _row("", effort + _effort(figures))
+
+
+def _title(run: Run) -> str:
+    name = run.info["scenario"].get("name")
+    words = _plain(name).split() if isinstance(name, str) else []
+    name = " ".join(words) or "wattbook run"
+    if len(name) > _NAME:
+        name = name[: _NAME - 3].rstrip() + "..."
+    market = "" if run.record.header["local_market"] else " - without a local market"
+    return f"{name} - seed {run.seed}{market}" + ("" if run.record.complete else " - STOPPED BEFORE ITS END")
+
+
+def _local_time(ms: int, clock: str) -> str:
+    return f"{(_UNIX + timedelta(milliseconds=ms)).astimezone(ZoneInfo(clock)):%Y-%m-%d %H:%M}"
 
 
 def _many(count: float, one: str, more: str = "") -> str:
@@ -87,7 +112,25 @@ def _savings(run: Run) -> Iterator[str]:
         f" worst {_eur(saving[worst])} ({_plain(names[worst])})",
     )  # fmt: skip
     before, here = figures["baseline"]["total"], figures["baseline"]["total_here"]
-    yield _row("", f"{_percent(figures['share_lost'])} of homes lost; all bills {_eur(before)} -> {_eur(here)}")
+    less = f"{_eur(abs(before - here))} {'less' if before >= here else 'more'}"
+    lost = f"{_percent(figures['share_lost'])} of homes lost"
+    yield _row("", f"{lost}; all bills {_eur(before)} -> {_eur(here)}, {less}")
+    if before > here:
+        yield _row("", _source(before - here, figures["baseline"]["decomposition"]))
+
+
+def _source(saved: int, parts: Mapping[str, Any]) -> str:
+    """Say how much of what the homes saved the place gained, and who else paid for it."""
+    payers = [group for group in ("utilities", "network", "state") if parts["groups"][group] < 0]
+    gain = parts["real_gain"]
+    if gain >= saved or not payers:
+        return "all of which is real gain: the grid above gets that much less"
+    real = f"{_eur(gain)} is real gain, the rest" if gain > 0 else "nothing is real gain, all"
+    return f"of which {real} comes from {_listed(payers)}"
+
+
+def _listed(words: list[str]) -> str:
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
 def _market(record: Record, figures: Mapping[str, Any]) -> Iterator[str]:
@@ -95,7 +138,8 @@ def _market(record: Record, figures: Mapping[str, Any]) -> Iterator[str]:
     volume = figures["local_volume_wh"] / 1000
     yield _row(
         "traded locally",
-        f"{volume:,.1f} kWh by {trading}; {_percent(figures['local_share_of_withdrawal'])} of what homes drew",
+        f"{volume:,.1f} kWh by {trading}; neighbours covered {_percent(figures['local_share_of_withdrawal'])}"
+        " of what homes drew",
     )
     low, high = _band(record)
     if figures["local_vwap_eur_per_mwh"] is not None:
@@ -142,7 +186,8 @@ def _decomposition(baseline: Mapping[str, Any] | None) -> Iterator[str]:
     yield ""
     stored = parts["stored_change_wh"]
     store = f"{abs(stored) / 1000:.1f} kWh {'less' if stored < 0 else 'more'} are in store at the end"
-    yield _row("real gain", f"{_eur(parts['real_gain'])} less paid to the grid above; {store}")
+    gain = parts["real_gain"]
+    yield _row("real gain", f"{_eur(gain)}: {'more' if gain < 0 else 'less'} is paid to the grid above; {store}")
     shares = [f"{group} {_eur(money)}" for group, money in parts["groups"].items()]
     yield _row("who won, who paid", ", ".join(shares[:3]))
     yield _row("", ", ".join(shares[3:]) + ", together 0")
@@ -154,7 +199,8 @@ def _checks(run: Run, figures: Mapping[str, Any]) -> Iterator[str]:
     yield _row("fingerprint", run.fingerprint[:16])
     incidents = run.info.get("incidents") or []
     for incident in incidents[:_INCIDENTS]:
-        yield _row("incident", _plain(f"{incident.get('agent')}: {incident.get('error')}"))
+        when = _local_time(incident["time_ms"], run.record.header["timezone"])
+        yield _row("incident", _plain(f"{incident['agent']} was quarantined on {when}: {incident['error']}"))
     if len(incidents) > _INCIDENTS:
         yield _row("", f"and {len(incidents) - _INCIDENTS} more incidents")
 

@@ -1,8 +1,9 @@
 """Whether a run's folder holds what was written, and whether it adds up.
 
-Three questions, the later ones asked although the earlier ones failed, as far as there is something to ask:
-are these the files that the manifest tells of; are tables and figures what the journal says; do money and energy
-balance. Tables and figures are computed anew, so nobody can change one and mend the manifest to match.
+Four questions, the later ones asked although the earlier ones failed, as far as there is something to ask:
+are these the files that the manifest tells of; are seed, scenario, inputs and incidents those of the journals; are
+tables and figures what the journal says; do money and energy balance. Tables and figures are computed anew, so
+nobody can change one and mend the manifest to match.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 from wattbook.errors import CorruptError, ResourceError
 from wattbook.results import folder as files
 from wattbook.results.energy import energy_errors
-from wattbook.results.metrics import MEASURED, metrics
+from wattbook.results.metrics import metrics
 from wattbook.results.money import money_errors, money_of
+from wattbook.results.origin import origin_faults, quarantines
 from wattbook.results.record import Record
 from wattbook.results.rereading import same_rows
 from wattbook.results.tables import TABLES
@@ -60,6 +62,7 @@ class _Check:
         self._note("files: all there, none added, none changed", self._file_faults())
         record = self._record(files.JOURNAL, "fingerprint")
         baseline = self._record(files.BASELINE, "baseline_fingerprint")
+        self._note("manifest: of the journal's run", self._origin_faults(record, baseline))
         # Without the baseline the tables cannot be made again, and what lacks has been noted.
         if record is not None and (baseline is None) == (self.manifest["baseline_fingerprint"] is None):
             self._note("tables: what the journal says", self._table_faults(record, baseline))
@@ -93,7 +96,7 @@ class _Check:
             yield f"{files.MANIFEST}: lists other files than a run has"
         found, _ = files.found_names(self.folder)
         for name in found:
-            if name not in due and name != files.MANIFEST and name not in files.VIEWS:
+            if name not in due and name != files.MANIFEST:
                 yield f"{name}: does not belong to this run"
         for name in due:
             if name not in self.data:
@@ -120,6 +123,14 @@ class _Check:
 
     # --- what follows from the journal
 
+    def _origin_faults(self, record: Record | None, baseline: Record | None) -> Iterator[str]:
+        for each, whose in ((record, "the journal"), (baseline, "the baseline")):
+            if each is not None:
+                yield from (f"{files.MANIFEST}: {fault}" for fault in origin_faults(self.manifest, each, whose))
+        told = [(incident["time_ms"], incident["agent"]) for incident in self.manifest["incidents"]]
+        if record is not None and told != quarantines(record):
+            yield f"{files.MANIFEST}: incidents are not the journal's"
+
     def _table_faults(self, record: Record, baseline: Record | None) -> Iterator[str]:
         for table, name in files.TABLE_NAMES.items():
             data = self.data.get(name)
@@ -144,9 +155,6 @@ class _Check:
         for key in sorted(told.keys() | computed.keys()):
             if key not in told or key not in computed or not _alike(told[key], computed[key]):
                 yield f"{files.MANIFEST}: metrics: {key!r} is not what the journal says"
-        for key in MEASURED:
-            if told.get(key) is not None and not isinstance(told[key], int | float):
-                yield f"{files.MANIFEST}: metrics: {key!r} is not a number"
 
 
 def _whose(told: dict[str, Any], listed: dict[str, Any]) -> str:

@@ -16,8 +16,15 @@ from wattbook.scenario.faults import measured_text
 from wattbook.scenario.fields import HOURS
 from wattbook.scenario.parts import Consumer, Prosumer, Utility
 from wattbook.scenario.profiles import is_file
-from wattbook.units import MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE
+from wattbook.units import MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, eur_per_mwh, percent
 
+LEAST_RETAIL: Final = eur_per_mwh(10)
+LEAST_VAT: Final = percent(1)
+"""Below these a price was probably meant in EUR/kWh or ct/kWh, and a share in whole parts."""
+PRICE_UNIT: Final = eur_per_mwh(1)
+KWH_PER_MWH: Final = 1_000
+CT_PER_KWH: Final = 10
+"""EUR/MWh that make one ct/kWh."""
 UNITS_OF_ASSETS: Final = {
     "capacity_wh": "kwh(10)", "power_w": "kw(5)", "charge_w": "kw(5)", "discharge_w": "kw(5)", "rated_w": "kw(8)",
     "efficiency_ppm": "percent(90)", "soc_start_ppm": "percent(50)", "ageing_ppm_per_year": "percent(0.5)",
@@ -51,22 +58,32 @@ def agent_problems(agents: Sequence[Agent], *, complete: bool) -> list[str]:
     utilities = [agent.name for agent in agents if isinstance(agent, Utility)]
     members = [agent for agent in agents if isinstance(agent, Consumer)]
     if complete and members and not utilities:
-        problems.append(f"{len(members)} members have no utility: add utility('blue', retail=..., feed_in=...)")
+        who = "1 member has" if len(members) == 1 else f"{len(members)} members have"
+        problems.append(f"{who} no utility: add utility('blue', retail=..., feed_in=...)")
     if complete and agents and not members:
         problems.append("there are utilities but no members: add consumer(...), prosumer(...) or *neighbourhood(...)")
     if utilities or complete:
-        problems += [problem for member in members for problem in _supplier_problems(member, utilities, counts)]
+        problems += _supplier_problems(members, utilities, counts)
     problems += [problem for agent in agents for problem in _own_problems(agent)]
     return problems
 
 
-def _supplier_problems(member: Consumer, utilities: Sequence[str], known: Counter[str]) -> list[str]:
-    if member.supplier is None or member.supplier in utilities or not utilities:
+def _supplier_problems(members: Sequence[Consumer], utilities: Sequence[str], known: Counter[str]) -> list[str]:
+    """List the suppliers that are none, each once, however many members name it."""
+    if not utilities:
         return []
-    what = "is not a utility" if member.supplier in known else "is unknown"
-    hint = nearest(member.supplier, utilities)
     choices = ", ".join(sorted(utilities))
-    return [f"{member.name}.supplier={member.supplier!r} {what}{hint}: choose from {choices}"]
+    customers: dict[str, list[str]] = {}
+    for member in members:
+        if member.supplier is not None and member.supplier not in utilities:
+            customers.setdefault(member.supplier, []).append(member.name)
+    problems = []
+    for supplier, names in customers.items():
+        what = "is not a utility" if supplier in known else "is unknown"
+        more = f" (and of {len(names) - 1} more)" if len(names) > 1 else ""
+        hint = nearest(supplier, utilities)
+        problems.append(f"{names[0]}.supplier={supplier!r}{more} {what}{hint}: choose from {choices}")
+    return problems
 
 
 def _own_problems(agent: Agent) -> list[str]:
@@ -110,6 +127,7 @@ def whole_problems(scenario: Scenario) -> list[str]:
     """List what is wrong between the parts of a scenario whose values are all sound."""
     problems = _market_problems(scenario.local) if scenario.local is not None else []
     problems += unitless("forecast", scenario.forecast)
+    problems += _period_problems(scenario)
     return [*problems, *_horizon_problems(scenario), *_imbalance_problems(scenario)]
 
 
@@ -133,13 +151,22 @@ def _market_problems(local: LocalMarket) -> list[str]:
     return problems
 
 
+def _period_problems(scenario: Scenario) -> list[str]:
+    """Refuse two lengths of a period."""
+    local = scenario.local
+    if local is None or scenario.period is None or scenario.period == local.period:
+        return []
+    own, markets = (measured_text(value, "duration") for value in (scenario.period, local.period))
+    return [f"period={own} is not local.period={markets}: give local.period alone"]
+
+
 def _horizon_problems(scenario: Scenario) -> list[str]:
     try:
         start_ms, end_ms = horizon_ms(scenario.start, scenario.days, scenario.timezone)
     except (OverflowError, ValueError) as fault:
         if isinstance(fault, ConfigError):
             return list(fault.problems)
-        return [f"days={scenario.days} leads beyond the year 9999: run fewer days"]
+        return [f"days={scenario.days} leads beyond the year 9999: run fewer days, or start earlier"]
     if (end_ms - start_ms) % scenario.period_ms:
         period = measured_text(scenario.period_ms, "duration")
         what = f"horizon of {(end_ms - start_ms) / MS_PER_HOUR:g} hours is not a whole number of periods of {period}"
@@ -171,7 +198,13 @@ def _imbalance_problems(scenario: Scenario) -> list[str]:
 def cautions(scenario: Scenario) -> list[str]:
     """Say what is allowed but probably not meant."""
     members = scenario.members
-    found = []
+    found = _unit_cautions(scenario)
+    found += [
+        f"{each.name}.rated={measured_text(each.rated, 'power')} does not scale a profile of its own: that is taken as "
+        "it is, in kWh"
+        for each in members
+        if each.rated is not None and "rated" in each.model_fields_set and is_file(each.profile)
+    ]
     if scenario.local is not None:
         if not any(isinstance(member, Prosumer) for member in members):
             found.append("no member has a plant or a battery: nobody will have anything to sell")
@@ -184,4 +217,19 @@ def cautions(scenario: Scenario) -> list[str]:
     served = {member.supplier for member in members}
     if None not in served:
         found += [f"{each.name} has no customers" for each in scenario.utilities if each.name not in served]
+    return found
+
+
+def _unit_cautions(scenario: Scenario) -> list[str]:
+    """Say which values look as if they were meant in another unit."""
+    found = []
+    for each in scenario.utilities:
+        low = min((price for price in each.retail if 0 < price < LEAST_RETAIL), default=None)
+        if low is not None:
+            meant = measured_text(low * (KWH_PER_MWH if low < PRICE_UNIT else CT_PER_KWH), "price")
+            found.append(f"{each.name}.retail={measured_text(low, 'price')} is below 10 EUR/MWh: did you mean {meant}?")
+    vat = scenario.network.vat
+    if 0 < vat < LEAST_VAT:
+        meant = measured_text(vat * 100, "share")
+        found.append(f"network.vat={measured_text(vat, 'share')} is below 1 %: did you mean {meant}?")
     return found

@@ -6,21 +6,22 @@ in whatever order its agents were listed: rows are sorted by name and draws are 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
 from wattbook.assets import Batteries
 from wattbook.chance import draw, key_of
 from wattbook.data import periods
+from wattbook.data.calendar import utc_text
 from wattbook.errors import DataError
 from wattbook.market.setup import BatteryColumns, MarketRules, NetworkRules, Street
 from wattbook.policies import Mind, home, nominate
 from wattbook.scenario.calendar import bills_ms, by_hour, horizon_ms, opens_ms
 from wattbook.scenario.estimating import require_memory
-from wattbook.scenario.parts import CONNECTION, Agent, Consumer, Prosumer, Utility
-from wattbook.scenario.profiles import Horizon, Library
-from wattbook.units import MS_PER_HOUR, PPM, half_even
+from wattbook.scenario.parts import CONNECTION, Agent, Consumer, LocalMarket, Prosumer, Utility
+from wattbook.scenario.profiles import Horizon, Library, is_file
+from wattbook.units import MS_PER_HOUR, MS_PER_MINUTE, PPM, half_even
 from wattbook.world import Outlook
 
 if TYPE_CHECKING:
@@ -30,12 +31,14 @@ if TYPE_CHECKING:
 
     from wattbook.assets import Battery
     from wattbook.scenario.model import Scenario
-    from wattbook.scenario.parts import LocalMarket, Network
+    from wattbook.scenario.parts import Network
 
     Ints = NDArray[np.int64]
 
-SPOT_TO_IMBALANCE = (12, 10)
-"""The default imbalance price is 1.2 times the spot price."""
+IMBALANCE_SPREAD_PERCENT: Final = 20
+"""By default the short pay the spot price and this share of its size more, and the long get as much less."""
+W_PER_KW: Final = 1_000
+WH_PER_KWH: Final = 1_000
 
 
 class Compiled(NamedTuple):
@@ -134,11 +137,43 @@ def _read_member(
     """Fill one member's row."""
     key = key_of(seed, member.name, "days") if member.bootstrap else None
     load = library.load(member.profile, member.name, int(member.rated or 0), key, horizon)
+    _check_connection(member, load.run_wh, horizon)
     series.load_wh[row], series.load_before_wh[row] = load
     if isinstance(member, Prosumer) and member.pv is not None:
         nominal = library.generation(member.pv_profile, int(member.pv.rated_w), horizon)
         series.generation_wh[row] = member.pv.aged_generation_wh(nominal.run_wh, starts_ms)
         series.generation_before_wh[row] = member.pv.aged_generation_wh(nominal.before_wh, starts_ms)
+
+
+def _check_connection(member: Consumer, load_wh: Ints, horizon: Horizon) -> None:
+    """Refuse a load (p,) that its connection could never carry, as when kW are given as kWh.
+
+    A shipped profile sizes its own connection, unless the scenario says how much that carries.
+
+    Raises
+    ------
+    DataError
+        With the first period at which it draws most.
+    """
+    own = is_file(member.profile)
+    if not own and member.connection is None:
+        return
+    carried_wh, peak = _per_period(_connection_w(member), horizon.period_ms), int(load_wh.argmax())
+    drawn_wh = int(load_wh[peak])
+    if drawn_wh <= carried_wh:
+        return
+    span = "one hour" if horizon.period_ms == MS_PER_HOUR else f"{horizon.period_ms // MS_PER_MINUTE} min"
+    at = utc_text(horizon.start_ms + peak * horizon.period_ms)
+    needed_kw = -(-drawn_wh * MS_PER_HOUR // (horizon.period_ms * W_PER_KW))
+    raise DataError(
+        f"profile/beyond-connection: it draws {drawn_wh / WH_PER_KWH} kWh in {span} at {at}, its connection carries "
+        f"{carried_wh / WH_PER_KWH} kWh: {'are these kW? or ' if own else ''}raise connection=kw({needed_kw})"
+    )
+
+
+def _per_period(power_w: int, period_ms: int) -> int:
+    """Energy [Wh] of a power [W] held for a period, rounded down."""
+    return power_w * period_ms // MS_PER_HOUR
 
 
 def _street(
@@ -153,6 +188,7 @@ def _street(
     spot, short, long = _outside_prices(scenario, starts_ms)
     buy_limit, sell_limit = _limits(agents, batteries, horizon.period_ms)
     local = scenario.local
+    opening = (LocalMarket() if local is None else local).opens_minute
     return Street(
         names=tuple(agent.name for agent in agents),
         kinds=tuple(agent.kind for agent in agents),
@@ -162,7 +198,7 @@ def _street(
         period_ms=horizon.period_ms,
         periods=horizon.periods,
         timezone=scenario.timezone,
-        opens_ms=starts_ms if local is None else opens_ms(starts_ms, local.opens_minute, scenario.timezone),
+        opens_ms=opens_ms(starts_ms, opening, scenario.timezone),
         feeder=_column(-1 if each is None else feeders.index(each.feeder) for each in homes),
         utility=_suppliers(agents),
         vat_ppm=_column(_vat(agent, scenario.network) for agent in agents),
@@ -228,13 +264,12 @@ def _tariffs(agents: list[Agent], starts_ms: Ints, timezone: str) -> tuple[Ints,
 
 def _outside_prices(scenario: Scenario, starts_ms: Ints) -> tuple[Ints, Ints, Ints]:
     """Spot price, and imbalance price for the short and for the long (p,) each."""
-    imbalance = scenario.imbalance
-    short = imbalance.short or tuple(
-        half_even(price * SPOT_TO_IMBALANCE[0], SPOT_TO_IMBALANCE[1]) for price in scenario.spot
-    )
-    spot, dear, cheap = (
-        by_hour(prices, starts_ms, scenario.timezone) for prices in (scenario.spot, short, imbalance.long or short)
-    )
+    given = scenario.imbalance
+    spread = [half_even(abs(price) * IMBALANCE_SPREAD_PERCENT, 100) for price in scenario.spot]
+    short = given.short or tuple(price + more for price, more in zip(scenario.spot, spread, strict=True))
+    below = tuple(price - less for price, less in zip(scenario.spot, spread, strict=True))
+    long = given.long or given.short or below
+    spot, dear, cheap = (by_hour(prices, starts_ms, scenario.timezone) for prices in (scenario.spot, short, long))
     return spot, dear, cheap
 
 
@@ -245,7 +280,7 @@ def _limits(agents: list[Agent], batteries: list[Battery | None], period_ms: int
         pv_w = agent.pv.rated_w if isinstance(agent, Prosumer) and agent.pv is not None else 0
         take_w.append(_connection_w(agent) + (battery.take_w if battery else 0))
         give_w.append(pv_w + (battery.give_w if battery else 0))
-    return _column(w * period_ms // MS_PER_HOUR for w in take_w), _column(w * period_ms // MS_PER_HOUR for w in give_w)
+    return _column(_per_period(w, period_ms) for w in take_w), _column(_per_period(w, period_ms) for w in give_w)
 
 
 def _connection_w(agent: Agent) -> int:

@@ -89,8 +89,21 @@ def raise_all(problems: Iterable[str]) -> None:
 
 def shown(value: object) -> str:
     """Show a given value as it is written in a script, cut to a readable length."""
-    text = measured_text(value, value.dimension) if isinstance(value, Quantity) else repr(value)
+    text = _written(value)
     return text if len(text) <= _GIVEN_LIMIT else f"{text[: _GIVEN_LIMIT - 3]}..."
+
+
+def _written(value: object) -> str:
+    """Write a value as a script does, the measured ones within a dict, list or tuple too."""
+    if isinstance(value, Quantity):
+        return measured_text(value, value.dimension)
+    if type(value) is dict:
+        return f"{{{', '.join(f'{key!r}: {_written(each)}' for key, each in value.items())}}}"
+    if type(value) is list:
+        return f"[{', '.join(map(_written, value))}]"
+    if type(value) is tuple:
+        return f"({', '.join(map(_written, value))}{',' if len(value) == 1 else ''})"
+    return repr(value)
 
 
 def measured_text(quanta: int, dimension: str) -> str:

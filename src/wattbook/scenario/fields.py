@@ -16,7 +16,7 @@ from pydantic import PlainValidator
 
 from wattbook.errors import nearest
 from wattbook.messages import House
-from wattbook.scenario.faults import NATURAL, FieldError, measured_text
+from wattbook.scenario.faults import NATURAL, FieldError, measured_text, shown
 from wattbook.units import (
     PPM,
     Quantity,
@@ -36,11 +36,13 @@ from wattbook.units import (
 )
 
 HOURS: Final = 24
+TIMES_OF_USE: Final = ("day", "night")
 DAY_HOURS: Final = range(6, 22)
 """Local hours of the day tariff; the others are night."""
 
 _ID: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-_TYPED_NUMBER: Final = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+))\s*([A-Za-z%/]*)\s*")
+_TYPED_NUMBER: Final = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+))\s*([A-Za-z%/]*)\s*", re.ASCII)
+_TYPED_WHOLE: Final = re.compile(r"\s*[+-]?\d{1,18}\s*", re.ASCII)
 _PATH_LIKE: Final = frozenset({".", ".."})
 RESERVED: Final = frozenset({house.name.lower() for house in House} | {"district", *_PATH_LIKE})
 """Names that mean something else: the house's accounts, the wider book, and the file system's own."""
@@ -93,12 +95,17 @@ def quantity(value: object, dimension: str) -> Quantity:
     if isinstance(value, Quantity):
         if value.dimension == dimension:
             return value
-        raise FieldError(f"is a {value.dimension}, not a {dimension}: write {call}(...)")
+        raise FieldError(f"is {_one(value.dimension)}, not {_one(dimension)}: write {call}(...)")
     if isinstance(value, bool) or not isinstance(value, int | float | Fraction):
-        raise FieldError(f"is not a {dimension}: write {call}(...)")
+        raise FieldError(f"is not {_one(dimension)}: write {call}(...)")
     if isinstance(value, float) and not math.isfinite(value):
         raise FieldError(f"is not finite: write {call}(...) with a finite number")
     raise FieldError(f"has no unit: write {call}({value})")
+
+
+def _one(noun: str) -> str:
+    """Put the article before a dimension."""
+    return {"energy": "an energy", "money": "an amount of money"}.get(noun, f"a {noun}")
 
 
 def bounded(value: int, dimension: str, low: int | None, high: int | None) -> None:
@@ -141,7 +148,7 @@ def whole(low: int, high: int) -> PlainValidator:
     """Make the check of a whole number in [`low`, `high`]."""
 
     def check(value: object) -> int:
-        if isinstance(value, Typed) and re.fullmatch(r"\s*[+-]?\d{1,18}\s*", value):
+        if isinstance(value, Typed) and _TYPED_WHOLE.fullmatch(value):
             value = int(value)
         if isinstance(value, bool | Quantity) or not isinstance(value, int):
             raise FieldError(f"is not a whole number: write one from {low} to {high}")
@@ -243,17 +250,25 @@ def tariff(low: int | None, high: int) -> PlainValidator:
 
     def check(value: object) -> tuple[Quantity, ...]:
         if isinstance(value, Mapping):
-            if set(value) != {"day", "night"}:
-                raise FieldError("has other keys than 'day' and 'night': write {\"day\": ..., \"night\": ...}")
-            day, night = (price(value[key], f"at {key!r} ({value[key]!r}) ") for key in ("day", "night"))
+            _check_times_of_use(value)
+            day, night = (price(value[key], f"at {key!r} ({shown(value[key])}) ") for key in TIMES_OF_USE)
             return tuple(day if hour in DAY_HOURS else night for hour in range(HOURS))
         if isinstance(value, Sequence) and not isinstance(value, str):
             if len(value) != HOURS:
                 raise FieldError(f"has {len(value)} values: write one price, day and night, or 24 by local hour")
-            return tuple(price(each, f"at hour {hour} ({each!r}) ") for hour, each in enumerate(value))
+            return tuple(price(each, f"at hour {hour} ({shown(each)}) ") for hour, each in enumerate(value))
         return (price(value),) * HOURS
 
     return PlainValidator(check)
+
+
+def _check_times_of_use(value: Mapping[Any, Any]) -> None:
+    """Demand a price for the day and one for the night, and no other."""
+    faults = [f"{key!r} is missing" for key in TIMES_OF_USE if key not in value]
+    faults += [f"{shown(key)} is unknown" for key in value if key not in TIMES_OF_USE]
+    if faults:
+        form = '{"day": ..., "night": ...}, or 24 prices by local hour'
+        raise FieldError(f"is not a tariff ({', '.join(faults)}): write {form}")
 
 
 _Kind = TypeVar("_Kind")

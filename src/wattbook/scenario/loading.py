@@ -35,7 +35,7 @@ def shipped_scenarios() -> dict[str, Path]:
 
 
 def load_scenario(name: str | Path) -> Scenario:
-    """Read the scenario of a script.
+    """Read the scenario of a script; one without a name takes the script's.
 
     Parameters
     ----------
@@ -49,7 +49,9 @@ def load_scenario(name: str | Path) -> Scenario:
     DataError
         If the script reads data that cannot be used.
     """
-    return _read(find_script(name).resolve())
+    path = find_script(name).resolve()
+    scenario = _read(path)
+    return scenario if scenario.name else scenario.named(path.stem)
 
 
 def find_script(name: str | Path) -> Path:

@@ -15,8 +15,18 @@ from wattbook.data import parse_start, zone
 from wattbook.errors import ConfigError
 from wattbook.scenario.checks import agent_problems, cautions, whole_problems
 from wattbook.scenario.faults import FieldError, is_collecting_faults, problems_of, raise_all
-from wattbook.scenario.fields import choice, instance, is_none, measured, tariff, whole
-from wattbook.scenario.parts import PRICE_BOUND, Agent, Consumer, Imbalance, LocalMarket, Network, Part, Utility
+from wattbook.scenario.fields import choice, instance, is_none, measured, optional, tariff, text, whole
+from wattbook.scenario.parts import (
+    PRICE_BOUND,
+    Agent,
+    Consumer,
+    Imbalance,
+    LocalMarket,
+    Network,
+    Part,
+    Utility,
+    period_check,
+)
 from wattbook.units import PPM, eur_per_mwh, minutes, percent
 
 if TYPE_CHECKING:
@@ -26,8 +36,10 @@ if TYPE_CHECKING:
     from wattbook.scenario.estimating import Estimate
     from wattbook.world import Progress
 
+EARLIEST_MS: Final = parse_start("1900-01-01", "UTC")
 LONGEST_DAYS: Final = 1_000_000
 DEFAULT_PERIOD: Final = minutes(15)
+NAME_LIMIT: Final = 200
 SPOT_SHAPE: Final = (
     80, 76, 73, 71, 72, 78, 92, 106, 108, 98, 86, 78, 71, 66, 65, 72, 85, 104, 122, 128, 118, 106, 96, 87,
 )  # fmt: skip
@@ -51,12 +63,14 @@ def _start(value: object) -> str:
     if not isinstance(value, str | dt.date):
         raise FieldError("is not a date: write '2016-06-06'")
     try:
-        parse_start(value, "UTC")
+        is_early = parse_start(value, "UTC") < EARLIEST_MS
     except ConfigError as fault:
         said = fault.problems[0].removeprefix(f"start={str(value)!r} ").removeprefix(f"start={value!r} ")
         raise FieldError(said.replace("midnight in UTC", "midnight in the scenario's time zone")) from None
     except (ValueError, OverflowError):
-        raise FieldError("is outside the calendar: write a year from 1 to 9999") from None
+        raise FieldError("is outside the calendar: write a year from 1900 to 9999") from None
+    if is_early:
+        raise FieldError("is before 1900: write a later date")
     return value.isoformat() if isinstance(value, dt.date) else str(value)
 
 
@@ -100,7 +114,10 @@ class Scenario(Part):
     agents : list
         Of `consumer`, `prosumer`, `utility`, and ``*neighbourhood(...)``. Their order means nothing.
     local : LocalMarket or None
-        None: everybody deals with its utility alone.
+        None: everybody deals with its utility alone, exactly as in the baseline of a run whose market opens at 15:00
+        (`LocalMarket`'s default), when utilities nominate.
+    period : duration or None
+        Length of a settlement period. None is that of the local market, or ``minutes(15)`` where there is none.
     network : Network
         Fees, losses, levy, VAT.
     spot : tariff
@@ -115,6 +132,8 @@ class Scenario(Part):
         ``"month"`` (local months, and the run's end) or ``"run"`` (its end alone).
     on_policy_error : str
         ``"quarantine"`` the agent, with its traceback in the run, or ``"fail"``.
+    name : str
+        Free text of at most 200 characters, for titles; a script's own name if nothing is said. It changes no result.
 
     Raises
     ------
@@ -135,6 +154,8 @@ class Scenario(Part):
     meter_failures: Annotated[int, measured("share", 0, PPM)] = percent(0)
     billing: Annotated[str, choice("month", "run")] = "month"
     on_policy_error: Annotated[str, choice("quarantine", "fail")] = "quarantine"
+    period: Annotated[int | None, optional(period_check())] = None
+    name: Annotated[str, text(NAME_LIMIT)] = ""
 
     def __init__(self, **values: Any) -> None:
         problems = []
@@ -164,7 +185,7 @@ class Scenario(Part):
     @property
     def period_ms(self) -> int:
         """Length of a delivery and settlement period [ms]."""
-        return int(self.local.period if self.local is not None else DEFAULT_PERIOD)
+        return int(self.local.period if self.local is not None else self.period or DEFAULT_PERIOD)
 
     @property
     def members(self) -> tuple[Consumer, ...]:
@@ -187,7 +208,8 @@ class Scenario(Part):
         ----------
         values : mapping of str to object
             Dotted paths, as ``{"local.closes_before": "0", "blue.retail": "150 EUR/MWh", "local": "none"}``. Text is
-            read in the field's natural unit (EUR/MWh, EUR, min, kW, kWh, %) unless it names one.
+            read in the field's natural unit (EUR/MWh, EUR, min, kW, kWh, %) unless it names one. Without its local
+            market a scenario keeps its settlement period.
 
         Raises
         ------
@@ -205,6 +227,24 @@ class Scenario(Part):
         if problems:
             raise ConfigError(problems)
         return copy
+
+    def named(self, name: str) -> Self:
+        """Give a copy under another name, made printable and cut to its limit."""
+        plain = "".join(char if char.isprintable() else "?" for char in name)
+        cut = plain if len(plain) <= NAME_LIMIT else f"{plain[: NAME_LIMIT - 3]}..."
+        return self.model_copy(update={"name": cut})
+
+    def digest(self) -> str:
+        """SHA-256 [hex] of `to_json` without the name, as the journal's header holds it.
+
+        Raises
+        ------
+        DataError
+            If a profile's file cannot be used.
+        """
+        from wattbook.scenario.writing import digest
+
+        return digest(self)
 
     def to_json(self) -> str:
         """Write the scenario as canonical JSON: agents by name, quanta as whole numbers, profiles of files by hash.

@@ -6,15 +6,19 @@ number is refused. Knows nothing of how parts fit together (`wattbook.scenario.c
 
 from __future__ import annotations
 
+import re
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Final, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError
 
 from wattbook.assets import Battery, Pv
-from wattbook.policies import Mind
+from wattbook.errors import nearest
+from wattbook.policies import PERSONAS, Mind, home, idle, nominate, truthful, zero_intelligence
 from wattbook.scenario.faults import FieldError, problems_of, report, shown
 from wattbook.scenario.fields import (
+    Typed,
     bounded,
     choice,
     flag,
@@ -33,6 +37,7 @@ from wattbook.units import (
     MS_PER_DAY,
     MS_PER_MINUTE,
     PPM,
+    Quantity,
     eur,
     eur_per_mwh,
     kw,
@@ -40,6 +45,9 @@ from wattbook.units import (
     minutes,
     percent,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 PRICE_BOUND: Final = eur_per_mwh(100_000)
 POWER_BOUND: Final = kw(1_000_000)
@@ -52,6 +60,17 @@ DEFAULT_CREDIT: Final = eur(500)
 UTILITY_CREDIT: Final = eur(10_000_000)
 CONNECTION: Final = kw(30)
 """What a home's connection carries if nothing is said, an assumption of calibration; more if its load needs it."""
+MEMBER_POLICIES: Final[dict[str, Callable[[], Mind]]] = {
+    **{persona: partial(home, persona) for persona in PERSONAS},
+    "truthful": truthful,
+    "zi-c": partial(zero_intelligence, constrained=True),
+    "zi-u": partial(zero_intelligence, constrained=False),
+    "idle": idle,
+}
+"""Policies of members that a text can name: rule-based homes by their persona, and the others by their own name."""
+UTILITY_POLICIES: Final[dict[str, Callable[[], Mind]]] = {"nominate": nominate, "idle": idle}
+"""Policies of utilities that a text can name."""
+_WHOLE_NUMBER: Final = re.compile(r"-?[0-9]+")
 
 
 def _opening(value: object) -> str:
@@ -69,25 +88,44 @@ def _period(value: object) -> int:
     given = quantity(value, "duration")
     bounded(given, "duration", minutes(1), minutes(24 * 60))
     if given % MS_PER_MINUTE or MS_PER_DAY % given:
-        raise FieldError("does not divide a day into whole periods: write minutes(15), minutes(30) or minutes(60)")
+        usual = "15, 30 or 60" if isinstance(value, Typed) else "minutes(15), minutes(30) or minutes(60)"
+        raise FieldError(f"does not divide a day into whole periods: write {usual}")
     return given
 
 
+def period_check() -> PlainValidator:
+    """Make the check of the length of a delivery or settlement period."""
+    return PlainValidator(_period)
+
+
 def _feeder(value: object) -> str:
-    """Name of a feeder; a number n is feeder-n."""
-    if isinstance(value, int) and not isinstance(value, bool):
+    """Name of a feeder; a number n, or its digits, is feeder-n."""
+    is_number = isinstance(value, int) and not isinstance(value, bool | Quantity)
+    if is_number or (isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value)):
+        if str(value).startswith("-"):
+            raise FieldError("is negative: write the feeder's number, as 2, or its name")
         value = f"feeder-{value}"
     checked: str = _CHECKED_ID(value)
     return checked
 
 
-def _policy(value: object) -> Mind | None:
-    """Wrap a policy; a bare function gets its own name and no memory."""
-    if value is None or isinstance(value, Mind):
-        return value
-    if not callable(value):
-        raise FieldError("is not a policy: give a Mind such as home('patient'), or a function")
-    return Mind(policy=value, name=str(getattr(value, "__name__", type(value).__name__))[:64])
+def _policy(known: Mapping[str, Callable[[], Mind]]) -> PlainValidator:
+    """Make the check of a policy: a Mind, a bare function (which gets its own name and no memory), or a name."""
+
+    def check(value: object) -> Mind | None:
+        if is_none(value):
+            return None
+        if isinstance(value, Mind):
+            return value
+        if isinstance(value, str):
+            if value not in known:
+                raise FieldError(f"is not a policy{nearest(value, known)}: choose from {', '.join(known)}")
+            return known[str(value)]()
+        if not callable(value):
+            raise FieldError("is not a policy: give a name such as 'patient', a Mind, or a function")
+        return Mind(policy=value, name=str(getattr(value, "__name__", type(value).__name__))[:64])
+
+    return PlainValidator(check)
 
 
 def _profile(value: object) -> object:
@@ -105,7 +143,8 @@ Label: TypeAlias = Annotated[str, text(LABEL_LIMIT)]
 Feeder: TypeAlias = Annotated[str, PlainValidator(_feeder)]
 ProfileSource: TypeAlias = Annotated[Any, PlainValidator(_profile)]
 # Any, because pydantic would look inside a Mind and stumble over the form of its policy.
-Policy: TypeAlias = Annotated[Any, PlainValidator(_policy)]
+MemberPolicy: TypeAlias = Annotated[Any, _policy(MEMBER_POLICIES)]
+UtilityPolicy: TypeAlias = Annotated[Any, _policy(UTILITY_POLICIES)]
 Fee: TypeAlias = Annotated[int, measured("price", 0, PRICE_BOUND)]
 Price: TypeAlias = Annotated[int, measured("price", -PRICE_BOUND, PRICE_BOUND)]
 Loss: TypeAlias = Annotated[int, measured("share", 0, PPM - 1)]
@@ -165,7 +204,7 @@ class LocalMarket(Part):
     """
 
     path: ClassVar[str] = "local"
-    period: Annotated[int, PlainValidator(_period)] = minutes(15)
+    period: Annotated[int, period_check()] = minutes(15)
     closes_before: Annotated[int, measured("duration", 0, minutes(24 * 60))] = minutes(5)
     opens: Annotated[str, PlainValidator(_opening)] = "15:00"
     floor: Price = eur_per_mwh(0)
@@ -207,9 +246,11 @@ class Imbalance(Part):
     Attributes
     ----------
     short : tariff or None
-        Price for a group that is short. None is 1.2 times the spot price, an assumption of calibration.
+        Price for a group that is short. None is the spot price and a fifth of its size more, an assumption of
+        calibration.
     long : tariff or None
-        Price for a group that is long. None is the same as `short` (a single imbalance price).
+        Price for a group that is long. None is the same as `short` where that is given (a single imbalance price), and
+        otherwise the spot price less a fifth of its size: by default nobody gains by erring.
     """
 
     path: ClassVar[str] = "imbalance"
@@ -222,7 +263,7 @@ class Agent(Part):
 
     kind: ClassVar[str] = ""
     name: Name
-    policy: Policy = None
+    policy: MemberPolicy = None
     label: Label = ""
     credit_limit: Money = DEFAULT_CREDIT
     cash: Money = eur(0)
@@ -254,6 +295,7 @@ class Utility(Agent):
     """A supplier and balance group; see `utility`."""
 
     kind: ClassVar[str] = "utility"
+    policy: UtilityPolicy = None
     retail: RetailTariff
     feed_in: Tariff
     credit_limit: Money = UTILITY_CREDIT
@@ -270,19 +312,20 @@ def consumer(name: str, **values: Any) -> Consumer:
         A shipped profile (``"H0-A"``, ``"simbench/LV2.101/G1-B"``), or a CSV or Parquet file or frame with the columns
         ``time`` (with offset) and ``kwh`` per interval.
     rated : power
-        Rating of the load; a shipped profile is scaled by it.
+        Rating of the load; a shipped profile is scaled by it, one of your own is taken as it is.
     bootstrap : bool
         Whether a shipped profile's days are drawn anew for this member, so that homes of one shape differ.
     supplier : str or None
         Its utility; None picks one by the member's name.
-    policy : Mind or callable
-        How it trades; None is ``home("balanced")``.
+    policy : str, Mind or callable
+        How it trades: the name of a persona (balanced, eager, green, patient, thrifty), truthful, zi-c, zi-u or idle;
+        a `Mind`; or a function of your own. None is ``"balanced"``.
     feeder : str or int
-        Where it is connected; homes of one feeder trade by the shortest path.
+        Where it is connected, a number n being feeder-n; homes of one feeder trade by the shortest path.
     deducts_vat : bool
         True for businesses, which get the VAT back.
     connection : power
-        What the connection can carry; None is 30 kW, or the rating if that is more.
+        What the connection can carry; None is 30 kW, or the rating if that is more. A load beyond it is refused.
     label : str
         Free text.
     credit_limit, cash : money
@@ -328,8 +371,9 @@ def utility(name: str, **values: Any) -> Utility:
     retail, feed_in : tariff
         What its customers pay and get for a residual Wh: a price, ``{"day": ..., "night": ...}`` (06-22 local), or 24
         prices by local hour. Energy only, without network fee, levy and VAT.
-    policy : Mind or callable
-        How it nominates; None nominates its customers' expected residual.
+    policy : str, Mind or callable
+        How it nominates: nominate, idle, a `Mind` or a function of your own. None nominates its customers' expected
+        residual.
     label : str
     credit_limit, cash : money
 

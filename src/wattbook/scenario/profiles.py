@@ -162,9 +162,12 @@ class Library:
 
 
 def _with_day_before(horizon: Horizon, data: tuple[int, int], energy_wh: Any) -> Energy:
-    """Read a run's energy, and the same shifted by a day; where the day before is not in the data, its own day."""
+    """Read a run's energy, and the same shifted by a day; where the day before is not in the data, its own day.
+
+    A run that leaves the data is read without the day before, so that what is refused is the run's own horizon.
+    """
     per_day = MS_PER_DAY // horizon.period_ms
-    if data[0] <= horizon.start_ms - MS_PER_DAY:
+    if data[0] <= horizon.start_ms - MS_PER_DAY and horizon.end_ms <= data[1]:
         longer: Ints = energy_wh(horizon.start_ms - MS_PER_DAY)
         return Energy(longer[per_day:], longer[: horizon.periods])
     run_wh: Ints = energy_wh(horizon.start_ms)

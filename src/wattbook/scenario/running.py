@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final
 
 from wattbook.errors import ConfigError
-from wattbook.results import Record, Run
+from wattbook.results import Record, Run, provenance
 from wattbook.scenario.compiling import compile_street
 from wattbook.scenario.faults import shown
 from wattbook.scenario.street import LARGEST_SEED
@@ -23,7 +23,6 @@ from wattbook.world import World
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from wattbook.market.setup import Street
     from wattbook.scenario.compiling import Compiled
     from wattbook.scenario.model import Scenario
     from wattbook.world import Progress
@@ -36,13 +35,15 @@ def run(scenario: Scenario, seed: int, *, progress: Callable[[str, Progress], No
     check_seed(seed)
     wall, cpu = time.perf_counter(), time.process_time()
     compiled = compile_street(scenario, seed)
-    world = _world(scenario, compiled, compiled.street, seed, progress, "market")
+    described = json.loads(scenario.to_json())
+    origin = provenance(int(seed), described, compiled.inputs)
+    world = _world(scenario, compiled, origin, progress, "market")
     bare = None
     if baseline:
-        alone = replace(compiled.street, market=None)
-        bare = Record.of(_world(scenario, compiled, alone, seed, progress, "baseline").journal)
+        alone = compiled._replace(street=replace(compiled.street, market=None))
+        bare = Record.of(_world(scenario, alone, origin, progress, "baseline").journal)
     info: dict[str, Any] = {
-        "scenario": json.loads(scenario.to_json()),
+        "scenario": described,
         "seed": int(seed),
         "versions": versions(),
         "inputs": compiled.inputs,
@@ -83,12 +84,14 @@ def versions() -> dict[str, str]:
 def _world(
     scenario: Scenario,
     compiled: Compiled,
-    street: Street,
-    seed: int,
+    origin: dict[str, Any],
     progress: Callable[[str, Progress], None] | None,
     phase: str,
 ) -> World:
     """Run one world to its end."""
-    world = World(street, compiled.minds, compiled.outlook, seed, on_policy_error=scenario.on_policy_error)
+    world = World(
+        compiled.street, compiled.minds, compiled.outlook, origin["seed"],
+        on_policy_error=scenario.on_policy_error, provenance=origin,
+    )  # fmt: skip
     world.run(None if progress is None else partial(progress, phase))
     return world

@@ -174,14 +174,20 @@ def _shares(value: object) -> dict[str, Fraction]:
         value = sorted(PERSONAS)
     if isinstance(value, str):
         value = [value]
-    if isinstance(value, Sequence):
-        value = dict.fromkeys(value, Fraction(1, max(len(value), 1)))
-    if not isinstance(value, Mapping) or not value:
+    if not isinstance(value, Sequence | Mapping) or not value:
         raise FieldError("names no persona: write 'balanced', a list, or a dict of shares")
-    unknown = [name for name in value if name not in PERSONAS]
+    names = list(value)
+    unknown = [name for name in names if not isinstance(name, str) or name not in PERSONAS]
     if unknown:
         hint = nearest(str(unknown[0]), PERSONAS)
-        raise FieldError(f"has the unknown persona {unknown[0]!r}{hint}: choose from {', '.join(sorted(PERSONAS))}")
+        raise FieldError(
+            f"has the unknown persona {shown(unknown[0])}{hint}: choose from {', '.join(sorted(PERSONAS))}"
+        )
+    twice = [name for name in PERSONAS if names.count(name) > 1]
+    if twice:
+        raise FieldError(f"names {twice[0]!r} more than once: write a dict of shares, as {{{twice[0]!r}: 0.5, ...}}")
+    if not isinstance(value, Mapping):
+        value = dict.fromkeys(names, Fraction(1, len(names)))
     shares = {str(name): share_of(share) for name, share in sorted(value.items())}
     # A millionth is forgiven, so that three times 0.333333 is a whole.
     total = sum(shares.values(), start=Fraction(0))

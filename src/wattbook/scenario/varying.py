@@ -10,9 +10,11 @@ import dataclasses
 import datetime as dt
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from wattbook.assets import Forecast
+from wattbook.assets.forecast import KINDS
 from wattbook.errors import ConfigError, nearest
 from wattbook.scenario.faults import FieldError, shown
-from wattbook.scenario.fields import Typed, quantity
+from wattbook.scenario.fields import Typed, is_none, quantity
 from wattbook.scenario.parts import Agent, Part
 
 if TYPE_CHECKING:
@@ -55,7 +57,9 @@ def varied(scenario: Scenario, changes: Mapping[str, object]) -> Varied:
     problems: list[str] = []
     for path, value in changes.items():
         head, key = _split(path, scenario, agents)
-        if head in known:
+        if head == "agents":
+            problems.append(f"{path} cannot be set this way: set a value of one agent by its name, as ada.rated=5")
+        elif head in known:
             grouped.setdefault(head, {})[key] = Typed(value) if isinstance(value, str) else value
         else:
             problems.append(
@@ -67,6 +71,8 @@ def varied(scenario: Scenario, changes: Mapping[str, object]) -> Varied:
             holder[head] = _changed(head, holder[head], change)
         except ConfigError as fault:
             problems += fault.problems
+    if is_none(result["local"]) and scenario.local is not None and "period" not in grouped:
+        result["period"] = scenario.local.period
     return Varied(result | {"agents": list(agents.values())}, problems)
 
 
@@ -93,6 +99,9 @@ def _changed(path: str, old: Any, change: dict[str, object]) -> Any:
             raise ConfigError(f"{path} is set as a whole and in part: choose one")
         if isinstance(old, Agent):
             raise ConfigError(f"{path} is an agent: set one of its values, {', '.join(_keys(old))}")
+        if isinstance(old, Forecast) and isinstance(change[""], Typed):
+            kind = change[""] if change[""] in KINDS else KINDS[0]
+            raise ConfigError(f"{path}={shown(change[''])} is not a value but its kind: write --set {path}.kind={kind}")
         return change[""]
     if not isinstance(old, Part) and not dataclasses.is_dataclass(old):
         raise ConfigError(f"{path}.{next(iter(change))} is unknown: {path} has no parts (it is {shown(old)})")
@@ -104,31 +113,47 @@ def _changed(path: str, old: Any, change: dict[str, object]) -> Any:
                for key in inner if key not in _keys(old)]  # fmt: skip
     if unknown:
         raise ConfigError(unknown)
-    values = _fields(old)
+    given: dict[str, Any] = {}
+    problems: list[str] = []
     for key, deeper in inner.items():
-        values[key] = _changed(f"{path}.{key}", values[key], deeper)
-    return _remade(path, old, values)
+        try:
+            given[key] = _changed(f"{path}.{key}", getattr(old, key), deeper)
+        except ConfigError as fault:
+            problems += fault.problems
+    try:
+        made = _remade(path, old, given)
+    except ConfigError as fault:
+        problems += fault.problems
+    if problems:
+        raise ConfigError(problems)
+    return made
 
 
 def _keys(part: Any) -> list[str]:
     return sorted(_fields(part)) if isinstance(part, Part) or dataclasses.is_dataclass(part) else []
 
 
-def _remade(path: str, old: Any, values: dict[str, Any]) -> Any:
-    """Make a part or asset anew."""
+def _remade(path: str, old: Any, given: dict[str, Any]) -> Any:
+    """Make a part or asset anew, with the values `given` in place of its own."""
     if isinstance(old, Part):
-        return type(old)(**values)
+        # What was never given stays so: a default is not what somebody asked for.
+        return type(old)(**({key: getattr(old, key) for key in old.model_fields_set} | given))
     dimensions = ASSET_FIELDS[type(old).__name__]
-    problems = []
-    for key, value in values.items():
-        if isinstance(value, Typed):
-            try:
-                values[key] = _read(value, dimensions[key])
-            except FieldError as fault:
-                problems.append(f"{path}.{key}={shown(value)} {fault}")
+    values = _fields(old)
+    problems: list[str] = []
+    for key, value in given.items():
+        try:
+            values[key] = _read(value, dimensions[key]) if isinstance(value, Typed) else value
+        except FieldError as fault:
+            problems.append(f"{path}.{key}={shown(value)} {fault}")
+    try:
+        made = type(old)(**values)
+    except ConfigError as fault:
+        # The asset calls itself by its kind; here it has an owner.
+        problems += [f"{path}: {problem.partition(': ')[2]}" for problem in fault.problems]
     if problems:
         raise ConfigError(problems)
-    return type(old)(**values)
+    return made
 
 
 def _read(value: Typed, dimension: str) -> object:
@@ -136,7 +161,7 @@ def _read(value: Typed, dimension: str) -> object:
     if dimension == TEXT:
         return str(value)
     if dimension == NUMBER:
-        if not value.strip().isdecimal():
+        if not (value.isascii() and value.strip().isdecimal()):
             raise FieldError("is not a whole number")
         return int(value)
     if dimension == DATE:

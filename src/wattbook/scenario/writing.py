@@ -36,6 +36,19 @@ def canonical_json(scenario: Scenario) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
+def digest(scenario: Scenario) -> str:
+    """SHA-256 of the canonical JSON without the scenario's name, which changes no result.
+
+    Raises
+    ------
+    DataError
+        If a profile's file cannot be used.
+    """
+    from wattbook.results.origin import scenario_digest
+
+    return scenario_digest(json.loads(canonical_json(scenario)))
+
+
 def _plain(value: Any, library: Library) -> Any:
     """Turn a value into what JSON knows."""
     if isinstance(value, Part):
