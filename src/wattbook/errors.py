@@ -6,10 +6,17 @@ Owns the wording and the exit code of every mistake that a person can make. Our 
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, ClassVar
+import sys
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
+
+_PACKAGE: Final = str(Path(__file__).parent)
+_collected: ContextVar[list[str] | None] = ContextVar("collected", default=None)
 
 
 class WattbookError(Exception):
@@ -82,6 +89,45 @@ class PolicyError(WattbookError):
     """A policy that raised or answered nonsense while the scenario says ``on_policy_error="fail"``."""
 
     code = "policy"
+
+
+@contextmanager
+def collecting() -> Iterator[list[str]]:
+    """Gather the mistakes of a script that is being read, instead of stopping at the first."""
+    problems: list[str] = []
+    token = _collected.set(problems)
+    try:
+        yield problems
+    finally:
+        _collected.reset(token)
+
+
+def collected() -> list[str] | None:
+    """List what was gathered so far; None while nobody gathers."""
+    return _collected.get()
+
+
+def refuse(error: WattbookError) -> None:
+    """Raise `error`, or while a script is being read put its problems on the list with their line, and go on.
+
+    Whoever calls this must then go on with something harmless: the script will be refused in the end.
+    """
+    gathered = _collected.get()
+    if gathered is None:
+        raise error
+    where = script_line()
+    gathered.extend(f"{where}{problem}" for problem in getattr(error, "problems", (str(error),)))
+
+
+def script_line() -> str:
+    """Name the line outside this package that is being carried out, as ``street.py:14: ``."""
+    frame = sys._getframe(1)  # noqa: SLF001  # the public way (inspect.stack) reads every source file on the stack
+    while frame.f_back is not None and (
+        frame.f_code.co_filename.startswith((_PACKAGE, "<"))
+        or {"pydantic", "dataclasses"} & set(Path(frame.f_code.co_filename).parts)
+    ):
+        frame = frame.f_back
+    return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}: "
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

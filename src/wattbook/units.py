@@ -20,7 +20,7 @@ import math
 from fractions import Fraction
 from typing import Final, Self
 
-from wattbook.errors import UnitError
+from wattbook.errors import UnitError, refuse
 
 TICKS_PER_EUR_PER_MWH: Final = 100
 QUANTA_PER_EUR: Final = 100_000_000
@@ -30,6 +30,8 @@ MS_PER_MINUTE: Final = 60_000
 MS_PER_HOUR: Final = 3_600_000
 MS_PER_DAY: Final = 86_400_000
 PPM: Final = 1_000_000
+UNKNOWN: Final = "unknown"
+"""Dimension of what stands for a value that could not be read, while a script's mistakes are gathered."""
 MONEY_BOUND: Final = 1 << 62
 """No single product of price and quantity, and no total, may reach this many money quanta (1e-8 EUR)."""
 
@@ -77,11 +79,13 @@ def whole(value: float | Fraction, what: str) -> int:
 
 
 def _measured(value: float | str, factor: int, dimension: str) -> Quantity:
-    if isinstance(value, str | bool):
-        raise UnitError(f"{dimension}={value!r} is not a number")
+    if isinstance(value, bool) or not isinstance(value, int | float | Fraction):
+        refuse(UnitError(f"{dimension}={value!r} is not a number"))
+        return Quantity(0, UNKNOWN)
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise UnitError(f"{dimension}={value!r} is not finite")
+            refuse(UnitError(f"{dimension}={value!r} is not finite"))
+            return Quantity(0, UNKNOWN)
         # The shortest decimal that reads back as this float is what the person typed.
         return Quantity(round(Fraction(repr(value)) * factor), dimension)
     return Quantity(whole(Fraction(value) * factor, dimension), dimension)

@@ -196,3 +196,28 @@ def test_a_given_name_is_made_printable_and_cut(script):
 def test_shipped_scenarios_lie_beside_the_package_in_a_checkout():
     assert {"neighbourhood", "forecast_errors", "two_feeders"} <= set(shipped_scenarios())
     assert all(isinstance(path, Path) for path in shipped_scenarios().values())
+
+
+def test_units_assets_personas_and_parts_of_one_script_are_all_told_with_their_lines(tmp_path):
+    script = tmp_path / "multi.py"
+    script.write_text(
+        "from wattbook import *\n"
+        "from wattbook.units import *\n"
+        "scenario = Scenario(start='2016-06-06', days=1, agents=[\n"
+        "    prosumer('ada', rated=3, pv=Pv(kw(0))),\n"
+        "    prosumer('bo', pv=Pv(kw(float('nan'))), policy=home('angry')),\n"
+        "    utility('blue', retail=eur_per_mwh(10), feed_in=eur_per_mwh(80)),\n"
+        "], local=LocalMarket(period=minutes(7), closes_before=minutes(-5)))\n"
+    )
+    with pytest.raises(ConfigError) as caught:
+        load_scenario(script)
+    told = [problem.split(" ")[:2] for problem in caught.value.problems]
+    assert told == [
+        ["multi.py:4:", "pv:"],
+        ["multi.py:4:", "ada.rated=3"],
+        ["multi.py:5:", "power=nan"],
+        ["multi.py:5:", "persona='angry'"],
+        ["multi.py:7:", "local.period=minutes(7)"],
+        ["multi.py:7:", "local.closes_before=minutes(-5)"],
+        ["multi.py:3:", "blue.feed_in=eur_per_mwh(80)"],
+    ]

@@ -14,7 +14,7 @@ import numpy as np
 
 from wattbook.assets.config import whole_problems
 from wattbook.assets.kernel import UWH_PER_WH
-from wattbook.errors import ConfigError
+from wattbook.errors import ConfigError, refuse
 from wattbook.units import PPM, half_even
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Battery:
             *whole_problems("soc_start_ppm", self.soc_start_ppm, 0, PPM, "share", "give percent(50)"),
         ]
         if problems:
-            raise ConfigError(f"battery: {problem}" for problem in problems)
+            refuse(ConfigError(f"battery: {problem}" for problem in problems))
 
     def _power_problems(self) -> list[str]:
         each_way = {"charge_w": self.charge_w, "discharge_w": self.discharge_w}

@@ -5,7 +5,7 @@ Owns the wording of the assets' mistakes. Knows nothing of any asset.
 
 from __future__ import annotations
 
-from wattbook.units import Quantity
+from wattbook.units import UNKNOWN, Quantity
 
 
 def whole_problems(name: str, value: object, low: int, high: int, dimension: str, remedy: str) -> list[str]:
@@ -14,6 +14,8 @@ def whole_problems(name: str, value: object, low: int, high: int, dimension: str
     >>> whole_problems("power_w", 0, 1, 9, "power", "give kw(5)")
     ['power_w=0 must lie between 1 and 9: give kw(5)']
     """
+    if isinstance(value, Quantity) and value.dimension == UNKNOWN:
+        return []
     if isinstance(value, Quantity) and value.dimension != dimension:
         return [f"{name}={value!r} is measured as {value.dimension}, not as {dimension}: {remedy}"]
     if isinstance(value, bool) or not isinstance(value, int):

@@ -25,7 +25,7 @@ from wattbook.assets.kernel import (
     STAGES_PER_PERIOD,
 )
 from wattbook.chance import draw, key_of
-from wattbook.errors import ConfigError, nearest
+from wattbook.errors import ConfigError, nearest, refuse
 from wattbook.units import MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, PPM
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class Forecast:
             ),
         ]
         if problems:
-            raise ConfigError(f"forecast: {problem}" for problem in problems)
+            refuse(ConfigError(f"forecast: {problem}" for problem in problems))
 
     def _kind_problems(self) -> list[str]:
         if self.kind in KINDS:

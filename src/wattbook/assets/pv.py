@@ -14,7 +14,7 @@ import numpy as np
 
 from wattbook.assets.config import whole_problems
 from wattbook.assets.kernel import scale_carried
-from wattbook.errors import ConfigError
+from wattbook.errors import ConfigError, refuse
 from wattbook.units import MS_PER_DAY, PPM, QUANTA_PER_EUR, half_even
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Pv:
         elif self.commissioned is not None and not FIRST_YEAR <= self.commissioned.year <= LAST_YEAR:
             problems.append(f"commissioned={self.commissioned} must lie between the years {FIRST_YEAR} and {LAST_YEAR}")
         if problems:
-            raise ConfigError(f"pv: {problem}" for problem in problems)
+            refuse(ConfigError(f"pv: {problem}" for problem in problems))
 
     def anniversaries_ms(self) -> IntArray:
         """List the starts of all its years and the end of the last one (lifetime + 1,) [ms of UTC]."""

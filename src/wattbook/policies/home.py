@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from numba.extending import register_jitable
 
-from wattbook.errors import ConfigError, nearest
+from wattbook.errors import ConfigError, nearest, refuse
 from wattbook.messages import BUY, FOREVER, NO_PRICE, OUT_ACTION, SELL
 from wattbook.policies.mind import Mind
 from wattbook.policies.orders import (
@@ -226,9 +226,9 @@ def home(persona: str = "balanced") -> Mind:
         If there is no such persona.
     """
     if persona not in PERSONAS:
-        raise ConfigError(
-            f"persona={persona!r} is unknown{nearest(str(persona), PERSONAS)}: choose from {', '.join(PERSONAS)}"
-        )
+        hint = nearest(str(persona), PERSONAS)
+        refuse(ConfigError(f"persona={persona!r} is unknown{hint}: choose from {', '.join(PERSONAS)}"))
+        persona = "balanced"
     p = PERSONAS[persona]
     memory = [0] * (BACK_MS + 1)
     memory[WINDOW_MS] = p.window_min * MS_PER_MINUTE

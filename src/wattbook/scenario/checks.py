@@ -16,7 +16,7 @@ from wattbook.scenario.faults import measured_text
 from wattbook.scenario.fields import HOURS
 from wattbook.scenario.parts import Consumer, Prosumer, Utility
 from wattbook.scenario.profiles import is_file
-from wattbook.units import MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, eur_per_mwh, percent
+from wattbook.units import MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, UNKNOWN, eur_per_mwh, percent
 
 LEAST_RETAIL: Final = eur_per_mwh(10)
 LEAST_VAT: Final = percent(1)
@@ -115,6 +115,8 @@ def unitless(path: str, asset: Any) -> list[str]:
 
 def _tariff_problems(utility: Utility) -> list[str]:
     """Refuse a tariff by which a home could buy and sell back without end."""
+    if UNKNOWN in {getattr(price, "dimension", "") for price in (*utility.retail, *utility.feed_in)}:
+        return []
     hours = [hour for hour in range(HOURS) if utility.feed_in[hour] > utility.retail[hour]]
     if not hours:
         return []

@@ -6,17 +6,13 @@ are collected instead, with the script's line, and the scenario raises them all 
 
 from __future__ import annotations
 
-import sys
-from contextlib import contextmanager
-from contextvars import ContextVar
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from wattbook.errors import ConfigError, nearest
+from wattbook.errors import ConfigError, collected, nearest, refuse, script_line
 from wattbook.units import Quantity, eur, eur_per_mwh, kw, kwh, minutes, percent
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable
 
     from pydantic import ValidationError
 
@@ -30,28 +26,15 @@ NATURAL: Final = {
     "share": percent,
 }
 """By dimension the unit in which people are told of a value."""
-_collected: ContextVar[list[str] | None] = ContextVar("collected", default=None)
-_PACKAGE: Final = str(Path(__file__).parent.parent)
 
 
 class FieldError(ValueError):
     """What is wrong with one value; the path and the value are put in front of it."""
 
 
-@contextmanager
-def collecting() -> Iterator[list[str]]:
-    """Gather the problems of parts instead of raising at the first."""
-    problems: list[str] = []
-    token = _collected.set(problems)
-    try:
-        yield problems
-    finally:
-        _collected.reset(token)
-
-
 def is_collecting_faults() -> bool:
     """Tell whether a script is being read and one of its parts was faulty."""
-    return bool(_collected.get())
+    return bool(collected())
 
 
 def report(problems: Iterable[str]) -> None:
@@ -62,12 +45,7 @@ def report(problems: Iterable[str]) -> None:
     ConfigError
         With all of `problems`, unless they are being collected.
     """
-    problems = list(problems)
-    collected = _collected.get()
-    if collected is None:
-        raise ConfigError(problems)
-    where = _script_line()
-    collected.extend(f"{where}{problem}" for problem in problems)
+    refuse(ConfigError(problems))
 
 
 def raise_all(problems: Iterable[str]) -> None:
@@ -79,10 +57,10 @@ def raise_all(problems: Iterable[str]) -> None:
         With every problem.
     """
     problems = list(problems)
-    collected = _collected.get()
-    if collected is not None:
-        where = _script_line()
-        problems = [*collected, *(f"{where}{problem}" for problem in problems)]
+    gathered = collected()
+    if gathered is not None:
+        where = script_line()
+        problems = [*gathered, *(f"{where}{problem}" for problem in problems)]
     if problems:
         raise ConfigError(problems)
 
@@ -142,13 +120,3 @@ def _problem(error: Any, path: str, known: Collection[str]) -> str:
         return f"{full} is missing: give it a value"
     text = str(error["ctx"]["error"]) if error["type"] == "value_error" else error["msg"]
     return f"{full}={shown(error['input'])} {text}"
-
-
-def _script_line() -> str:
-    """Name the line outside this package that is being carried out, as ``street.py:14: ``."""
-    frame = sys._getframe(1)  # noqa: SLF001  # the public way (inspect.stack) reads every source file on the stack
-    while frame.f_back is not None and (
-        frame.f_code.co_filename.startswith((_PACKAGE, "<frozen")) or "pydantic" in frame.f_code.co_filename
-    ):
-        frame = frame.f_back
-    return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}: "

@@ -19,6 +19,7 @@ from wattbook.messages import House
 from wattbook.scenario.faults import NATURAL, FieldError, measured_text, shown
 from wattbook.units import (
     PPM,
+    UNKNOWN,
     Quantity,
     ct_per_kwh,
     eur,
@@ -93,7 +94,7 @@ def quantity(value: object, dimension: str) -> Quantity:
     if isinstance(value, Typed):
         return typed_quantity(value, dimension)
     if isinstance(value, Quantity):
-        if value.dimension == dimension:
+        if value.dimension in {dimension, UNKNOWN}:
             return value
         raise FieldError(f"is {_one(value.dimension)}, not {_one(dimension)}: write {call}(...)")
     if isinstance(value, bool) or not isinstance(value, int | float | Fraction):
@@ -116,6 +117,8 @@ def bounded(value: int, dimension: str, low: int | None, high: int | None) -> No
     FieldError
         With the limit in the natural unit.
     """
+    if isinstance(value, Quantity) and value.dimension == UNKNOWN:
+        return
     if low is not None and value < low:
         raise FieldError(f"is below the least allowed value: write at least {measured_text(low, dimension)}")
     if high is not None and value > high:

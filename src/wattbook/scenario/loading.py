@@ -14,8 +14,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from wattbook.errors import ConfigError, UnitError, WattbookError, nearest
-from wattbook.scenario.faults import collecting
+from wattbook.errors import ConfigError, UnitError, WattbookError, collecting, nearest
 from wattbook.scenario.model import Scenario
 
 if TYPE_CHECKING:
