@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+from wattbook.assets import Batteries
 from wattbook.journal import Journal
-from wattbook.market import BatteryColumns, Market, MarketRules, NetworkRules, Street
+from wattbook.market import Market, MarketRules, NetworkRules, Street
 from wattbook.messages import STREAMS
 
 # First calls of compiled functions take seconds.
@@ -35,10 +36,7 @@ def make_street():
     def make(names, *, feeder, utility, periods=1, load=0, generation=0, retail=None, feed_in=None, **given):
         agents = len(names)
         zeros = np.zeros(agents, np.int64)
-        battery = given.pop("battery", BatteryColumns(*(zeros.copy() for _ in range(6))))
-        if not battery.charge_ppm.any():
-            battery.charge_ppm[:] = 1_000_000
-            battery.removal[:] = 1_000_000
+        battery = given.pop("battery", Batteries.of([None] * agents))
         prices = np.zeros((agents, periods), np.int64)
         retail_tick, feed_in_tick = prices.copy(), prices.copy()
         for row, tick in (retail or {}).items():

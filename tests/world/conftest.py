@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from wattbook.assets import Batteries, Battery, Forecast
-from wattbook.market import BatteryColumns
 from wattbook.policies import PERSONAS, home, nominate
 from wattbook.units import kw, kwh
 from wattbook.world import Outlook, World
@@ -49,7 +48,7 @@ def make_world(make_street):
             generation=generation,
             retail={rows["u-blue"]: 16_000, rows["u-green"]: 17_000},
             feed_in={rows["u-blue"]: 8_000, rows["u-green"]: 7_500},
-            battery=BatteryColumns(*(column.copy() for column in batteries)),
+            battery=batteries,
             sell_limit_wh=np.full(len(names), 5_000),
             buy_limit_wh=np.full(len(names), 10_000),
             **({} if market is True else {"market": market or None}),

@@ -98,17 +98,15 @@ class Settlement:
         traded = town.net_wh[0, :, p] + town.net_wh[1, :, p]
         charge, discharge, curtailed, residual, soc = (np.zeros(a, np.int64) for _ in range(5))
         before = market.soc_uwh.copy()
-        battery = street.battery
+        batteries = street.battery._replace(soc_uwh=market.soc_uwh)
         start_ms = street.start_ms + p * street.period_ms
         deliver(
             load, generation, traded,
             np.ascontiguousarray(town.take_limit_wh[:, p]), np.ascontiguousarray(town.give_limit_wh[:, p]),
-            battery.capacity_uwh, market.soc_uwh, battery.charge_w, battery.discharge_w, battery.charge_ppm,
-            battery.removal, start_ms, street.period_ms, charge, discharge, curtailed, residual, soc,
+            *batteries, start_ms, street.period_ms, charge, discharge, curtailed, residual, soc,
         )  # fmt: skip
         error = energy_error_wh(
-            load, generation, traded, battery.capacity_uwh, market.soc_uwh, battery.charge_w, battery.discharge_w,
-            battery.charge_ppm, battery.removal, start_ms, street.period_ms, charge, discharge, residual, soc, before,
+            load, generation, traded, *batteries, start_ms, street.period_ms, charge, discharge, residual, soc, before,
         )  # fmt: skip
         assert error == 0, f"energy identities of period {p} are off by {error} Wh"
         missing = street.missing[:, p]

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from wattbook.assets import Batteries
+
     Ints = NDArray[np.int64]
 
 
@@ -52,18 +54,6 @@ class NetworkRules:
     fee_tick: tuple[int, int, int]
     loss_ppm: tuple[int, int, int]
     levy_tick: int
-
-
-@dataclass(frozen=True)
-class BatteryColumns:
-    """Batteries, one row per agent (a,); capacity 0 where there is none. See `wattbook.assets`."""
-
-    capacity_uwh: Ints
-    soc_uwh: Ints
-    charge_w: Ints
-    discharge_w: Ints
-    charge_ppm: Ints
-    removal: Ints
 
 
 @dataclass(frozen=True)
@@ -121,7 +111,7 @@ class Street:
     buy_limit_wh: Ints
     sell_limit_wh: Ints
     maintenance: Ints
-    battery: BatteryColumns
+    battery: Batteries
     retail_tick: Ints
     feed_in_tick: Ints
     spot_tick: Ints

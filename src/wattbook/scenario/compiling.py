@@ -15,7 +15,7 @@ from wattbook.chance import draw, key_of
 from wattbook.data import periods
 from wattbook.data.calendar import utc_text
 from wattbook.errors import DataError
-from wattbook.market.setup import BatteryColumns, MarketRules, NetworkRules, Street
+from wattbook.market.setup import MarketRules, NetworkRules, Street
 from wattbook.policies import Mind, home, nominate
 from wattbook.scenario.calendar import bills_ms, by_hour, horizon_ms, opens_ms
 from wattbook.scenario.estimating import require_memory
@@ -211,7 +211,7 @@ def _street(
         buy_limit_wh=buy_limit,
         sell_limit_wh=sell_limit,
         maintenance=_maintenance(agents, horizon, starts_ms),
-        battery=BatteryColumns(*Batteries.of(batteries)),
+        battery=Batteries.of(batteries),
         retail_tick=retail,
         feed_in_tick=feed_in,
         spot_tick=spot,

@@ -18,6 +18,7 @@ from wattbook.messages import NO_PRICE
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from wattbook.assets import Batteries
     from wattbook.market.columns import Ring, Rules, Town
 
     Ints = NDArray[np.int64]
@@ -52,19 +53,8 @@ class Sights(NamedTuple):
     """(a, p) projected, at the period's start"""
 
 
-class Storage(NamedTuple):
-    """Batteries as a projection reads them, (a,) int64; see `wattbook.assets.Batteries`."""
-
-    capacity_uwh: Ints
-    soc_uwh: Ints
-    charge_w: Ints
-    discharge_w: Ints
-    charge_ppm: Ints
-    removal: Ints
-
-
 @njit(cache=True, nogil=True)
-def _project_one(rules: Rules, town: Town, storage: Storage, agent: int, first: int, net_wh: Ints, out: Ints) -> None:
+def _project_one(rules: Rules, town: Town, storage: Batteries, agent: int, first: int, net_wh: Ints, out: Ints) -> None:
     """Project the agent's battery over `net_wh` (h,) from period `first` on.
 
     Parameters
@@ -108,7 +98,7 @@ def _spill_tick(sights: Sights, agent: int, period: int, first: int, refused_wh:
 
 @njit(cache=True, nogil=True)
 def project_battery(
-    rules: Rules, town: Town, sights: Sights, storage: Storage, agent: int, first: int, last: int, periods: Ints
+    rules: Rules, town: Town, sights: Sights, storage: Batteries, agent: int, first: int, last: int, periods: Ints
 ) -> None:
     """Project the agent's battery over periods `first` to `last` as each of `periods` (n,) sees it.
 
@@ -139,7 +129,7 @@ def project_group(
     rules: Rules,
     town: Town,
     sights: Sights,
-    storage: Storage,
+    storage: Batteries,
     load_wh: Ints,
     generation_wh: Ints,
     utility: int,

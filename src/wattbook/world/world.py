@@ -31,7 +31,7 @@ from wattbook.messages import (
 )
 from wattbook.world.clock import Alarm, Rank, agent_ranks
 from wattbook.world.day import MarketDay
-from wattbook.world.kernel import Sights, Storage, observe, project_battery, project_group
+from wattbook.world.kernel import Sights, observe, project_battery, project_group
 from wattbook.world.outlook import BATTERY_HORIZON_MS, Expectations
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from wattbook.assets import Batteries
     from wattbook.market import Street
     from wattbook.policies import Mind
     from wattbook.world.outlook import Outlook
@@ -223,12 +224,9 @@ class World:
         current = (now_ms - street.start_ms) // street.period_ms
         return current, min(current + BATTERY_HORIZON_MS // street.period_ms, street.periods - 1)
 
-    def _storage(self) -> Storage:
-        battery = self.street.battery
-        return Storage(
-            battery.capacity_uwh, self.market.soc_uwh, battery.charge_w, battery.discharge_w, battery.charge_ppm,
-            battery.removal,
-        )  # fmt: skip
+    def _storage(self) -> Batteries:
+        """Give the batteries as they stand now."""
+        return self.street.battery._replace(soc_uwh=self.market.soc_uwh)
 
     def _look_at(self, agent: int, mind: Mind, periods: NDArray[np.int64], fresh: int, now_ms: int) -> bool:
         """Show the agent each of `periods` in turn and carry out what it asks for; False if its policy failed."""
