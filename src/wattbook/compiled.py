@@ -14,12 +14,15 @@ import os
 import sys
 import tempfile
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ENVIRONMENT: Final = "NUMBA_CACHE_DIR"
 _PACKAGE: Final = Path(__file__).parent
 _PREFIX: Final = "wattbook-"
-_UNCOMPILED: Final = frozenset({"cli", "scenario", "scenarios", "results", "__pycache__"})
+_UNCOMPILED: Final = frozenset({"cli", "scenario", "scenarios", "results", "testing", "benchmarks", "__pycache__"})
 """Rooms without kernels: an edit there leaves compiled code alone."""
 _DIGEST_BYTES: Final = 8
 
@@ -71,6 +74,31 @@ def prune() -> int:
     for path in others:
         shutil.rmtree(path, ignore_errors=True)
     return len(others)
+
+
+def entry(function: Callable[..., int], arguments: int) -> Callable[..., int]:
+    """The shortest way from Python into a kernel of int64 arguments.
+
+    numba's dispatcher looks at the type of every argument of every call; the compiled function behind it takes plain
+    ints of up to 64 bits, raises OverflowError for longer ones, and must be given nothing else. It is reached by an
+    attribute that numba does not promise to keep: without it the dispatcher itself is returned.
+
+    Parameters
+    ----------
+    function : a function decorated with ``numba.njit``
+    arguments : int
+        How many it takes.
+    """
+    from numba import int64
+
+    overloads = getattr(function, "overloads", None)
+    if overloads is None:  # numba is told to compile nothing
+        return function
+    types = (int64,) * arguments
+    if types not in overloads:
+        function.compile(types)  # type: ignore[attr-defined]  # a dispatcher has it
+    found: Callable[..., int] = getattr(overloads[types], "entry_point", function)
+    return found
 
 
 def _sources(folder: Path) -> list[Path]:

@@ -9,16 +9,18 @@ from __future__ import annotations
 import hashlib
 import operator
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Final, Self
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 import numpy as np
 
-from wattbook.book.terms import Terms, opened, sealed, state_bytes
+from wattbook.book.terms import State, Terms, opened, sealed, state_bytes
 from wattbook.book.words import (
     BUY,
     COMMAND_COLUMNS,
     FILL_COLUMNS,
     MAX_ORDERS,
+    RESTING_COLUMNS,
     SELL,
     Batch,
     BookError,
@@ -33,10 +35,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _INT64_MAX: Final = (1 << 63) - 1
-_NO_FILLS: Final = np.empty((0, len(FILL_COLUMNS)), dtype=np.int64)
-_NO_FILLS.flags.writeable = False
-_CODES: Final = tuple(Code)
-_SUBMIT, _CANCEL, _REPLACE, _EXPIRE, _CANCEL_OWNER = (int(kind) for kind in Kind)
+NO_FILLS: Final = np.empty((0, len(FILL_COLUMNS)), dtype=np.int64)
+NO_FILLS.flags.writeable = False
+CODES: Final = tuple(Code)
+_SIDE, _PRICE, _SHOWN = (RESTING_COLUMNS.index(name) for name in ("side", "price_tick", "shown_wh"))
+_SUBMIT, _CANCEL, _REPLACE, _EXPIRE, _CANCEL_OWNER, _CALL, _UNCROSS = (int(kind) for kind in Kind)
+
+
+class Commands(NamedTuple):
+    """A checked batch: contiguous arrays of equal length."""
+
+    rows: NDArray[np.int64]
+    display_wh: NDArray[np.int64] | None
+    expire_ms: NDArray[np.int64] | None
 
 
 class Doors(ABC):
@@ -54,6 +65,8 @@ class Doors(ABC):
         What happens when an owner would trade with itself, one of `SELF_TRADE_MODES`.
     max_orders : int
         A book in which so many orders rest refuses every order that could rest.
+    lot_wh : int
+        Quantities are multiples of it [Wh].
 
     Raises
     ------
@@ -69,8 +82,9 @@ class Doors(ABC):
         step_tick: int = 1,
         self_trade: str = "off",
         max_orders: int = MAX_ORDERS,
+        lot_wh: int = 1,
     ) -> None:
-        self.terms = Terms(products, floor_tick, cap_tick, step_tick, self_trade, max_orders)
+        self.terms = Terms(products, floor_tick, cap_tick, step_tick, self_trade, max_orders, lot_wh)
 
     # --- what an implementation provides
 
@@ -85,21 +99,32 @@ class Doors(ABC):
         price_tick: int,
         quantity_wh: int,
         flags: int,
+        display_wh: int = 0,
+        expire_ms: int = 0,
     ) -> int:
-        """Carry out one command given as 64-bit ints and return its code.
+        """Carry out one command given as 64-bit ints and return its code: the raw door, nothing is checked before.
 
-        `fill_rows[:fill_count]` and `event_rows[:event_count]` then hold what happened (row column 0), and
-        `resting_wh` what rests of the order; all are overwritten by the next command.
+        `fill_rows` and `event_rows` then hold what happened (row column 0), and `resting_wh` what rests of the order,
+        until the next command.
         """
 
     @abstractmethod
-    def process(self, commands: NDArray[np.int64]) -> Batch:
+    def process(
+        self,
+        commands: NDArray[np.int64],
+        display_wh: NDArray[np.int64] | None = None,
+        expire_ms: NDArray[np.int64] | None = None,
+    ) -> Batch:
         """Carry out a batch of commands in order.
 
         Parameters
         ----------
         commands : ndarray of int64, shape (n, 8)
             `COMMAND_COLUMNS`; read-only and strided arrays are welcome.
+        display_wh : ndarray of int64, shape (n,), optional
+            Iceberg slice of each SUBMIT [Wh], 0 for none; all 0 where not given.
+        expire_ms : ndarray of int64, shape (n,), optional
+            Until when a SUBMIT is good and up to when an EXPIRE takes out [ms], 0 for no limit; all 0 where not given.
 
         Raises
         ------
@@ -122,12 +147,12 @@ class Doors(ABC):
     @property
     @abstractmethod
     def fill_rows(self) -> NDArray[np.int64]:
-        """Buffer of fills, int64 of shape (at least fill_count, 6)."""
+        """Fills of the last command, int64 of shape (fill_count, 6)."""
 
     @property
     @abstractmethod
     def event_rows(self) -> NDArray[np.int64]:
-        """Buffer of events, int64 of shape (at least event_count, 7)."""
+        """Events of the last command, int64 of shape (event_count, 7)."""
 
     @property
     @abstractmethod
@@ -155,12 +180,20 @@ class Doors(ABC):
     def __len__(self) -> int: ...
 
     @abstractmethod
-    def _resting(self, first: int, last: int) -> NDArray[np.int64]:
-        """Resting orders of products first .. last - 1 in canonical order, int64 of shape (k, 7)."""
+    def is_calling(self, product: int = 0) -> bool:
+        """Say whether a product is in its call phase."""
 
     @abstractmethod
-    def _load(self, last_order: int, resting: NDArray[np.int64]) -> None:
-        """Fill an empty book with checked resting orders in canonical order."""
+    def _calling(self) -> list[int]:
+        """Products in their call phase, ascending."""
+
+    @abstractmethod
+    def _resting(self, first: int, last: int) -> NDArray[np.int64]:
+        """Resting orders of products first .. last - 1 in canonical order, int64 of shape (k, 10)."""
+
+    @abstractmethod
+    def _load(self, state: State) -> None:
+        """Fill an empty book with a checked state."""
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {len(self)} orders in {self.terms.products} products>"
@@ -177,6 +210,7 @@ class Doors(ABC):
         product: int = 0,
         flags: int = Flag.GTC,
         display_wh: int = 0,
+        expire_ms: int = 0,
     ) -> Receipt:
         """Submit one order; never raises for a value, but answers with a code.
 
@@ -197,37 +231,59 @@ class Doors(ABC):
         flags : int
             Sum of `Flag`.
         display_wh : int
-            Iceberg slice [Wh]: only 0, the whole order, is on offer.
+            Iceberg slice that others see [Wh], at least a `MAX_SLICES`-th of the quantity; 0 shows the whole order.
+        expire_ms : int
+            Good until then [ms]: `expire` takes it out; 0 for no limit.
         """
-        if not _is_int64(display_wh) or display_wh != 0:
-            return _refused(Code.DISPLAY_UNSUPPORTED)
-        return self._receipt(_SUBMIT, product, order, owner, side, price_tick, quantity_wh, flags)
+        return self._receipt(
+            _SUBMIT, product, order, owner, side, price_tick, quantity_wh, flags, display_wh, expire_ms
+        )
 
     def cancel(self, order: int, owner: int) -> Receipt:
         """Cancel what rests of `owner`'s order."""
-        return self._receipt(_CANCEL, 0, order, owner, 0, 0, 0, 0)
+        return self._receipt(_CANCEL, 0, order, owner, 0, 0, 0, 0, 0, 0)
 
     def replace(self, order: int, owner: int, price_tick: int, quantity_wh: int) -> Receipt:
         """Give `owner`'s resting order a new limit [ticks] and remaining quantity [Wh]."""
-        return self._receipt(_REPLACE, 0, order, owner, 0, price_tick, quantity_wh, 0)
+        return self._receipt(_REPLACE, 0, order, owner, 0, price_tick, quantity_wh, 0, 0, 0)
 
-    def expire(self, product: int) -> Receipt:
-        """Empty one product, bids then asks in priority order; it stays open."""
-        return self._receipt(_EXPIRE, product, 0, 0, 0, 0, 0, 0)
+    def expire(self, product: int, until_ms: int = 0) -> Receipt:
+        """Take out the orders of one product, bids then asks in priority order; it stays open.
+
+        Parameters
+        ----------
+        until_ms : int
+            Only those that are good until then or earlier [ms]; 0 empties the product.
+        """
+        return self._receipt(_EXPIRE, product, 0, 0, 0, 0, 0, 0, 0, until_ms)
 
     def cancel_owner(self, owner: int) -> Receipt:
         """Cancel all orders of `owner`: products ascending, bids then asks, in priority order."""
-        return self._receipt(_CANCEL_OWNER, 0, 0, owner, 0, 0, 0, 0)
+        return self._receipt(_CANCEL_OWNER, 0, 0, owner, 0, 0, 0, 0, 0, 0)
+
+    def call(self, product: int = 0) -> Receipt:
+        """Open a product's call phase: orders rest without matching until `uncross`."""
+        return self._receipt(_CALL, product, 0, 0, 0, 0, 0, 0, 0, 0)
+
+    def uncross(self, product: int = 0, reference_tick: int | None = None, flags: int = 0) -> Receipt:
+        """Clear a product in its call phase by one call auction and go back to continuous trading.
+
+        Parameters
+        ----------
+        reference_tick : int, optional
+            Decides between prices that are otherwise equal, the nearest wins [ticks]; None for the lowest.
+        flags : int
+            Sum of `Flag.PRO_RATA` and `Flag.PAY_AS_BID`.
+        """
+        reference = self.terms.floor_tick if reference_tick is None else reference_tick
+        return self._receipt(_UNCROSS, product, 0, 0, 0, reference, 0, flags, 0, 0)
 
     def _receipt(self, *command: int) -> Receipt:
-        if not all(map(_is_int64, command)):
-            return _refused(Code.NOT_A_WHOLE_NUMBER)
+        if not all(map(is_int64, command)):
+            return refused(Code.NOT_A_WHOLE_NUMBER)
         code = self.step(*map(int, command))
-        count = self.fill_count
-        if not count:
-            return Receipt(_CODES[code], 0, self.resting_wh, _NO_FILLS)
-        fills = self.fill_rows[:count].copy()
-        return Receipt(_CODES[code], int(fills[:, -1].sum()), self.resting_wh, fills)
+        fills = self.fill_rows.copy()
+        return Receipt(CODES[code], int(fills[:, -1].sum()), self.resting_wh, fills, 0, len(fills))
 
     # --- looking at the book
 
@@ -235,26 +291,30 @@ class Doors(ABC):
         """Resting orders (order, owner, side, price_tick, quantity_wh): bids then asks, in priority order."""
         self._known(product)
         rows = self._resting(product, product + 1).tolist()
-        return [(order, owner, side, price, quantity) for _, side, order, owner, price, quantity, _ in rows]
+        return [(order, owner, side, price, quantity) for _, side, order, owner, price, quantity, *_ in rows]
 
     def depth(self, product: int, side: int, levels: int) -> list[tuple[int, int, int]]:
-        """Best `levels` price levels of one side as (price_tick, quantity_wh, orders), best first."""
+        """Best `levels` price levels of one side as (price_tick, quantity_wh, orders), best first.
+
+        Icebergs count with what they show.
+        """
         if side not in {BUY, SELL}:
             raise BookError(f"side={side!r} is neither BUY ({BUY}) nor SELL ({SELL})")
+        self._known(product)
+        rows = self._resting(product, product + 1)
         totals: dict[int, tuple[int, int]] = {}
-        for _, _, its_side, price, quantity in self.orders(product):
-            if its_side == side:
-                total, count = totals.get(price, (0, 0))
-                totals[price] = total + quantity, count + 1
+        for price, shown in rows[rows[:, _SIDE] == side][:, [_PRICE, _SHOWN]].tolist():
+            total, count = totals.get(price, (0, 0))
+            totals[price] = total + shown, count + 1
         return [(price, total, count) for price, (total, count) in totals.items()][:levels]
 
     def best(self, product: int, side: int) -> tuple[int, int] | None:
-        """Best price of a side [ticks] and what rests there [Wh], None when the side is empty."""
+        """Best price of a side [ticks] and what is shown there [Wh], None when the side is empty."""
         levels = self.depth(product, side, 1)
         return levels[0][:2] if levels else None
 
     def _known(self, product: int) -> None:
-        if not _is_int64(product) or not 0 <= product < self.terms.products:
+        if not is_int64(product) or not 0 <= product < self.terms.products:
             raise BookError(f"product={product!r} is not one of 0 .. {self.terms.products - 1}")
 
     # --- state as bytes
@@ -276,31 +336,43 @@ class Doors(ABC):
         CorruptError
             If `state` is not what an export of this version gave.
         """
-        terms, last_order, resting = opened(state)
-        book = cls(
-            terms.products, terms.floor_tick, terms.cap_tick, terms.step_tick, terms.self_trade, terms.max_orders
-        )
-        book._load(last_order, resting)
+        terms, found = opened(state)
+        book = cls(**asdict(terms))
+        book._load(found)
         return book
 
     def _state(self) -> bytes:
-        return state_bytes(self.terms, self.last_order, self._resting(0, self.terms.products))
+        held = State(self.last_order, self._calling(), self._resting(0, self.terms.products))
+        return state_bytes(self.terms, held)
 
 
-def checked_commands(commands: NDArray[np.int64]) -> NDArray[np.int64]:
-    """`commands` as a contiguous array, copied only if it is not one already."""
+def checked_commands(
+    commands: NDArray[np.int64], display_wh: NDArray[np.int64] | None, expire_ms: NDArray[np.int64] | None
+) -> Commands:
+    """Check a batch; arrays are copied only if they are not contiguous already."""
     columns = len(COMMAND_COLUMNS)
-    wanted = f"commands must be an int64 array of shape (n, {columns}), columns {', '.join(COMMAND_COLUMNS)}"
-    if not isinstance(commands, np.ndarray):
-        raise CommandArrayError(f"{wanted}; not a {type(commands).__name__}")
-    if commands.dtype != np.int64:
-        raise CommandArrayError(f"{wanted}; not of dtype {commands.dtype}: round and convert it first")
-    if commands.ndim != 2 or commands.shape[1] != columns:
-        raise CommandArrayError(f"{wanted}; not of shape {commands.shape}")
-    return np.ascontiguousarray(commands)
+    rows = _checked("commands", commands, ("n", columns), f", columns {', '.join(COMMAND_COLUMNS)}")
+    if display_wh is not None:
+        display_wh = _checked("display_wh", display_wh, (len(rows),))
+    if expire_ms is not None:
+        expire_ms = _checked("expire_ms", expire_ms, (len(rows),))
+    return Commands(rows, display_wh, expire_ms)
 
 
-def _is_int64(value: object) -> bool:
+def _checked(name: str, array: NDArray[np.int64], shape: tuple[str | int, ...], more: str = "") -> NDArray[np.int64]:
+    wanted = f"{name} must be an int64 array of shape ({', '.join(map(str, shape))}{',' * (len(shape) == 1)}){more}"
+    if not isinstance(array, np.ndarray):
+        raise CommandArrayError(f"{wanted}; not a {type(array).__name__}")
+    if array.dtype != np.int64:
+        raise CommandArrayError(f"{wanted}; not of dtype {array.dtype}: round and convert it first")
+    fits = array.ndim == len(shape) and all(want in {"n", have} for want, have in zip(shape, array.shape, strict=True))
+    if not fits:
+        raise CommandArrayError(f"{wanted}; not of shape {array.shape}")
+    return np.ascontiguousarray(array)
+
+
+def is_int64(value: object) -> bool:
+    """Say whether `value` is a whole number of at most 64 bits."""
     if type(value) is not int:
         if isinstance(value, bool) or not hasattr(value, "__index__"):
             return False
@@ -311,5 +383,6 @@ def _is_int64(value: object) -> bool:
     return -_INT64_MAX - 1 <= value <= _INT64_MAX
 
 
-def _refused(code: Code) -> Receipt:
-    return Receipt(code, 0, 0, _NO_FILLS)
+def refused(code: Code) -> Receipt:
+    """Answer to a command that changed nothing."""
+    return Receipt(code, 0, 0, NO_FILLS, 0, 0)

@@ -5,50 +5,47 @@ Owns the columns' lifetime. Knows no rule of matching: `kernel` does, and `refer
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from wattbook.book import kernel
-from wattbook.book.doors import Doors, checked_commands
-from wattbook.book.kernel import (
-    FLAGS,
-    H_COUNT,
-    H_EVENTS,
-    H_FILLS,
-    H_FREE_LEVEL,
-    H_FREE_ORDER,
-    H_FREE_SEGMENT,
-    H_LADDER_USED,
-    H_LAST_ORDER,
-    H_LEVELS_USED,
-    H_NEEDED,
-    H_ORDERS_USED,
-    H_RESTING,
-    HEAD,
-    KEY,
-    LEVEL,
-    LEVELS,
-    NEXT,
-    ORDER,
-    ORDERS,
-    PREVIOUS,
-    QUANTITY,
-    SIZE,
-    SMALLEST_SEGMENT,
-    TOTAL,
-    Columns,
+from wattbook.book import kernel_columns as k
+from wattbook.book.doors import CODES, NO_FILLS, Doors, checked_commands, is_int64, refused
+from wattbook.book.inspecting import inspect
+from wattbook.book.kernel import CODE_BITS, HAS_FILLS
+from wattbook.book.kernel_columns import WIDTHS, Columns
+from wattbook.book.words import (
+    BUY,
+    MAX_ORDERS,
+    NOTIONAL_MAX,
+    RESTING_COLUMNS,
+    SELL,
+    Batch,
+    Code,
+    Flag,
+    Receipt,
 )
-from wattbook.book.words import BUY, MAX_ORDERS, MAX_QUANTITY_WH, RESTING_COLUMNS, SELL, Batch
+from wattbook.compiled import entry
 from wattbook.errors import ResourceError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from wattbook.book.terms import State
+
 _FIRST_ORDERS: Final = 64
 _FIRST_EVENTS: Final = 64
+_FILLS_KEPT: Final = 1_024
 _EVENTS_PER_COMMAND: Final = 3
 _MOST_FIRST_EVENTS: Final = 1 << 22
+_MOST_BYTES_KEPT: Final = 1 << 26
+_CODE: Final = HAS_FILLS - 1
+_HELD_ONCE: Final = 2
+"""What sys.getrefcount says of an object that only one other holds: it counts its own argument."""
+_STEP_ARGUMENTS: Final = 11
+_new_tuple = tuple.__new__
 
 
 class Book(Doors):
@@ -62,34 +59,38 @@ class Book(Doors):
         step_tick: int = 1,
         self_trade: str = "off",
         max_orders: int = MAX_ORDERS,
+        lot_wh: int = 1,
     ) -> None:
-        super().__init__(products, floor_tick, cap_tick, step_tick, self_trade, max_orders)
+        super().__init__(products, floor_tick, cap_tick, step_tick, self_trade, max_orders, lot_wh)
         self._columns = Columns(
             header=self._first_header(),
-            sides=_empty_sides(self.terms.products),
-            ladder=_rows("ladder", _FIRST_ORDERS),
+            sides=_rows("sides", 2 * self.terms.products),
+            masks=_rows("masks", _FIRST_ORDERS),
+            branches=_rows("branches", _FIRST_ORDERS),
             levels=_rows("levels", _FIRST_ORDERS),
             orders=_rows("orders", _FIRST_ORDERS),
-            table=np.full(2 * _FIRST_ORDERS, -1, dtype=np.int32),
-            fills=_rows("fills", _FIRST_EVENTS // 2),
+            extras=_rows("extras", 1),
+            table=_rows("table", _table_length(_FIRST_ORDERS)),
+            fills=_rows("fills", _FIRST_EVENTS),
             events=_rows("events", _FIRST_EVENTS),
         )
+        self._spare: list[NDArray[np.int64]] = []
+        self._step_at = entry(kernel.step_at, _STEP_ARGUMENTS)
+        self._addresses = np.zeros(2 * len(self._columns), dtype=np.int64)
+        self._address = self._addresses.ctypes.data
         self._settle()
 
     def _first_header(self) -> NDArray[np.int64]:
-        header = np.zeros(kernel.HEADER_LENGTH, dtype=np.int64)
+        header = np.zeros(k.HEADER_LENGTH, dtype=np.int64)
         terms = self.terms
-        header[: kernel.H_MAX_ORDERS + 1] = (
-            terms.products,
-            terms.floor_tick,
-            terms.cap_tick,
-            terms.step_tick,
-            terms.mode,
-            terms.max_orders,
-        )
-        header[[H_FREE_ORDER, H_FREE_LEVEL]] = -1
-        header[H_FREE_SEGMENT:] = -1
-        header[kernel.H_HASH_SHIFT] = _hash_shift(2 * _FIRST_ORDERS)
+        top = (terms.cap_tick - terms.floor_tick) // terms.step_tick
+        header[: k.H_SAFE + 1] = (
+            terms.products, terms.floor_tick, terms.cap_tick, terms.step_tick, terms.mode, terms.max_orders,
+            terms.lot_wh, top, max(1, -(-top.bit_length() // k.DIGIT_BITS)),
+            NOTIONAL_MAX // max(abs(terms.floor_tick), abs(terms.cap_tick), 1),
+        )  # fmt: skip
+        header[[k.H_ORDERS_USED, k.H_LEVELS_USED, k.H_NODES_USED, k.H_EXTRAS_USED]] = 1
+        header[k.H_TABLE_SHIFT] = _table_shift(_table_length(_FIRST_ORDERS))
         return header
 
     # --- commands
@@ -104,231 +105,310 @@ class Book(Doors):
         price_tick: int,
         quantity_wh: int,
         flags: int,
+        display_wh: int = 0,
+        expire_ms: int = 0,
     ) -> int:
         """Carry out one command, see `Doors.step`."""
-        # Enum members would have a specialisation compiled of their own.
-        kind, flags = int(kind), int(flags)
-        while True:
-            code: int = kernel.step_at(
-                self._addresses, kind, product, order, owner, side, price_tick, quantity_wh, flags
-            )
-            if code >= 0:
-                return code
-            self._grow(code)
+        return _CODE & self._answer(
+            kind, product, order, owner, side, price_tick, quantity_wh, flags, display_wh, expire_ms
+        )
 
-    def process(self, commands: NDArray[np.int64]) -> Batch:
+    def _answer(self, *command: int) -> int:
+        """Carry out one command, see `kernel.step_at` for the answer."""
+        while True:
+            answer: int = self._step_at(self._address, *command)
+            if answer >= 0:
+                return answer
+            self._grow(answer)
+
+    def submit(
+        self,
+        order: int,
+        owner: int,
+        side: int,
+        price_tick: int,
+        quantity_wh: int,
+        product: int = 0,
+        flags: int = 0,
+        display_wh: int = 0,
+        expire_ms: int = 0,
+    ) -> Receipt:
+        """Submit one order, see `Doors.submit`: the same, with a short way for plain ints."""
+        if (
+            type(order) is type(owner) is type(side) is type(price_tick) is type(quantity_wh) is int
+            and type(product) is type(display_wh) is type(expire_ms) is int
+            and (type(flags) is int or type(flags) is Flag)
+        ):
+            try:
+                answer = self._step_at(
+                    self._address, 0, product, order, owner, side, price_tick, quantity_wh, flags, display_wh, expire_ms
+                )
+            except OverflowError:
+                return refused(Code.NOT_A_WHOLE_NUMBER)
+            if answer >= 0:
+                if answer & HAS_FILLS:
+                    return self._receipt_with_fills(answer)
+                return _new_tuple(Receipt, (CODES[answer & _CODE], 0, answer >> CODE_BITS, NO_FILLS, 0, 0))
+        return super().submit(order, owner, side, price_tick, quantity_wh, product, flags, display_wh, expire_ms)
+
+    def cancel(self, order: int, owner: int) -> Receipt:
+        """Cancel what rests of `owner`'s order."""
+        if type(order) is type(owner) is int:
+            try:
+                answer = self._step_at(self._address, 1, 0, order, owner, 0, 0, 0, 0, 0, 0)
+            except OverflowError:
+                return refused(Code.NOT_A_WHOLE_NUMBER)
+            if answer >= 0:
+                return _new_tuple(Receipt, (CODES[answer & _CODE], 0, 0, NO_FILLS, 0, 0))
+        return super().cancel(order, owner)
+
+    def replace(self, order: int, owner: int, price_tick: int, quantity_wh: int) -> Receipt:
+        """Give `owner`'s resting order a new limit [ticks] and remaining quantity [Wh]."""
+        if type(order) is type(owner) is type(price_tick) is type(quantity_wh) is int:
+            try:
+                answer = self._step_at(self._address, 2, 0, order, owner, 0, price_tick, quantity_wh, 0, 0, 0)
+            except OverflowError:
+                return refused(Code.NOT_A_WHOLE_NUMBER)
+            if answer >= 0:
+                if answer & HAS_FILLS:
+                    return self._receipt_with_fills(answer)
+                return _new_tuple(Receipt, (CODES[answer & _CODE], 0, answer >> CODE_BITS, NO_FILLS, 0, 0))
+        return super().replace(order, owner, price_tick, quantity_wh)
+
+    def _receipt(self, *command: int) -> Receipt:
+        if not all(map(is_int64, command)):
+            return refused(Code.NOT_A_WHOLE_NUMBER)
+        return self._receipt_with_fills(self._answer(*map(int, command)))
+
+    def _receipt_with_fills(self, answer: int) -> Receipt:
+        """Receipt whose fills are looked up when they are asked for: single commands never write over fills."""
+        scalars = self._scalars
+        first, past = scalars[k.H_FIRST_FILL], scalars[k.H_FILLS]
+        filled_wh, fills = scalars[k.H_FILLED], self._columns.fills
+        return _new_tuple(Receipt, (CODES[answer & _CODE], filled_wh, answer >> CODE_BITS, fills, first, past))
+
+    def process(
+        self,
+        commands: NDArray[np.int64],
+        display_wh: NDArray[np.int64] | None = None,
+        expire_ms: NDArray[np.int64] | None = None,
+    ) -> Batch:
         """Carry out a batch of commands in order, see `Doors.process`."""
-        commands = checked_commands(commands)
-        count = len(commands)
+        rows, display_wh, expire_ms = checked_commands(commands, display_wh, expire_ms)
+        count = len(rows)
+        is_wide = display_wh is not None or expire_ms is not None
+        slices = np.zeros(count * is_wide, dtype=np.int64) if display_wh is None else display_wh
+        until = np.zeros(count * is_wide, dtype=np.int64) if expire_ms is None else expire_ms
+        where = (rows.ctypes.data, slices.ctypes.data, until.ctypes.data, is_wide)
         codes = np.empty(count, dtype=np.int64)
         resting_wh = np.empty(count, dtype=np.int64)
-        mine = self._columns
-        self._record_into(min(_EVENTS_PER_COMMAND * count + _FIRST_EVENTS, _MOST_FIRST_EVENTS))
+        mine, fills_before = self._columns, self._scalars[k.H_FILLS]
+        self._record_into(*self._fresh_record(min(_EVENTS_PER_COMMAND * count + _FIRST_EVENTS, _MOST_FIRST_EVENTS)), 0)
         row = 0
-        while True:
-            row = kernel.process_at(self._addresses, commands.ctypes.data, row, count, codes, resting_wh)
-            if row == count:
-                break
-            self._grow(int(codes[row]))
-        fills = self._columns.fills[: self.fill_count]
-        events = self._columns.events[: self.event_count]
-        self._columns = self._columns._replace(fills=mine.fills, events=mine.events)
-        self._columns.header[[H_FILLS, H_EVENTS, H_RESTING]] = 0
-        self._settle()
-        return Batch(fills, events, codes, resting_wh)
-
-    def _record_into(self, events: int) -> None:
-        """Give the kernel fresh record columns, which the batch will keep."""
-        self._columns.header[[H_FILLS, H_EVENTS]] = 0
-        self._columns = self._columns._replace(fills=_rows("fills", events // 2), events=_rows("events", events))
-        self._settle()
+        try:
+            while True:
+                row = kernel.process_at(self._address, *where, row, count, codes, resting_wh)
+                if row == count:
+                    break
+                self._grow(int(codes[row]))
+            record, header = self._columns, self._header
+            batch = Batch(record.fills[: header[k.H_FILLS]], record.events[: header[k.H_EVENTS]], codes, resting_wh)
+            self._keep(record.fills, record.events)
+        finally:
+            self._record_into(mine.fills, mine.events, fills_before)
+            self._header[k.H_RESTING] = 0
+        return batch
 
     # --- memory
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the book without the record of what happened [bytes]."""
+        return sum(column.nbytes for column in self._columns[:-2])
+
+    def _fresh_record(self, events: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Record columns for a batch: the last batch's, whose pages are warm, once nobody else holds them."""
+        spare, self._spare = self._spare, []
+        # Held by the list, and by the argument of getrefcount; views of earlier batches would count, too.
+        if spare and len(spare[1]) >= events and all(sys.getrefcount(spare[i]) == _HELD_ONCE for i in (0, 1)):
+            return spare[0], spare[1]
+        return _empty_rows("fills", events // 2), _empty_rows("events", events)
+
+    def _keep(self, fills: NDArray[np.int64], events: NDArray[np.int64]) -> None:
+        if fills.nbytes + events.nbytes <= _MOST_BYTES_KEPT:
+            self._spare = [fills, events]
+
+    def _record_into(self, fills: NDArray[np.int64], events: NDArray[np.int64], used: int) -> None:
+        """Have the kernel record into other columns, of whose fills the first `used` stay."""
+        self._columns = self._columns._replace(fills=fills, events=events)
+        self._addresses[-4:] = (fills.ctypes.data, len(fills), events.ctypes.data, len(events))
+        self._header[[k.H_FIRST_FILL, k.H_FILLS]] = used
+        self._header[k.H_EVENTS] = 0
+
+    def _longer_record(self) -> Columns:
+        """Columns with a record that takes what the next command needs.
+
+        A single command finds no events to keep, and leaves earlier fills to the receipts that hold them.
+        """
+        columns, needed = self._columns, self._scalars[k.H_NEEDED]
+        if self._scalars[k.H_EVENTS] == 0:
+            self._header[[k.H_FIRST_FILL, k.H_FILLS]] = 0
+            events = columns.events if len(columns.events) >= needed else _empty_rows("events", 2 * needed)
+            fills = _empty_rows("fills", max(needed, min(2 * len(columns.fills), _FILLS_KEPT)))
+            return columns._replace(fills=fills, events=events)
+        count = len(columns.events) + max(len(columns.events), needed)
+        longer = _empty_rows("fills", count // 2), _empty_rows("events", count)
+        for old, new in zip((columns.fills, columns.events), longer, strict=True):
+            new[: len(old)] = old
+        return columns._replace(fills=longer[0], events=longer[1])
 
     def _settle(self) -> None:
         """Tell the kernel where the columns lie."""
         self._header = self._columns.header
-        pairs = [(column.ctypes.data, len(column)) for column in self._columns]
-        self._addresses = np.array(pairs, dtype=np.int64).ravel()
+        self._scalars = memoryview(self._header)
+        self._addresses[:] = [number for column in self._columns for number in (column.ctypes.data, len(column))]
 
     def _grow(self, need: int) -> None:
-        """Double the column that the kernel found too short, keeping its rows."""
+        """Lengthen the columns that the kernel found too short, keeping their rows."""
         columns = self._columns
         try:
-            if need == kernel.NEED_EVENTS:
-                events = len(columns.events) + max(len(columns.events), int(self._header[H_NEEDED]))
+            if need == k.NEED_EVENTS:
+                columns = self._longer_record()
+            elif need == k.NEED_LEVELS:
+                columns = columns._replace(levels=_longer("levels", columns.levels))
+            elif need == k.NEED_NODES:
                 columns = columns._replace(
-                    fills=_longer(columns.fills, events // 2), events=_longer(columns.events, events)
+                    masks=_longer("masks", columns.masks), branches=_longer("branches", columns.branches)
                 )
-            elif need == kernel.NEED_LEVELS:
-                columns = columns._replace(levels=_longer(columns.levels, 2 * len(columns.levels)))
-            elif need == kernel.NEED_LADDER:
-                columns = columns._replace(ladder=_longer(columns.ladder, 2 * len(columns.ladder)))
+            elif need == k.NEED_EXTRAS:
+                columns = columns._replace(extras=_longer("extras", columns.extras))
             else:
-                assert need == kernel.NEED_ORDERS
-                orders = _longer(columns.orders, 2 * len(columns.orders))
-                table = np.full(2 * len(orders), -1, dtype=np.int32)
+                assert need == k.NEED_ORDERS
+                orders = _longer("orders", columns.orders)
+                length = _table_length(len(orders))
+                table = columns.table if length == len(columns.table) else _rows("table", length)
                 columns = columns._replace(orders=orders, table=table)
         except MemoryError as error:
             raise ResourceError(f"no memory for a book of more than {len(self)} orders: use smaller batches") from error
-        rebuilds = columns.table is not self._columns.table
+        has_new_table = columns.table is not self._columns.table
         self._columns = columns
         self._settle()
-        if rebuilds:
-            self._header[kernel.H_HASH_SHIFT] = _hash_shift(len(columns.table))
-            kernel.rebuild_table_at(self._addresses)
+        if has_new_table:
+            self._header[k.H_TABLE_SHIFT] = _table_shift(len(columns.table))
+            kernel.fill_table_at(self._address)
 
     # --- what Doors asks for
 
     def __len__(self) -> int:
-        return int(self._header[H_COUNT])
+        return self._scalars[k.H_COUNT]
 
     @property
     def last_order(self) -> int:
         """Highest order id accepted so far, 0 before the first."""
-        return int(self._header[H_LAST_ORDER])
+        return self._scalars[k.H_LAST_ORDER]
 
     @property
     def resting_wh(self) -> int:
         """What rests of the last command's order [Wh]."""
-        return int(self._header[H_RESTING])
+        return self._scalars[k.H_RESTING]
 
     @property
     def fill_count(self) -> int:
         """Number of fills of the last command."""
-        return int(self._header[H_FILLS])
+        return self._scalars[k.H_FILLS] - self._scalars[k.H_FIRST_FILL]
 
     @property
     def event_count(self) -> int:
         """Number of events of the last command."""
-        return int(self._header[H_EVENTS])
+        return self._scalars[k.H_EVENTS]
 
     @property
     def fill_rows(self) -> NDArray[np.int64]:
-        """Buffer of fills, int64 of shape (at least fill_count, 6); ask again after each command."""
-        return self._columns.fills
+        """Fills of the last command, int64 of shape (fill_count, 6)."""
+        return self._columns.fills[self._scalars[k.H_FIRST_FILL] : self._scalars[k.H_FILLS]]
 
     @property
     def event_rows(self) -> NDArray[np.int64]:
-        """Buffer of events, int64 of shape (at least event_count, 7); ask again after each command."""
-        return self._columns.events
+        """Events of the last command, int64 of shape (event_count, 7); overwritten by the next."""
+        return self._columns.events[: self._scalars[k.H_EVENTS]]
 
     def best_bid(self, product: int = 0) -> int | None:
         """Highest bid [ticks], None without bids."""
-        self._known(product)
-        return self._best(2 * product, BUY)
+        best = self.best(product, BUY)
+        return best and best[0]
 
     def best_ask(self, product: int = 0) -> int | None:
         """Lowest ask [ticks], None without asks."""
-        self._known(product)
-        return self._best(2 * product + 1, SELL)
+        best = self.best(product, SELL)
+        return best and best[0]
 
     def best(self, product: int, side: int) -> tuple[int, int] | None:
-        """Best price of a side [ticks] and what rests there [Wh], None when the side is empty."""
+        """Best price of a side [ticks] and what is shown there [Wh], None when the side is empty."""
         self._known(product)
-        segment, _, levels, *_ = self._columns.sides[2 * product + (side == SELL)].tolist()
-        if not levels:
+        row = 2 * product + (side == SELL)
+        level = int(self._columns.sides[row, k.BEST])
+        if not level:
             return None
-        key, level = self._columns.ladder[segment + levels - 1].tolist()
-        return side * key, int(self._columns.levels[level, TOTAL])
+        key, shown_wh, *_ = self._columns.levels[level].tolist()
+        return self._price(row, key), shown_wh
 
-    def _best(self, row: int, side: int) -> int | None:
-        segment, _, levels, _ = self._columns.sides[row].tolist()
-        return side * int(self._columns.ladder[segment + levels - 1, KEY]) if levels else None
+    def _price(self, row: int, key: int) -> int:
+        steps = key if row & 1 else self._scalars[k.H_TOP] - key
+        return self.terms.floor_tick + self.terms.step_tick * steps
+
+    def is_calling(self, product: int = 0) -> bool:
+        """Say whether a product is in its call phase."""
+        self._known(product)
+        return bool(self._columns.sides[2 * product, k.CALLING])
+
+    def _calling(self) -> list[int]:
+        found: list[int] = np.flatnonzero(self._columns.sides[::2, k.CALLING]).tolist()
+        return found
 
     def _resting(self, first: int, last: int) -> NDArray[np.int64]:
-        count = int(self._columns.sides[2 * first : 2 * last, ORDERS].sum())
+        count = int(self._columns.sides[2 * first : 2 * last, k.ORDERS].sum())
         out = np.empty((count, len(RESTING_COLUMNS)), dtype=np.int64)
-        written = kernel.collect_at(self._addresses, first, last, out)
+        written = kernel.collect_at(self._address, first, last, out)
         assert written == count
         return out
 
-    def _load(self, last_order: int, resting: NDArray[np.int64]) -> None:
-        row = kernel.load_at(self._addresses, resting, 0)
-        while row < len(resting):
-            self._grow(int(self._header[H_NEEDED]))
-            row = kernel.load_at(self._addresses, resting, row)
-        self._header[H_LAST_ORDER] = last_order
+    def _load(self, state: State) -> None:
+        row = kernel.load_at(self._address, state.resting, 0)
+        while row < len(state.resting):
+            self._grow(self._scalars[k.H_NEEDED])
+            row = kernel.load_at(self._address, state.resting, row)
+        self._header[k.H_LAST_ORDER] = state.last_order
+        for product in state.calling:
+            self._columns.sides[2 * product : 2 * product + 2, k.CALLING] = 1
 
     # --- what must always hold
 
     def check(self) -> None:
         """Assert all that must always hold."""
-        header, sides, _, levels, orders, table, _, _ = self._columns
-        assert len(self) <= self.terms.max_orders
-        assert sides[:, ORDERS].sum() == len(self)
-        assert (table >= 0).sum() == len(self)
-        assert _chain(int(header[H_FREE_ORDER]), orders[:, NEXT]) == header[H_ORDERS_USED] - len(self)
-        assert _chain(int(header[H_FREE_LEVEL]), levels[:, HEAD]) == header[H_LEVELS_USED] - sides[:, LEVELS].sum()
-        assert self._segments_length() == header[H_LADDER_USED]
-        for row in np.flatnonzero(sides[:, LEVELS]).tolist():
-            self._check_side(row)
-        for product in np.flatnonzero(sides[::2, LEVELS] * sides[1::2, LEVELS]).tolist():
-            bid, ask = self.best_bid(product), self.best_ask(product)
-            assert bid is not None
-            assert ask is not None
-            assert bid < ask
-
-    def _segments_length(self) -> int:
-        """Length of all ladder segments, owned and free."""
-        owned = sum(SMALLEST_SEGMENT << size for size in self._columns.sides[:, SIZE].tolist() if size >= 0)
-        heads = enumerate(self._header[H_FREE_SEGMENT:].tolist())
-        free = sum((SMALLEST_SEGMENT << size) * _chain(at, self._columns.ladder[:, KEY]) for size, at in heads)
-        return int(owned + free)
-
-    def _check_side(self, row: int) -> None:
-        segment, size, count, orders = self._columns.sides[row].tolist()
-        ladder = self._columns.ladder[segment : segment + count]
-        assert 0 < count <= SMALLEST_SEGMENT << size
-        assert (np.diff(ladder[:, KEY]) > 0).all()
-        assert orders == sum(self._check_level(row, key, level) for key, level in ladder.tolist())
-
-    def _check_level(self, row: int, key: int, level: int) -> int:
-        its_key, its_row, total, count, slot, tail = self._columns.levels[level].tolist()
-        price, before, quantities = (1 - 2 * (row & 1)) * key, -1, []
-        assert (its_key, its_row) == (key, row)
-        assert self.terms.floor_tick <= price <= self.terms.cap_tick
-        assert price % self.terms.step_tick == 0
-        while slot >= 0:
-            order = self._columns.orders[slot].tolist()
-            assert order[PREVIOUS] == before
-            assert order[LEVEL] == level
-            assert 0 < order[QUANTITY] <= MAX_QUANTITY_WH
-            assert 0 < order[ORDER] <= self.last_order
-            assert order[FLAGS] & kernel.NEVER_RESTS == 0
-            assert kernel.find(self._columns, order[ORDER]) == slot
-            quantities.append(order[QUANTITY])
-            before, slot = slot, order[NEXT]
-        assert before == tail
-        assert count == len(quantities) > 0
-        assert total == sum(quantities)
-        return len(quantities)
+        inspect(self._columns, self.terms)
 
 
 def _rows(name: str, count: int) -> NDArray[np.int64]:
-    return np.empty((count, kernel.WIDTHS[name]), dtype=np.int64)
+    width = WIDTHS[name]
+    return np.zeros(count if width == 1 else (count, width), dtype=np.int32 if name == "branches" else np.int64)
 
 
-def _longer(column: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    longer = np.empty((count, column.shape[1]), dtype=np.int64)
+def _empty_rows(name: str, count: int) -> NDArray[np.int64]:
+    return np.empty((count, WIDTHS[name]), dtype=np.int64)
+
+
+def _longer(name: str, column: NDArray[np.int64]) -> NDArray[np.int64]:
+    """`column` with room for a quarter more: doubling would leave half of a large book empty."""
+    longer = _rows(name, len(column) + max(len(column) // 4, _FIRST_ORDERS))
     longer[: len(column)] = column
     return longer
 
 
-def _empty_sides(products: int) -> NDArray[np.int64]:
-    sides = np.zeros((2 * products, kernel.WIDTHS["sides"]), dtype=np.int64)
-    sides[:, SIZE] = -1
-    return sides
+def _table_length(orders: int) -> int:
+    """Length of the table beside `orders` rows: a power of two of which at most four fifths are used."""
+    return 1 << (orders * 5 // 4).bit_length()
 
 
-def _hash_shift(table_length: int) -> int:
-    """How far 32 hashed bits are shifted to address a table of `table_length`, a power of two."""
-    return 33 - table_length.bit_length()
-
-
-def _chain(at: int, following: NDArray[np.int64]) -> int:
-    """Length of a free list."""
-    count = 0
-    while at >= 0:
-        at, count = int(following[at]), count + 1
-    return count
+def _table_shift(length: int) -> int:
+    """How far 32 hashed bits are shifted to number the buckets of a table of `length` places."""
+    return 33 + k.BUCKET_BITS - length.bit_length()

@@ -1,31 +1,11 @@
 """The book as functions over int64 columns: the rules of `reference`, compiled.
 
-Owns the layout of the columns and every change to them. Knows no objects and no clock, and allocates nothing:
-where room runs short `step` says so before the command has had any effect, and the face grows the columns and
-resumes.
+Owns admission, matching and the commands. Knows no objects and no clock, and allocates nothing in continuous trading:
+where room runs short `step` says so before the command has had any effect, and the face grows the columns and calls
+again. How the columns lie and change is told in `kernel_columns`, the call auction in `kernel_uncross`.
 
-Layout
-------
-header
-    Scalars, see the ``H_`` numbers.
-sides : (2 x products, 4)
-    Bids of product p in row 2p, asks in row 2p + 1. An empty side costs these 32 bytes.
-ladder : (pool, 2)
-    Pairs (key, row of `levels`). A side owns one segment, sorted by rising key = side x price: the best level
-    stands last, so that prices come and go near it without moving much. Segments hold 8, 16, 32 ... levels; one
-    that was outgrown is handed on through a free list per size.
-levels : (capacity, 6)
-    A price with its total and its queue; free rows are chained through `HEAD`.
-orders : (capacity, 7)
-    Resting orders, doubly linked in the queue of their level; free rows are chained through `NEXT`.
-table : (at least 2 x capacity of orders,) of int32
-    Open addressing from order id to row of `orders`. Deletions close the gap, so it holds resting orders only.
-fills, events : (any, 6), (any, 7)
-    Where `step` writes what happened.
-
-The columns enter compiled code as raw addresses that are turned into arrays once, at the top: arrays made so carry
-no reference count. That only shows once the small functions are inlined, by force: without it a command of
-benchmarks/book_batch.py took 230 ns instead of 52.
+What is rare is kept out of the loop that is hot: those functions have ``_at`` in their names, begin with an address
+and are not inlined.
 """
 
 # mypy: disable-error-code="no-any-return"
@@ -33,41 +13,84 @@ benchmarks/book_batch.py took 230 ns instead of 52.
 
 from __future__ import annotations
 
-import ctypes
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-import numba
-import numpy as np
-from numba import carray, njit, types  # type: ignore[attr-defined]  # carray is public, but not in __all__
-from numba.core import cgutils
-from numba.extending import intrinsic
+from numba import njit
 
 from wattbook.book import words
-from wattbook.book.words import BUY, MAX_QUANTITY_WH, NOTIONAL_MAX, SELL
+from wattbook.book.kernel_columns import (
+    BEST,
+    CALLING,
+    DISPLAY,
+    EARLIEST,
+    EXPIRE_MS,
+    EXTRA,
+    H_COUNT,
+    H_EVENTS,
+    H_EXTRAS,
+    H_FILLED,
+    H_FILLS,
+    H_FIRST_FILL,
+    H_LAST_ORDER,
+    H_LEVELS,
+    H_NEEDED,
+    H_NODES,
+    H_RESTING,
+    KEY,
+    NEED_EVENTS,
+    NEED_EXTRAS,
+    NEED_LEVELS,
+    NEED_NODES,
+    NEED_ORDERS,
+    ORDER,
+    ORDERS,
+    OWNER,
+    RESTING_FLAGS,
+    SLICES,
+    TOTAL,
+    Columns,
+    Rules,
+    append,
+    bits_of,
+    columns_at,
+    count_of,
+    crosses,
+    find,
+    head_of,
+    hidden_of,
+    inlined,
+    key_of,
+    lacks_record,
+    lessen,
+    level_after,
+    level_of,
+    line,
+    next_of,
+    note,
+    note_fill,
+    owner_of,
+    price_of,
+    remaining_of,
+    remember,
+    remove,
+    row_of,
+    rules_of,
+    set_remaining,
+    shown_of,
+    side_row,
+    sign_of,
+    slices_of,
+    u,
+    view,
+)
+from wattbook.book.kernel_uncross import uncross_at
+from wattbook.book.words import BUY, MAX_QUANTITY_WH, MAX_SLICES, NOTIONAL_MAX, SELL
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
-H_PRODUCTS, H_FLOOR, H_CAP, H_STEP, H_MODE, H_MAX_ORDERS = range(6)
-H_LAST_ORDER, H_COUNT, H_RESTING, H_FILLS, H_EVENTS, H_NEEDED = range(6, 12)
-H_FREE_ORDER, H_ORDERS_USED, H_FREE_LEVEL, H_LEVELS_USED, H_LADDER_USED, H_HASH_SHIFT = range(12, 18)
-H_FREE_SEGMENT: Final = 18
-SEGMENT_SIZES: Final = 32
-HEADER_LENGTH: Final = H_FREE_SEGMENT + SEGMENT_SIZES
-SMALLEST_SEGMENT: Final = 8
-
-SEGMENT, SIZE, LEVELS, ORDERS = range(4)
-KEY, AT = range(2)
-LEVEL_KEY, LEVEL_SIDE, TOTAL, COUNT, HEAD, TAIL = range(6)
-ORDER, OWNER, QUANTITY, NEXT, PREVIOUS, LEVEL, FLAGS = range(7)
-WIDTHS: Final = {"header": 1, "sides": 4, "ladder": 2, "levels": 6, "orders": 7, "table": 1, "fills": 6, "events": 7}
-
-NEED_EVENTS: Final = -1
-NEED_ORDERS: Final = -2
-NEED_LEVELS: Final = -3
-NEED_LADDER: Final = -4
-
-SUBMIT, CANCEL, REPLACE, EXPIRE, CANCEL_OWNER = (int(kind) for kind in words.Kind)
+SUBMIT, CANCEL, REPLACE, EXPIRE, CANCEL_OWNER, CALL, UNCROSS = (int(kind) for kind in words.Kind)
 ACCEPTED, FILLED, CANCELLED, REPLACED, EXPIRED, PREVENTED = (int(event) for event in words.Event)
 MODE_OFF, CANCEL_NEWEST, CANCEL_OLDEST, CANCEL_BOTH, DECREMENT = range(len(words.SELF_TRADE_MODES))
 IOC: Final = int(words.Flag.IOC)
@@ -83,409 +106,58 @@ UNKNOWN_PRODUCT: Final = int(words.Code.UNKNOWN_PRODUCT)
 BAD_SIDE: Final = int(words.Code.BAD_SIDE)
 QUANTITY_NOT_POSITIVE: Final = int(words.Code.QUANTITY_NOT_POSITIVE)
 QUANTITY_TOO_LARGE: Final = int(words.Code.QUANTITY_TOO_LARGE)
+QUANTITY_OFF_LOT: Final = int(words.Code.QUANTITY_OFF_LOT)
 UNKNOWN_FLAGS: Final = int(words.Code.UNKNOWN_FLAGS)
 CONFLICTING_FLAGS: Final = int(words.Code.CONFLICTING_FLAGS)
+BAD_DISPLAY: Final = int(words.Code.BAD_DISPLAY)
+BAD_EXPIRY: Final = int(words.Code.BAD_EXPIRY)
 PRICE_OUTSIDE_BAND: Final = int(words.Code.PRICE_OUTSIDE_BAND)
 PRICE_OFF_STEP: Final = int(words.Code.PRICE_OFF_STEP)
 NOTIONAL_TOO_LARGE: Final = int(words.Code.NOTIONAL_TOO_LARGE)
 ORDER_NOT_RISING: Final = int(words.Code.ORDER_NOT_RISING)
+WRONG_PHASE: Final = int(words.Code.WRONG_PHASE)
 BOOK_FULL: Final = int(words.Code.BOOK_FULL)
 POST_ONLY_WOULD_CROSS: Final = int(words.Code.POST_ONLY_WOULD_CROSS)
 FOK_UNFILLABLE: Final = int(words.Code.FOK_UNFILLABLE)
 UNKNOWN_ORDER: Final = int(words.Code.UNKNOWN_ORDER)
 NOT_OWNER: Final = int(words.Code.NOT_OWNER)
 
-GOLDEN: Final = 0x9E3779B1
-"""2**32 / golden ratio, odd (Fibonacci hashing); times 31 bits it stays inside int64."""
-
-
-class Columns(NamedTuple):
-    """The columns of one book; shapes in the module's docstring."""
-
-    header: NDArray[np.int64]
-    sides: NDArray[np.int64]
-    ladder: NDArray[np.int64]
-    levels: NDArray[np.int64]
-    orders: NDArray[np.int64]
-    table: NDArray[np.int32]
-    fills: NDArray[np.int64]
-    events: NDArray[np.int64]
-
-
-# --- from addresses to arrays
-
-inlined = njit(cache=True, nogil=True, forceinline=True)
-
-if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]  # numba sets its settings at import
-
-    def _view(address: int, rows: int, columns: int) -> NDArray[np.int64]:
-        return _line(address, int(rows) * columns).reshape(-1, columns)
-
-    def _line(address: int, length: int) -> NDArray[np.int64]:
-        return np.ctypeslib.as_array((ctypes.c_int64 * int(length)).from_address(int(address)))
-
-    def _short_line(address: int, length: int) -> NDArray[np.int32]:
-        return np.ctypeslib.as_array((ctypes.c_int32 * int(length)).from_address(int(address)))
-
-else:
-
-    def _to_pointer(typing_context: Any, address: Any) -> Any:  # noqa: ARG001  # numba calls it with both
-        """Turn a whole number into a pointer."""
-
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001  # as above
-            return builder.inttoptr(arguments[0], cgutils.voidptr_t)
-
-        return types.voidptr(types.int64), generate
-
-    _pointer: Any = intrinsic(_to_pointer)
-
-    @inlined
-    def _view(address: int, rows: int, columns: int) -> NDArray[np.int64]:
-        return carray(_pointer(address), (rows, columns), np.int64)
-
-    @inlined
-    def _line(address: int, length: int) -> NDArray[np.int64]:
-        return carray(_pointer(address), (length,), np.int64)
-
-    @inlined
-    def _short_line(address: int, length: int) -> NDArray[np.int32]:
-        return carray(_pointer(address), (length,), np.int32)
-
-
-@inlined
-def columns_at(addresses: NDArray[np.int64]) -> Columns:
-    """Columns from `addresses` of shape (16,): address and length of each, in the order of `Columns`."""
-    a = addresses
-    return Columns(
-        _line(a[0], a[1]),
-        _view(a[2], a[3], 4),
-        _view(a[4], a[5], 2),
-        _view(a[6], a[7], 6),
-        _view(a[8], a[9], 7),
-        _short_line(a[10], a[11]),
-        _view(a[12], a[13], 6),
-        _view(a[14], a[15], 7),
-    )
-
-
-# --- words about sides and prices
-
-
-@inlined
-def side_row(product: int, side: int) -> int:
-    """Row of a product's side in `sides`."""
-    return 2 * product + (0 if side == BUY else 1)
-
-
-@inlined
-def sign_of(row: int) -> int:
-    """BUY or SELL, from a row of `sides`."""
-    return 1 - 2 * (row & 1)
-
-
-@inlined
-def best_level(b: Columns, row: int) -> int:
-    """Best level of a side that has one."""
-    return b.ladder[b.sides[row, SEGMENT] + b.sides[row, LEVELS] - 1, AT]
-
-
-@inlined
-def crosses(b: Columns, product: int, side: int, price: int) -> bool:
-    """Say whether the best opposite level is at `price` or better."""
-    opposite = side_row(product, -side)
-    if b.sides[opposite, LEVELS] == 0:
-        return False
-    return b.levels[best_level(b, opposite), LEVEL_KEY] >= -side * price
-
-
-# --- the map from order id to row
-
-
-@inlined
-def _home(b: Columns, order: int) -> int:
-    folded = (order ^ (order >> 31)) & 0x7FFFFFFF
-    return ((folded * GOLDEN) & 0xFFFFFFFF) >> b.header[H_HASH_SHIFT]
-
-
-@inlined
-def find(b: Columns, order: int) -> int:
-    """Row of a resting order, -1 if there is none of this id."""
-    mask = b.table.shape[0] - 1
-    place = _home(b, order)
-    while b.table[place] >= 0:
-        if b.orders[b.table[place], ORDER] == order:
-            return int(b.table[place])
-        place = (place + 1) & mask
-    return -1
-
-
-@inlined
-def _remember(b: Columns, slot: int) -> None:
-    mask = b.table.shape[0] - 1
-    place = _home(b, b.orders[slot, ORDER])
-    while b.table[place] >= 0:
-        place = (place + 1) & mask
-    b.table[place] = slot
-
-
-@inlined
-def _forget(b: Columns, slot: int) -> None:
-    mask = b.table.shape[0] - 1
-    hole = _home(b, b.orders[slot, ORDER])
-    while b.table[hole] != slot:
-        hole = (hole + 1) & mask
-    place = (hole + 1) & mask
-    while b.table[place] >= 0:
-        home = _home(b, b.orders[b.table[place], ORDER])
-        if ((place - home) & mask) >= ((place - hole) & mask):
-            b.table[hole] = b.table[place]
-            hole = place
-        place = (place + 1) & mask
-    b.table[hole] = -1
-
-
-# --- the ladder: which prices are there
-
-
-@inlined
-def _segment_length(size: int) -> int:
-    return SMALLEST_SEGMENT << size if size >= 0 else 0
-
-
-@inlined
-def _place_of(b: Columns, row: int, key: int) -> int:
-    """Place in the segment of the first key not below `key`."""
-    start = b.sides[row, SEGMENT]
-    low, high = 0, b.sides[row, LEVELS]
-    while low < high:
-        middle = (low + high) >> 1
-        if b.ladder[start + middle, KEY] < key:
-            low = middle + 1
-        else:
-            high = middle
-    return low
-
-
-@inlined
-def _give_back_segment(b: Columns, row: int) -> None:
-    size = b.sides[row, SIZE]
-    if size >= 0:
-        b.ladder[b.sides[row, SEGMENT], KEY] = b.header[H_FREE_SEGMENT + size]
-        b.header[H_FREE_SEGMENT + size] = b.sides[row, SEGMENT]
-        b.sides[row, SIZE] = -1
-
-
-@inlined
-def _widen(b: Columns, row: int) -> None:
-    """Move a side into a segment of the next size."""
-    size = b.sides[row, SIZE] + 1
-    start = b.header[H_FREE_SEGMENT + size]
-    if start >= 0:
-        b.header[H_FREE_SEGMENT + size] = b.ladder[start, KEY]
-    else:
-        start = b.header[H_LADDER_USED]
-        b.header[H_LADDER_USED] = start + _segment_length(size)
-    old = b.sides[row, SEGMENT]
-    for i in range(b.sides[row, LEVELS]):
-        b.ladder[start + i, KEY] = b.ladder[old + i, KEY]
-        b.ladder[start + i, AT] = b.ladder[old + i, AT]
-    _give_back_segment(b, row)
-    b.sides[row, SEGMENT] = start
-    b.sides[row, SIZE] = size
-
-
-@inlined
-def _open_level(b: Columns, row: int, place: int, key: int) -> int:
-    count = b.sides[row, LEVELS]
-    if count == _segment_length(b.sides[row, SIZE]):
-        _widen(b, row)
-    level = b.header[H_FREE_LEVEL]
-    if level >= 0:
-        b.header[H_FREE_LEVEL] = b.levels[level, HEAD]
-    else:
-        level = b.header[H_LEVELS_USED]
-        b.header[H_LEVELS_USED] = level + 1
-    start = b.sides[row, SEGMENT]
-    for i in range(start + count, start + place, -1):
-        b.ladder[i, KEY] = b.ladder[i - 1, KEY]
-        b.ladder[i, AT] = b.ladder[i - 1, AT]
-    b.ladder[start + place, KEY] = key
-    b.ladder[start + place, AT] = level
-    b.sides[row, LEVELS] = count + 1
-    b.levels[level, LEVEL_KEY] = key
-    b.levels[level, LEVEL_SIDE] = row
-    b.levels[level, TOTAL] = 0
-    b.levels[level, COUNT] = 0
-    b.levels[level, HEAD] = -1
-    b.levels[level, TAIL] = -1
-    return level
-
-
-@inlined
-def _close_level(b: Columns, level: int) -> None:
-    row = b.levels[level, LEVEL_SIDE]
-    place = _place_of(b, row, b.levels[level, LEVEL_KEY])
-    start, count = b.sides[row, SEGMENT], b.sides[row, LEVELS] - 1
-    for i in range(start + place, start + count):
-        b.ladder[i, KEY] = b.ladder[i + 1, KEY]
-        b.ladder[i, AT] = b.ladder[i + 1, AT]
-    b.sides[row, LEVELS] = count
-    b.levels[level, HEAD] = b.header[H_FREE_LEVEL]
-    b.header[H_FREE_LEVEL] = level
-
-
-# --- resting orders
-
-
-@inlined
-def _append(b: Columns, row: int, price: int, order: int, owner: int, quantity: int, flags: int) -> None:
-    """Rest an order behind all others at its price."""
-    key = sign_of(row) * price
-    place = _place_of(b, row, key)
-    if place < b.sides[row, LEVELS] and b.ladder[b.sides[row, SEGMENT] + place, KEY] == key:
-        level = b.ladder[b.sides[row, SEGMENT] + place, AT]
-    else:
-        level = _open_level(b, row, place, key)
-    slot = b.header[H_FREE_ORDER]
-    if slot >= 0:
-        b.header[H_FREE_ORDER] = b.orders[slot, NEXT]
-    else:
-        slot = b.header[H_ORDERS_USED]
-        b.header[H_ORDERS_USED] = slot + 1
-    tail = b.levels[level, TAIL]
-    b.orders[slot, ORDER] = order
-    b.orders[slot, OWNER] = owner
-    b.orders[slot, QUANTITY] = quantity
-    b.orders[slot, NEXT] = -1
-    b.orders[slot, PREVIOUS] = tail
-    b.orders[slot, LEVEL] = level
-    b.orders[slot, FLAGS] = flags
-    if tail >= 0:
-        b.orders[tail, NEXT] = slot
-    else:
-        b.levels[level, HEAD] = slot
-    b.levels[level, TAIL] = slot
-    b.levels[level, TOTAL] += quantity
-    b.levels[level, COUNT] += 1
-    b.sides[row, ORDERS] += 1
-    b.header[H_COUNT] += 1
-    _remember(b, slot)
-
-
-@inlined
-def _remove(b: Columns, slot: int) -> None:
-    """Take an order out; a level that it leaves empty goes with it."""
-    _forget(b, slot)
-    level = b.orders[slot, LEVEL]
-    before, after = b.orders[slot, PREVIOUS], b.orders[slot, NEXT]
-    if before >= 0:
-        b.orders[before, NEXT] = after
-    else:
-        b.levels[level, HEAD] = after
-    if after >= 0:
-        b.orders[after, PREVIOUS] = before
-    else:
-        b.levels[level, TAIL] = before
-    b.levels[level, TOTAL] -= b.orders[slot, QUANTITY]
-    b.levels[level, COUNT] -= 1
-    b.sides[b.levels[level, LEVEL_SIDE], ORDERS] -= 1
-    b.header[H_COUNT] -= 1
-    b.orders[slot, NEXT] = b.header[H_FREE_ORDER]
-    b.header[H_FREE_ORDER] = slot
-    if b.levels[level, COUNT] == 0:
-        _close_level(b, level)
-
-
-@inlined
-def _lessen(b: Columns, slot: int, quantity: int) -> int:
-    """Take `quantity` off a resting order; return what remains."""
-    remaining = b.orders[slot, QUANTITY] - quantity
-    if remaining == 0:
-        _remove(b, slot)
-    else:
-        b.orders[slot, QUANTITY] = remaining
-        b.levels[b.orders[slot, LEVEL], TOTAL] -= quantity
-    return remaining
-
-
-# --- the record
-
-
-@inlined
-def _note(
-    b: Columns, row: int, product: int, order: int, event: int, price: int, quantity: int, remaining: int
-) -> None:
-    at = b.header[H_EVENTS]
-    b.events[at, 0] = row
-    b.events[at, 1] = product
-    b.events[at, 2] = order
-    b.events[at, 3] = event
-    b.events[at, 4] = price
-    b.events[at, 5] = quantity
-    b.events[at, 6] = remaining
-    b.header[H_EVENTS] = at + 1
-
-
-@inlined
-def _note_fill(b: Columns, row: int, product: int, maker: int, taker: int, price: int, quantity: int) -> None:
-    at = b.header[H_FILLS]
-    b.fills[at, 0] = row
-    b.fills[at, 1] = product
-    b.fills[at, 2] = maker
-    b.fills[at, 3] = taker
-    b.fills[at, 4] = price
-    b.fills[at, 5] = quantity
-    b.header[H_FILLS] = at + 1
-
-
-@inlined
-def _withdraw(b: Columns, row: int, slot: int, event: int) -> None:
-    """Take out all that remains of a resting order, and say why."""
-    side = b.levels[b.orders[slot, LEVEL], LEVEL_SIDE]
-    price = sign_of(side) * b.levels[b.orders[slot, LEVEL], LEVEL_KEY]
-    _note(b, row, side >> 1, b.orders[slot, ORDER], event, price, b.orders[slot, QUANTITY], 0)
-    _remove(b, slot)
-
-
-# --- room: asked for before a command has any effect
-
-
-@inlined
-def _needs_events(b: Columns, count: int) -> bool:
-    """Say whether `count` more events do not fit; a fill always brings two events, so fills follow."""
-    b.header[H_NEEDED] = count
-    used = b.header[H_EVENTS]
-    return used + count > b.events.shape[0] or b.header[H_FILLS] + (count >> 1) > b.fills.shape[0]
-
-
-@inlined
-def _needs_room(b: Columns, row: int, crossing: bool, slots: int) -> int:
-    """Name what an order that may sweep the other side and then rest in side `row` lacks, 0 if nothing."""
-    most = 3 + (2 * b.sides[row ^ 1, ORDERS] if crossing else 0)
-    if _needs_events(b, most):
-        return NEED_EVENTS
-    if b.header[H_FREE_ORDER] < 0 and b.header[H_ORDERS_USED] + slots > b.orders.shape[0]:
-        return NEED_ORDERS
-    if b.header[H_FREE_LEVEL] < 0 and b.header[H_LEVELS_USED] >= b.levels.shape[0]:
-        return NEED_LEVELS
-    size = b.sides[row, SIZE]
-    if b.sides[row, LEVELS] < _segment_length(size) or b.header[H_FREE_SEGMENT + size + 1] >= 0:
-        return 0
-    return NEED_LADDER if b.header[H_LADDER_USED] + _segment_length(size + 1) > b.ladder.shape[0] else 0
+CODE_BITS: Final = 6
+HAS_FILLS: Final = 1 << (CODE_BITS - 1)
+"""An answer of a single command holds what rests of the order, this bit and the code."""
+
+
+class Command(NamedTuple):
+    """One command, or the order it is about; `row` is its number in the record."""
+
+    row: int
+    product: int
+    order: int
+    owner: int
+    side: int
+    price: int
+    quantity: int
+    flags: int
+    display: int
+    expire_ms: int
 
 
 # --- admission
 
 
 @inlined
-def _quantity_code(quantity: int) -> int:
+def _quantity_code(r: Rules, quantity: int) -> int:
     if quantity <= 0:
         return QUANTITY_NOT_POSITIVE
-    return OK if quantity <= MAX_QUANTITY_WH else QUANTITY_TOO_LARGE
+    if quantity > MAX_QUANTITY_WH:
+        return QUANTITY_TOO_LARGE
+    return QUANTITY_OFF_LOT if r.lot != 1 and quantity % r.lot != 0 else OK
 
 
 @inlined
 def _flags_code(flags: int) -> int:
+    if flags == 0:
+        return OK
     if flags & UNKNOWN:
         return UNKNOWN_FLAGS
     if flags & FOK and flags & IOC:
@@ -496,261 +168,403 @@ def _flags_code(flags: int) -> int:
 
 
 @inlined
-def _notional_code(price: int, quantity: int) -> int:
+def _extras_code(r: Rules, c: Command) -> int:
+    """Code of an iceberg's slice and of a time limit."""
+    if c.display != 0:
+        if c.display < 0 or c.display > c.quantity or c.flags & NEVER_RESTS or c.display % r.lot != 0:
+            return BAD_DISPLAY
+        if c.quantity > MAX_SLICES * c.display:
+            return BAD_DISPLAY
+    return BAD_EXPIRY if c.expire_ms < 0 or (c.expire_ms > 0 and c.flags & NEVER_RESTS) else OK
+
+
+@inlined
+def _notional_code(r: Rules, price: int, quantity: int) -> int:
     """Divide rather than multiply: the product is what might not fit."""
-    return OK if abs(price) <= NOTIONAL_MAX // quantity else NOTIONAL_TOO_LARGE
+    return OK if quantity <= r.safe or abs(price) <= NOTIONAL_MAX // quantity else NOTIONAL_TOO_LARGE
 
 
 @inlined
-def _price_code(b: Columns, price: int, quantity: int) -> int:
-    if price < b.header[H_FLOOR] or price > b.header[H_CAP]:
+def _price_code(r: Rules, price: int, quantity: int) -> int:
+    if price < r.floor or price > r.cap:
         return PRICE_OUTSIDE_BAND
-    if price % b.header[H_STEP] != 0:
+    if r.step != 1 and (price - r.floor) % r.step != 0:
         return PRICE_OFF_STEP
-    return _notional_code(price, quantity)
+    return _notional_code(r, price, quantity)
 
 
 @inlined
-def _post_only(b: Columns, product: int, side: int, price: int, quantity: int, flags: int) -> tuple[int, int]:
-    """Code, and the price at which the order may rest."""
-    if not flags & POST_ONLY or not crosses(b, product, side, price):
-        return OK, price
+def _post_only(b: Columns, r: Rules, at: int, key: int, quantity: int, flags: int) -> tuple[int, int]:
+    """Code, and the key at which a post-only order may rest in side `at`."""
+    if not crosses(b, r, at, key):
+        return OK, key
     if not flags & REPRICE:
-        return POST_ONLY_WOULD_CROSS, price
-    opposite = -side * b.levels[best_level(b, side_row(product, -side)), LEVEL_KEY]
-    away = opposite - side * b.header[H_STEP]
-    if away < b.header[H_FLOOR] or away > b.header[H_CAP]:
-        return POST_ONLY_WOULD_CROSS, price
-    return _notional_code(away, quantity), away
+        return POST_ONLY_WOULD_CROSS, key
+    away = r.top - b.levels[u(b.sides[u(at ^ 1), BEST]), KEY] + 1
+    if away > r.top:
+        return POST_ONLY_WOULD_CROSS, key
+    return _notional_code(r, price_of(r, at, away), quantity), away
 
 
 @inlined
-def _fillable_in_level(b: Columns, level: int, owner: int, wanted: int) -> tuple[int, bool]:
+def _fillable_in_level(b: Columns, r: Rules, level: int, owner: int) -> tuple[int, bool]:
     """Quantity that an order of `owner` can count on in one level, and whether it may look behind it."""
-    if b.header[H_MODE] == MODE_OFF:
+    if r.mode == MODE_OFF and b.sides[row_of(b, level), SLICES] == 0:
         return b.levels[level, TOTAL], True
-    found = 0
-    slot = b.levels[level, HEAD]
-    while slot >= 0 and found < wanted:
-        if b.orders[slot, OWNER] != owner:
-            found += b.orders[slot, QUANTITY]
-        elif b.header[H_MODE] != CANCEL_OLDEST:
-            return found, False
-        slot = b.orders[slot, NEXT]
-    return found, True
+    shown = every = 0
+    slot = head_of(b, level)
+    while slot != 0:
+        if r.mode == MODE_OFF or owner_of(b, slot) != owner:
+            shown += shown_of(b, slot)
+            every += remaining_of(b, slot)
+        elif r.mode != CANCEL_OLDEST:
+            return shown, False
+        slot = next_of(b, slot)
+    return every, True
 
 
-@inlined
-def _can_fill(b: Columns, product: int, owner: int, side: int, price: int, quantity: int) -> bool:
-    """Say whether a fill-or-kill order would be filled in full under the self-trade mode."""
-    opposite = side_row(product, -side)
-    start = b.sides[opposite, SEGMENT]
-    found = 0
-    for place in range(b.sides[opposite, LEVELS] - 1, -1, -1):
-        if b.ladder[start + place, KEY] < -side * price:
-            break
-        more, go_on = _fillable_in_level(b, b.ladder[start + place, AT], owner, quantity - found)
+@njit(cache=True, nogil=True)
+def can_fill_at(address: int, other: int, limit: int, owner: int, quantity: int) -> bool:
+    """Say whether a fill-or-kill order of `quantity` finds as much in side `other`, in keys up to `limit`."""
+    b = columns_at(address)
+    r = rules_of(b)
+    found, level = 0, b.sides[other, BEST]
+    while level != 0 and b.levels[level, KEY] <= limit:
+        more, go_on = _fillable_in_level(b, r, level, owner)
         found += more
         if found >= quantity or not go_on:
             break
+        level = level_after(b, r, other, b.levels[level, KEY])
     return found >= quantity
+
+
+# --- room
+
+
+@njit(cache=True, nogil=True)
+def most_meetings_at(address: int, other: int, limit: int, quantity: int) -> int:
+    """Most matches and preventions that an order of `quantity` can have in side `other`, in keys up to `limit`."""
+    b = columns_at(address)
+    r = rules_of(b)
+    count, level = 0, b.sides[other, BEST]
+    while level != 0 and b.levels[level, KEY] <= limit and quantity > 0:
+        count += count_of(b, level)
+        slot = head_of(b, level) if b.sides[other, SLICES] != 0 else 0
+        while slot != 0:
+            if bits_of(b, slot) & EXTRA:
+                count += slices_of(hidden_of(b, slot), b.extras[b.orders[slot, OWNER], DISPLAY])
+            slot = next_of(b, slot)
+        if r.mode == MODE_OFF:
+            quantity -= b.levels[level, TOTAL]
+        level = level_after(b, r, other, b.levels[level, KEY])
+    return count
+
+
+@inlined
+def _needs_record(b: Columns, address: int, at: int, limit: int, quantity: int, crossing: bool) -> bool:
+    """Say whether the record might not hold what an order for side `at` does: by a bound first, then counting."""
+    if not crossing:
+        return lacks_record(b, 3, 0)
+    most = b.sides[u(at ^ 1), ORDERS] + b.sides[u(at ^ 1), SLICES]
+    if not lacks_record(b, 3 + 2 * most, most):
+        return False
+    most = most_meetings_at(address, at ^ 1, limit, quantity)
+    return lacks_record(b, 3 + 2 * most, most)
+
+
+@inlined
+def _needs_rows(b: Columns, r: Rules, slots: int, extras: int) -> int:
+    """Name the column that cannot take one more order, 0 if none."""
+    if b.header[H_COUNT] + 1 + slots > b.orders.shape[0]:
+        return NEED_ORDERS
+    if b.header[H_LEVELS] + 2 > b.levels.shape[0]:
+        return NEED_LEVELS
+    if b.header[H_NODES] + r.depth + 1 > b.masks.shape[0]:
+        return NEED_NODES
+    return NEED_EXTRAS if extras != 0 and b.header[H_EXTRAS] + 2 > b.extras.shape[0] else 0
 
 
 # --- matching
 
 
 @inlined
-def _prevent(b: Columns, row: int, product: int, slot: int, order: int, price: int, quantity: int) -> int:
+def _withdraw(b: Columns, r: Rules, row: int, slot: int, event: int) -> None:
+    """Take out all that rests of an order."""
+    level = level_of(b, slot)
+    at = row_of(b, level)
+    order, price = b.orders[u(slot), ORDER], price_of(r, at, b.levels[u(level), KEY])
+    note(b, row, at >> 1, order, event, price, remaining_of(b, slot), 0)
+    remove(b, r, slot)
+
+
+@njit(cache=True, nogil=True)
+def prevent_at(address: int, row: int, product: int, slot: int, order: int, quantity: int) -> int:
     """Keep an owner from trading with itself; return what remains of the taker."""
-    mode, maker, resting = b.header[H_MODE], b.orders[slot, ORDER], b.orders[slot, QUANTITY]
-    if mode == DECREMENT:
-        smaller = min(resting, quantity)
-        remaining = _lessen(b, slot, smaller)
-        _note(b, row, product, maker, PREVENTED, price, smaller, remaining)
-        _note(b, row, product, order, PREVENTED, price, smaller, quantity - smaller)
+    b = columns_at(address)
+    r = rules_of(b)
+    level = level_of(b, slot)
+    price = price_of(r, row_of(b, level), b.levels[level, KEY])
+    if r.mode == DECREMENT:
+        maker, smaller = b.orders[slot, ORDER], min(remaining_of(b, slot), quantity)
+        note(b, row, product, maker, PREVENTED, price, smaller, remaining_of(b, slot) - smaller)
+        lessen(b, r, slot, smaller)
+        note(b, row, product, order, PREVENTED, price, smaller, quantity - smaller)
         return quantity - smaller
-    if mode != CANCEL_NEWEST:
-        _withdraw(b, row, slot, PREVENTED)
-    if mode == CANCEL_OLDEST:
+    if r.mode != CANCEL_NEWEST:
+        _withdraw(b, r, row, slot, PREVENTED)
+    if r.mode == CANCEL_OLDEST:
         return quantity
-    _note(b, row, product, order, PREVENTED, price, quantity, 0)
+    note(b, row, product, order, PREVENTED, price, quantity, 0)
     return 0
 
 
-@inlined
-def _fill(b: Columns, row: int, product: int, slot: int, order: int, price: int, quantity: int) -> int:
-    """Trade at the maker's price; return what remains of the taker."""
-    maker = b.orders[slot, ORDER]
-    traded = min(b.orders[slot, QUANTITY], quantity)
-    _note_fill(b, row, product, maker, order, price, traded)
-    remaining = _lessen(b, slot, traded)
-    _note(b, row, product, maker, FILLED, price, traded, remaining)
-    _note(b, row, product, order, FILLED, price, traded, quantity - traded)
-    return quantity - traded
-
-
-@inlined
-def _take(b: Columns, row: int, product: int, order: int, owner: int, side: int, limit: int, quantity: int) -> int:
-    """Match with the best opposite order while the limits cross; return what remains."""
-    opposite = side_row(product, -side)
-    while quantity > 0 and b.sides[opposite, LEVELS] > 0:
-        level = best_level(b, opposite)
-        price = -side * b.levels[level, LEVEL_KEY]
-        if side * price > side * limit:
-            break
-        slot = b.levels[level, HEAD]
-        if b.header[H_MODE] != MODE_OFF and b.orders[slot, OWNER] == owner:
-            quantity = _prevent(b, row, product, slot, order, price, quantity)
-        else:
-            quantity = _fill(b, row, product, slot, order, price, quantity)
+@njit(cache=True, nogil=True)
+def meet_itself_at(address: int, row: int, other: int, limit: int, order: int, owner: int, quantity: int) -> int:
+    """In the call phase an order takes nothing, but meets its owner's own orders; return what remains of it."""
+    b = columns_at(address)
+    r = rules_of(b)
+    level = b.sides[other, BEST] if r.mode != MODE_OFF else 0
+    while level != 0 and b.levels[level, KEY] <= limit and quantity > 0:
+        key, slot = b.levels[level, KEY], head_of(b, level)
+        while slot != 0 and quantity > 0:
+            after = next_of(b, slot)
+            if owner_of(b, slot) == owner:
+                quantity = prevent_at(address, row, other >> 1, slot, order, quantity)
+            slot = after
+        level = level_after(b, r, other, key)
     return quantity
 
 
 @inlined
-def _enter(
-    b: Columns, row: int, product: int, order: int, owner: int, side: int, price: int, quantity: int, flags: int
-) -> None:
+def _fill(b: Columns, r: Rules, c: Command, slot: int, price: int, quantity: int) -> int:
+    """Trade at the maker's price what both have; return what remains of the taker."""
+    maker = b.orders[u(slot), ORDER]
+    traded = min(shown_of(b, slot), quantity)
+    note_fill(b, c.row, c.product, maker, c.order, price, traded)
+    remaining = lessen(b, r, slot, traded)
+    note(b, c.row, c.product, maker, FILLED, price, traded, remaining)
+    note(b, c.row, c.product, c.order, FILLED, price, traded, quantity - traded)
+    return quantity - traded
+
+
+@inlined
+def _take(b: Columns, r: Rules, address: int, c: Command, at: int, key: int) -> int:
+    """Match with the best opposite order while the limits cross; return what remains."""
+    other, limit, quantity = at ^ 1, r.top - key, c.quantity
+    while quantity > 0:
+        level = b.sides[u(other), BEST]
+        if level == 0 or b.levels[u(level), KEY] > limit:
+            break
+        slot = head_of(b, level)
+        if r.mode != MODE_OFF and owner_of(b, slot) == c.owner:
+            quantity = prevent_at(address, c.row, c.product, slot, c.order, quantity)
+        else:
+            quantity = _fill(b, r, c, slot, price_of(r, other, b.levels[u(level), KEY]), quantity)
+    return quantity
+
+
+@inlined
+def _enter(b: Columns, r: Rules, address: int, c: Command, at: int, key: int, crossing: bool) -> None:
     """Let an admitted order take what it may; rest or cancel what remains."""
-    remaining = _take(b, row, product, order, owner, side, price, quantity)
-    if remaining == 0:
+    remaining = c.quantity
+    if crossing:
+        if b.sides[u(at), CALLING] == 0:
+            remaining = _take(b, r, address, c, at, key)
+        else:
+            remaining = meet_itself_at(address, c.row, at ^ 1, r.top - key, c.order, c.owner, remaining)
+        if remaining == 0:
+            return
+    if c.flags & NEVER_RESTS:
+        note(b, c.row, c.product, c.order, CANCELLED, price_of(r, at, key), remaining, 0)
         return
-    if flags & NEVER_RESTS:
-        _note(b, row, product, order, CANCELLED, price, remaining, 0)
-    else:
-        _append(b, side_row(product, side), price, order, owner, remaining, flags)
-        b.header[H_RESTING] = remaining
+    shown = min(c.display, remaining) if c.display != 0 else remaining
+    append(b, r, at, key, c.order, c.owner, remaining, shown, c.flags & RESTING_FLAGS, c.display, c.expire_ms)
+    b.header[H_RESTING] = remaining
 
 
 # --- commands
 
 
 @inlined
-def _submit(
-    b: Columns, row: int, product: int, order: int, owner: int, side: int, price: int, quantity: int, flags: int
-) -> int:
-    if product < 0 or product >= b.header[H_PRODUCTS]:
+def _submit(b: Columns, r: Rules, address: int, c: Command) -> int:
+    if c.product < 0 or c.product >= r.products:
         return UNKNOWN_PRODUCT
-    if side != BUY and side != SELL:
+    if c.side != BUY and c.side != SELL:
         return BAD_SIDE
-    code = _quantity_code(quantity)
+    code = _quantity_code(r, c.quantity)
     if code == OK:
-        code = _flags_code(flags)
+        code = _flags_code(c.flags)
+    if code == OK and c.display | c.expire_ms != 0:
+        code = _extras_code(r, c)
+    if code == OK and not c.flags & MARKET:
+        code = _price_code(r, c.price, c.quantity)
     if code != OK:
         return code
-    if flags & MARKET:
-        price = b.header[H_CAP] if side == BUY else b.header[H_FLOOR]
-    else:
-        code = _price_code(b, price, quantity)
+    at = side_row(c.product, c.side)
+    key = 0 if c.flags & MARKET else key_of(r, at, c.price)
+    if c.order <= b.header[H_LAST_ORDER]:
+        return ORDER_NOT_RISING
+    if c.flags & NEVER_RESTS:
+        if b.sides[u(at), CALLING] != 0:
+            return WRONG_PHASE
+    elif b.header[H_COUNT] >= r.max_orders:
+        return BOOK_FULL
+    if c.flags & POST_ONLY:
+        code, key = _post_only(b, r, at, key, c.quantity, c.flags)
         if code != OK:
             return code
-    if order <= b.header[H_LAST_ORDER]:
-        return ORDER_NOT_RISING
-    if b.header[H_COUNT] >= b.header[H_MAX_ORDERS] and not flags & NEVER_RESTS:
-        return BOOK_FULL
-    code, price = _post_only(b, product, side, price, quantity, flags)
-    if code != OK:
-        return code
-    if flags & FOK and not _can_fill(b, product, owner, side, price, quantity):
+    if c.flags & FOK and not can_fill_at(address, at ^ 1, r.top - key, c.owner, c.quantity):
         return FOK_UNFILLABLE
-    need = _needs_room(b, side_row(product, side), crosses(b, product, side, price), 1)
+    crossing = crosses(b, r, at, key)
+    if _needs_record(b, address, at, r.top - key, c.quantity, crossing):
+        return NEED_EVENTS
+    need = _needs_rows(b, r, 1, c.display | c.expire_ms)
     if need != 0:
         return need
-    b.header[H_LAST_ORDER] = order
-    _note(b, row, product, order, ACCEPTED, price, quantity, quantity)
-    _enter(b, row, product, order, owner, side, price, quantity, flags)
+    b.header[H_LAST_ORDER] = c.order
+    note(b, c.row, c.product, c.order, ACCEPTED, price_of(r, at, key), c.quantity, c.quantity)
+    _enter(b, r, address, c, at, key, crossing)
     return OK
 
 
 @inlined
-def _cancel(b: Columns, row: int, order: int, owner: int) -> int:
+def _cancel(b: Columns, r: Rules, row: int, order: int, owner: int) -> int:
     slot = find(b, order)
-    if slot < 0:
+    if slot == 0:
         return UNKNOWN_ORDER
-    if b.orders[slot, OWNER] != owner:
+    if owner_of(b, slot) != owner:
         return NOT_OWNER
-    if _needs_events(b, 1):
+    if lacks_record(b, 1, 0):
         return NEED_EVENTS
-    _withdraw(b, row, slot, CANCELLED)
+    _withdraw(b, r, row, slot, CANCELLED)
     return OK
 
 
 @inlined
-def _replace(b: Columns, row: int, order: int, owner: int, price: int, quantity: int) -> int:
+def _replace(b: Columns, r: Rules, address: int, row: int, order: int, owner: int, price: int, quantity: int) -> int:
     slot = find(b, order)
-    if slot < 0:
+    if slot == 0:
         return UNKNOWN_ORDER
-    if b.orders[slot, OWNER] != owner:
+    if owner_of(b, slot) != owner:
         return NOT_OWNER
-    code = _quantity_code(quantity)
+    code = _quantity_code(r, quantity)
+    display = expire_ms = 0
+    if bits_of(b, slot) & EXTRA:
+        extra = b.orders[u(slot), OWNER]
+        display, expire_ms = b.extras[u(extra), DISPLAY], b.extras[u(extra), EXPIRE_MS]
+        if code == OK and display != 0 and quantity > MAX_SLICES * display:
+            code = BAD_DISPLAY
     if code == OK:
-        code = _price_code(b, price, quantity)
+        code = _price_code(r, price, quantity)
     if code != OK:
         return code
-    level, flags = b.orders[slot, LEVEL], b.orders[slot, FLAGS]
-    side_at = b.levels[level, LEVEL_SIDE]
-    product, side = side_at >> 1, sign_of(side_at)
-    code, price = _post_only(b, product, side, price, quantity, flags)
-    if code != OK:
-        return code
-    need = _needs_room(b, side_at, crosses(b, product, side, price), 0)
+    level, flags = level_of(b, slot), bits_of(b, slot) & RESTING_FLAGS
+    at = row_of(b, level)
+    key = key_of(r, at, price)
+    if flags & POST_ONLY:
+        code, key = _post_only(b, r, at, key, quantity, flags)
+        if code != OK:
+            return code
+    crossing = crosses(b, r, at, key)
+    if _needs_record(b, address, at, r.top - key, quantity, crossing):
+        return NEED_EVENTS
+    change = quantity - remaining_of(b, slot)
+    c = Command(row, at >> 1, order, owner, sign_of(at), price, quantity, flags, display, expire_ms)
+    if key == b.levels[u(level), KEY] and change <= 0:
+        note(b, row, c.product, order, REPLACED, price_of(r, at, key), change, quantity)
+        shown = min(shown_of(b, slot), quantity)
+        set_remaining(b, slot, shown, quantity - shown)
+        b.header[H_RESTING] = quantity
+        return OK
+    need = _needs_rows(b, r, 0, 0)
     if need != 0:
         return need
-    change = quantity - b.orders[slot, QUANTITY]
-    _note(b, row, product, order, REPLACED, price, change, quantity)
-    if side * price == b.levels[level, LEVEL_KEY] and change <= 0:
-        b.orders[slot, QUANTITY] = quantity
-        b.levels[level, TOTAL] += change
-        b.header[H_RESTING] = quantity
-    else:
-        _remove(b, slot)
-        _enter(b, row, product, order, owner, side, price, quantity, flags)
+    note(b, row, c.product, order, REPLACED, price_of(r, at, key), change, quantity)
+    remove(b, r, slot)
+    _enter(b, r, address, c, at, key, crossing)
     return OK
 
 
+@njit(cache=True, nogil=True)
+def expire_side_at(address: int, row: int, at: int, until: int) -> None:
+    """Take out of side `at` what is good until `until` or earlier, everything if it is 0."""
+    b = columns_at(address)
+    r = rules_of(b)
+    level = b.sides[at, BEST]
+    if until != 0 and (b.sides[at, EARLIEST] == 0 or b.sides[at, EARLIEST] > until):
+        return
+    earliest = 0
+    while level != 0:
+        key, slot = b.levels[level, KEY], head_of(b, level)
+        while slot != 0:
+            after = next_of(b, slot)
+            due = b.extras[b.orders[slot, OWNER], EXPIRE_MS] if bits_of(b, slot) & EXTRA else 0
+            if until == 0 or 0 < due <= until:
+                _withdraw(b, r, row, slot, EXPIRED)
+            elif due != 0:
+                earliest = due if earliest == 0 else min(earliest, due)
+            slot = after
+        level = level_after(b, r, at, key)
+    b.sides[at, EARLIEST] = earliest
+
+
 @inlined
-def _expire(b: Columns, row: int, product: int) -> int:
-    if product < 0 or product >= b.header[H_PRODUCTS]:
-        return UNKNOWN_PRODUCT
-    if _needs_events(b, b.sides[2 * product, ORDERS] + b.sides[2 * product + 1, ORDERS]):
+def _expire(b: Columns, address: int, row: int, product: int, until: int) -> int:
+    if until < 0:
+        return BAD_EXPIRY
+    if lacks_record(b, b.sides[2 * product, ORDERS] + b.sides[2 * product + 1, ORDERS], 0):
         return NEED_EVENTS
-    for side_at in range(2 * product, 2 * product + 2):
-        while b.sides[side_at, LEVELS] > 0:
-            _withdraw(b, row, b.levels[best_level(b, side_at), HEAD], EXPIRED)
-        _give_back_segment(b, side_at)
+    expire_side_at(address, row, 2 * product, until)
+    expire_side_at(address, row, 2 * product + 1, until)
     return OK
 
 
 @inlined
-def _cancel_owner(b: Columns, row: int, owner: int) -> int:
+def _cancel_owner(b: Columns, r: Rules, row: int, owner: int) -> int:
     """Walk all resting orders: rare, so no index of owners is kept for it."""
-    if _needs_events(b, b.header[H_COUNT]):
+    if lacks_record(b, b.header[H_COUNT], 0):
         return NEED_EVENTS
-    for side_at in range(2 * b.header[H_PRODUCTS]):
-        # From the best level down: closing one moves only levels that were visited before.
-        for place in range(b.sides[side_at, LEVELS] - 1, -1, -1):
-            slot = b.levels[b.ladder[b.sides[side_at, SEGMENT] + place, AT], HEAD]
-            while slot >= 0:
-                after = b.orders[slot, NEXT]
-                if b.orders[slot, OWNER] == owner:
-                    _withdraw(b, row, slot, CANCELLED)
+    for at in range(2 * r.products):
+        level = b.sides[at, BEST]
+        while level != 0:
+            key, slot = b.levels[level, KEY], head_of(b, level)
+            while slot != 0:
+                after = next_of(b, slot)
+                if owner_of(b, slot) == owner:
+                    _withdraw(b, r, row, slot, CANCELLED)
                 slot = after
+            level = level_after(b, r, at, key)
     return OK
 
 
 @inlined
-def step(
-    b: Columns,
-    row: int,
-    kind: int,
-    product: int,
-    order: int,
-    owner: int,
-    side: int,
-    price: int,
-    quantity: int,
-    flags: int,
-) -> int:
-    """Carry out one command, appending to fills and events under the number `row`.
+def _call(b: Columns, product: int) -> int:
+    if b.sides[2 * product, CALLING] != 0:
+        return WRONG_PHASE
+    b.sides[2 * product, CALLING] = 1
+    b.sides[2 * product + 1, CALLING] = 1
+    return OK
+
+
+@njit(cache=True, nogil=True)
+def rare_at(address: int, kind: int, c: Command) -> int:
+    """Carry out a command that is neither SUBMIT nor CANCEL nor REPLACE."""
+    b = columns_at(address)
+    r = rules_of(b)
+    if kind == CANCEL_OWNER:
+        return _cancel_owner(b, r, c.row, c.owner)
+    if kind != EXPIRE and kind != CALL and kind != UNCROSS:
+        return UNKNOWN_KIND
+    if c.product < 0 or c.product >= r.products:
+        return UNKNOWN_PRODUCT
+    if kind == EXPIRE:
+        return _expire(b, address, c.row, c.product, c.expire_ms)
+    return _call(b, c.product) if kind == CALL else uncross_at(address, c.row, c.product, c.price, c.flags)
+
+
+@inlined
+def step(b: Columns, r: Rules, address: int, kind: int, c: Command) -> int:
+    """Carry out one command, appending to fills and events under the number `c.row`.
 
     Returns
     -------
@@ -760,24 +574,37 @@ def step(
     """
     b.header[H_RESTING] = 0
     if kind == SUBMIT:
-        return _submit(b, row, product, order, owner, side, price, quantity, flags)
+        return _submit(b, r, address, c)
     if kind == CANCEL:
-        return _cancel(b, row, order, owner)
+        return _cancel(b, r, c.row, c.order, c.owner)
     if kind == REPLACE:
-        return _replace(b, row, order, owner, price, quantity)
-    if kind == EXPIRE:
-        return _expire(b, row, product)
-    if kind == CANCEL_OWNER:
-        return _cancel_owner(b, row, owner)
-    return UNKNOWN_KIND
+        return _replace(b, r, address, c.row, c.order, c.owner, c.price, c.quantity)
+    return rare_at(address, kind, c)
 
 
 # --- entries for the face
 
 
-@njit(cache=True, nogil=True)
+@inlined
+def _answer(b: Columns, code: int) -> int:
+    """Pack the answer to a single command."""
+    if code < 0:
+        return code
+    fills = HAS_FILLS if b.header[H_FILLS] != b.header[H_FIRST_FILL] else 0
+    return b.header[H_RESTING] << CODE_BITS | fills | code
+
+
+@inlined
+def _begin(b: Columns) -> None:
+    """Begin the record of a single command: its events from the top, its fills behind those before."""
+    b.header[H_EVENTS] = 0
+    b.header[H_FILLED] = 0
+    b.header[H_FIRST_FILL] = b.header[H_FILLS]
+
+
+@njit(cache=True)
 def step_at(
-    addresses: NDArray[np.int64],
+    address: int,
     kind: int,
     product: int,
     order: int,
@@ -786,18 +613,23 @@ def step_at(
     price: int,
     quantity: int,
     flags: int,
+    display: int,
+    expire_ms: int,
 ) -> int:
-    """Carry out one command with the record emptied first; see `step`."""
-    b = columns_at(addresses)
-    b.header[H_FILLS] = 0
-    b.header[H_EVENTS] = 0
-    return step(b, 0, kind, product, order, owner, side, price, quantity, flags)
+    """Carry out one command; see `step` and `_answer`."""
+    b = columns_at(address)
+    _begin(b)
+    c = Command(0, product, order, owner, side, price, quantity, flags, display, expire_ms)
+    return _answer(b, step(b, rules_of(b), address, kind, c))
 
 
 @njit(cache=True, nogil=True)
 def process_at(
-    addresses: NDArray[np.int64],
+    address: int,
     commands: int,
+    display_wh: int,
+    expire_ms: int,
+    is_wide: bool,
     first: int,
     count: int,
     codes: NDArray[np.int64],
@@ -805,65 +637,92 @@ def process_at(
 ) -> int:
     """Carry out commands first .. count - 1 of the (count, 8) int64 array at address `commands`.
 
+    A wide batch has int64 arrays of length `count` at the two addresses after it; otherwise these lead anywhere.
+
     Returns
     -------
     int
         `count`, or the row of the first command that lacks room: ``codes`` holds what at that row.
     """
-    b = columns_at(addresses)
-    c = _view(commands, count, 8)
+    b = columns_at(address)
+    r = rules_of(b)
+    rows = view(commands, count, 8)
+    slices, until = line(display_wh, count), line(expire_ms, count)
     for row in range(first, count):
-        code = step(b, row, c[row, 0], c[row, 1], c[row, 2], c[row, 3], c[row, 4], c[row, 5], c[row, 6], c[row, 7])
-        codes[row] = code
+        at = u(row)
+        display, expires = 0, 0
+        if is_wide:
+            display, expires = slices[at], until[at]
+        c = Command(
+            row, rows[at, 1], rows[at, 2], rows[at, 3], rows[at, 4], rows[at, 5], rows[at, 6], rows[at, 7],
+            display, expires,
+        )  # fmt: skip
+        code = step(b, r, address, rows[at, 0], c)
+        codes[at] = code
         if code < 0:
             return row
-        resting[row] = b.header[H_RESTING]
+        resting[at] = b.header[H_RESTING]
     return count
 
 
 @njit(cache=True, nogil=True)
-def collect_at(addresses: NDArray[np.int64], first: int, last: int, out: NDArray[np.int64]) -> int:
-    """Write the resting orders of products first .. last - 1 into `out` (k, 7) in canonical order; return k."""
-    b = columns_at(addresses)
+def collect_at(address: int, first: int, last: int, out: NDArray[np.int64]) -> int:
+    """Write the resting orders of products first .. last - 1 into `out` (k, 10) in canonical order; return k."""
+    b = columns_at(address)
+    r = rules_of(b)
     count = 0
-    for side_at in range(2 * first, 2 * last):
-        for place in range(b.sides[side_at, LEVELS] - 1, -1, -1):
-            level = b.ladder[b.sides[side_at, SEGMENT] + place, AT]
-            slot = b.levels[level, HEAD]
-            while slot >= 0:
-                out[count, 0] = side_at >> 1
-                out[count, 1] = sign_of(side_at)
+    for at in range(2 * first, 2 * last):
+        level = b.sides[at, BEST]
+        while level != 0:
+            key, slot = b.levels[level, KEY], head_of(b, level)
+            while slot != 0:
+                out[count, 0] = at >> 1
+                out[count, 1] = sign_of(at)
                 out[count, 2] = b.orders[slot, ORDER]
-                out[count, 3] = b.orders[slot, OWNER]
-                out[count, 4] = sign_of(side_at) * b.levels[level, LEVEL_KEY]
-                out[count, 5] = b.orders[slot, QUANTITY]
-                out[count, 6] = b.orders[slot, FLAGS]
-                slot = b.orders[slot, NEXT]
+                out[count, 3] = owner_of(b, slot)
+                out[count, 4] = price_of(r, at, key)
+                out[count, 5] = remaining_of(b, slot)
+                out[count, 6] = bits_of(b, slot) & RESTING_FLAGS
+                out[count, 7] = 0
+                out[count, 8] = shown_of(b, slot)
+                out[count, 9] = 0
+                if bits_of(b, slot) & EXTRA:
+                    out[count, 7] = b.extras[b.orders[slot, OWNER], DISPLAY]
+                    out[count, 9] = b.extras[b.orders[slot, OWNER], EXPIRE_MS]
+                slot = next_of(b, slot)
                 count += 1
+            level = level_after(b, r, at, key)
     return count
 
 
 @njit(cache=True, nogil=True)
-def load_at(addresses: NDArray[np.int64], resting: NDArray[np.int64], first: int) -> int:
-    """Rest the rows `first` .. of (k, 7) canonical orders; return the first that lacks room, or k."""
-    b = columns_at(addresses)
+def load_at(address: int, resting: NDArray[np.int64], first: int) -> int:
+    """Rest the rows `first` .. of (k, 10) canonical orders; return the first that lacks room, or k."""
+    b = columns_at(address)
+    r = rules_of(b)
     for i in range(first, resting.shape[0]):
-        side_at = side_row(resting[i, 0], resting[i, 1])
-        need = _needs_room(b, side_at, False, 1)
+        need = _needs_rows(b, r, 1, 1)
         if need != 0:
             b.header[H_NEEDED] = need
             return i
-        _append(b, side_at, resting[i, 4], resting[i, 2], resting[i, 3], resting[i, 5], resting[i, 6])
+        at = side_row(resting[i, 0], resting[i, 1])
+        append(
+            b, r, at, key_of(r, at, resting[i, 4]), resting[i, 2], resting[i, 3], resting[i, 5], resting[i, 8],
+            resting[i, 6], resting[i, 7], resting[i, 9],
+        )  # fmt: skip
     return resting.shape[0]
 
 
 @njit(cache=True, nogil=True)
-def rebuild_table_at(addresses: NDArray[np.int64]) -> None:
+def fill_table_at(address: int) -> None:
     """Fill an empty table from the resting orders."""
-    b = columns_at(addresses)
-    for level in range(2 * b.header[H_PRODUCTS]):
-        for place in range(b.sides[level, LEVELS]):
-            slot = b.levels[b.ladder[b.sides[level, SEGMENT] + place, AT], HEAD]
-            while slot >= 0:
-                _remember(b, slot)
-                slot = b.orders[slot, NEXT]
+    b = columns_at(address)
+    r = rules_of(b)
+    for at in range(2 * r.products):
+        level = b.sides[at, BEST]
+        while level != 0:
+            slot = head_of(b, level)
+            while slot != 0:
+                remember(b, slot)
+                slot = next_of(b, slot)
+            level = level_after(b, r, at, b.levels[level, KEY])

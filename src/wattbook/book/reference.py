@@ -6,22 +6,27 @@ clock, no money, no names, and nothing of the compiled book, which must agree wi
 1. **Priority.** The best price goes first; at one price the earliest order goes first.
 2. **Price.** A match happens at the price of the order that was there before (the maker).
 3. **Refusal.** A command that is refused changes nothing.
+
+A product in its call phase collects orders instead; `reference_auction` tells how it is cleared.
 """
 
 from __future__ import annotations
 
+from itertools import repeat
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from sortedcontainers import SortedDict
 
 from wattbook.book.doors import Doors, checked_commands
+from wattbook.book.reference_auction import allocation, clearing_price, pairs
 from wattbook.book.words import (
     BUY,
     EVENT_COLUMNS,
     FILL_COLUMNS,
     MAX_ORDERS,
     MAX_QUANTITY_WH,
+    MAX_SLICES,
     NOTIONAL_MAX,
     RESTING_COLUMNS,
     SELL,
@@ -37,20 +42,27 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from wattbook.book.terms import State
+
 # Plain ints: comparing enum members costs several times more, and this runs for every command.
-_SUBMIT, _CANCEL, _REPLACE, _EXPIRE, _CANCEL_OWNER = (int(kind) for kind in Kind)
+_SUBMIT, _CANCEL, _REPLACE, _EXPIRE, _CANCEL_OWNER, _CALL, _UNCROSS = (int(kind) for kind in Kind)
 _ACCEPTED, _FILLED, _CANCELLED, _REPLACED, _EXPIRED, _PREVENTED = (int(event) for event in Event)
 _IOC, _FOK, _POST_ONLY, _MARKET, _REPRICE = (
     int(f) for f in (Flag.IOC, Flag.FOK, Flag.POST_ONLY, Flag.MARKET, Flag.REPRICE)
 )
-_ALL_FLAGS: Final = _IOC | _FOK | _POST_ONLY | _MARKET | _REPRICE
+_NEVER_RESTS: Final = _IOC | _FOK | _MARKET
+_ORDER_FLAGS: Final = _NEVER_RESTS | _POST_ONLY | _REPRICE
+_PRO_RATA, _PAY_AS_BID = int(Flag.PRO_RATA), int(Flag.PAY_AS_BID)
 _OK: Final = Code.OK
 
 
 class Order:
-    """One order: its terms and what remains of it."""
+    """One order: its terms, what remains of it, and, once it rests, how much of that others see."""
 
-    __slots__ = ("flags", "order", "owner", "price_tick", "product", "remaining_wh", "side")
+    __slots__ = (
+        "display_wh", "expire_ms", "flags", "order", "owner",
+        "price_tick", "product", "remaining_wh", "shown_wh", "side",
+    )  # fmt: skip
 
     def __init__(
         self, order: int, owner: int, side: int, price_tick: int, remaining_wh: int, product: int, flags: int
@@ -62,6 +74,11 @@ class Order:
         self.remaining_wh = remaining_wh
         self.product = product
         self.flags = flags
+        self.display_wh = self.expire_ms = self.shown_wh = 0
+
+    def show_next_slice(self) -> None:
+        """Show all that remains or, of an iceberg, at most its slice."""
+        self.shown_wh = min(self.display_wh or self.remaining_wh, self.remaining_wh)
 
 
 class Queues:
@@ -77,8 +94,13 @@ class Queues:
 
     def __iter__(self) -> Iterator[Order]:
         """All orders in priority order."""
+        for queue in self.levels():
+            yield from queue
+
+    def levels(self) -> Iterator[list[Order]]:
+        """Queue of each price, best price first."""
         for queue in self._levels.values():
-            yield from queue.values()
+            yield list(queue.values())
 
     def best_price(self) -> int:
         """Price of the best level [ticks]."""
@@ -101,6 +123,11 @@ class Queues:
         if not queue:
             del self._levels[key]
 
+    def put_last(self, order: Order) -> None:
+        """Move `order` behind all others at its price."""
+        queue = self._levels[-self._side * order.price_tick]
+        queue[order.order] = queue.pop(order.order)
+
     def check(self) -> None:
         """Assert that each order stands in the queue of its price, and that no queue is empty."""
         for key, queue in self._levels.items():
@@ -122,11 +149,13 @@ class ReferenceBook(Doors):
         step_tick: int = 1,
         self_trade: str = "off",
         max_orders: int = MAX_ORDERS,
+        lot_wh: int = 1,
     ) -> None:
-        super().__init__(products, floor_tick, cap_tick, step_tick, self_trade, max_orders)
+        super().__init__(products, floor_tick, cap_tick, step_tick, self_trade, max_orders, lot_wh)
         self._last_order = 0
         self._live: dict[int, Order] = {}
         self._queues: dict[tuple[int, int], Queues] = {}
+        self._in_call: set[int] = set()
         self._row = 0
         self._resting_wh = 0
         self._fills: list[tuple[int, ...]] = []
@@ -144,40 +173,70 @@ class ReferenceBook(Doors):
         price_tick: int,
         quantity_wh: int,
         flags: int,
+        display_wh: int = 0,
+        expire_ms: int = 0,
     ) -> int:
         """Carry out one command, see `Doors.step`."""
         self._row = 0
         self._fills, self._events = [], []
-        return int(self._carry_out(kind, product, order, owner, side, price_tick, quantity_wh, int(flags)))
+        return int(
+            self._carry_out(
+                kind, product, order, owner, side, price_tick, quantity_wh, int(flags), display_wh, expire_ms
+            )
+        )
 
-    def process(self, commands: NDArray[np.int64]) -> Batch:
+    def process(
+        self,
+        commands: NDArray[np.int64],
+        display_wh: NDArray[np.int64] | None = None,
+        expire_ms: NDArray[np.int64] | None = None,
+    ) -> Batch:
         """Carry out a batch of commands in order, see `Doors.process`."""
-        commands = checked_commands(commands)
+        rows, display_wh, expire_ms = checked_commands(commands, display_wh, expire_ms)
         self._fills, self._events = [], []
-        codes = np.empty(len(commands), dtype=np.int64)
-        resting_wh = np.empty(len(commands), dtype=np.int64)
-        for self._row, command in enumerate(commands.tolist()):
-            codes[self._row] = self._carry_out(*command)
+        codes = np.empty(len(rows), dtype=np.int64)
+        resting_wh = np.empty(len(rows), dtype=np.int64)
+        nothing = repeat(0)
+        slices = nothing if display_wh is None else display_wh.tolist()
+        until = nothing if expire_ms is None else expire_ms.tolist()
+        for self._row, (command, slice_wh, until_ms) in enumerate(zip(rows.tolist(), slices, until, strict=False)):
+            codes[self._row] = self._carry_out(*command, slice_wh, until_ms)
             resting_wh[self._row] = self._resting_wh
         batch = Batch(self.fill_rows, self.event_rows, codes, resting_wh)
-        self._fills, self._events = [], []
+        self._fills, self._events, self._resting_wh = [], [], 0
         return batch
 
     def _carry_out(
-        self, kind: int, product: int, name: int, owner: int, side: int, price_tick: int, quantity_wh: int, flags: int
+        self,
+        kind: int,
+        product: int,
+        name: int,
+        owner: int,
+        side: int,
+        price_tick: int,
+        quantity_wh: int,
+        flags: int,
+        display_wh: int,
+        expire_ms: int,
     ) -> int:
         self._resting_wh = 0
         if kind == _SUBMIT:
-            return self._submit(Order(name, owner, side, price_tick, quantity_wh, product, flags))
+            order = Order(name, owner, side, price_tick, quantity_wh, product, flags)
+            order.display_wh, order.expire_ms = display_wh, expire_ms
+            return self._submit(order)
         if kind == _CANCEL:
             return self._cancel(name, owner)
         if kind == _REPLACE:
             return self._replace(name, owner, price_tick, quantity_wh)
-        if kind == _EXPIRE:
-            return self._expire(product)
         if kind == _CANCEL_OWNER:
             return self._cancel_owner(owner)
-        return Code.UNKNOWN_KIND
+        if kind not in {_EXPIRE, _CALL, _UNCROSS}:
+            return Code.UNKNOWN_KIND
+        if not 0 <= product < self.terms.products:
+            return Code.UNKNOWN_PRODUCT
+        if kind == _EXPIRE:
+            return self._expire(product, expire_ms)
+        return self._call(product) if kind == _CALL else self._uncross(product, price_tick, flags)
 
     def _submit(self, order: Order) -> int:
         """Admit an order, let it take what it may, and rest or cancel what remains."""
@@ -198,18 +257,25 @@ class ReferenceBook(Doors):
         return code
 
     def _replace(self, name: int, owner: int, price_tick: int, quantity_wh: int) -> int:
-        """Give a resting order a new limit and remaining quantity; side and flags stay."""
-        code = self._claim(name, owner) or _quantity_code(quantity_wh) or self._price_code(price_tick, quantity_wh)
+        """Give a resting order a new limit and remaining quantity; everything else of it stays."""
+        code = self._claim(name, owner)
         if code != _OK:
             return code
         old = self._live[name]
         new = Order(name, owner, old.side, price_tick, quantity_wh, old.product, old.flags)
-        code = self._post_only_code(new)
+        new.display_wh, new.expire_ms = old.display_wh, old.expire_ms
+        code = (
+            self._quantity_code(quantity_wh)
+            or _slices_code(new)
+            or self._price_code(price_tick, quantity_wh)
+            or self._post_only_code(new)
+        )
         if code != _OK:
             return code
         change = new.remaining_wh - old.remaining_wh
         if self._keeps_priority(old, new):
             old.remaining_wh = new.remaining_wh
+            old.shown_wh = min(old.shown_wh, old.remaining_wh)  # what is hidden goes first
             self._resting_wh = new.remaining_wh
             self._note(old, _REPLACED, old.price_tick, change)
             return _OK
@@ -219,12 +285,13 @@ class ReferenceBook(Doors):
         self._rest_or_cancel(new)
         return _OK
 
-    def _expire(self, product: int) -> int:
-        """Empty one product in sequence: bids, then asks, each in priority order."""
-        if not 0 <= product < self.terms.products:
-            return Code.UNKNOWN_PRODUCT
+    def _expire(self, product: int, until_ms: int) -> int:
+        """Take out a product's orders in sequence (bids, then asks, each in priority order): all, or what is due."""
+        if until_ms < 0:
+            return Code.BAD_EXPIRY
         for order in self._in_sequence(product):
-            self._withdraw(order, _EXPIRED)
+            if not until_ms or 0 < order.expire_ms <= until_ms:
+                self._withdraw(order, _EXPIRED)
         return _OK
 
     def _cancel_owner(self, owner: int) -> int:
@@ -235,16 +302,47 @@ class ReferenceBook(Doors):
                     self._withdraw(order, _CANCELLED)
         return _OK
 
+    def _call(self, product: int) -> int:
+        """Open the call phase: from now on orders rest without matching."""
+        if product in self._in_call:
+            return Code.WRONG_PHASE
+        self._in_call.add(product)
+        return _OK
+
+    def _uncross(self, product: int, reference_tick: int, flags: int) -> int:
+        """Clear the product by the rules of `reference_auction`; what remains trades continuously."""
+        if flags & ~(_PRO_RATA | _PAY_AS_BID):
+            return Code.UNKNOWN_FLAGS
+        if product not in self._in_call:
+            return Code.WRONG_PHASE
+        self._in_call.remove(product)
+        bids, asks = list(self._side(product, BUY)), list(self._side(product, SELL))
+        price = clearing_price(bids, asks, self.terms, reference_tick)
+        if price is None:
+            return _OK
+        demand_wh = sum(bid.remaining_wh for bid in bids if bid.price_tick >= price)
+        supply_wh = sum(ask.remaining_wh for ask in asks if ask.price_tick <= price)
+        volume_wh, lot_wh, pro_rata = min(demand_wh, supply_wh), self.terms.lot_wh, bool(flags & _PRO_RATA)
+        filled_bids = allocation(bids, BUY, price, volume_wh, lot_wh, pro_rata=pro_rata)
+        filled_asks = allocation(asks, SELL, price, volume_wh, lot_wh, pro_rata=pro_rata)
+        for i, j, quantity_wh in pairs(filled_bids, filled_asks):
+            maker, taker = sorted((bids[i], asks[j]), key=lambda order: (not order.flags & _POST_ONLY, order.order))
+            self._fill(maker, taker, bids[i].price_tick if flags & _PAY_AS_BID else price, quantity_wh)
+        return _OK
+
     # --- admission: the first reason for a refusal, or OK
 
     def _admission(self, order: Order) -> int:
         """Check a submit in the documented order; turns MARKET and REPRICE limits into the effective ones."""
         return (
             self._address_code(order)
-            or _quantity_code(order.remaining_wh)
+            or self._quantity_code(order.remaining_wh)
             or _flags_code(order.flags)
+            or self._display_code(order)
+            or _expiry_code(order)
             or self._limit_code(order)
             or self._id_code(order)
+            or self._phase_code(order)
             or self._room_code(order)
             or self._post_only_code(order)
             or self._fok_code(order)
@@ -255,6 +353,21 @@ class ReferenceBook(Doors):
         if not 0 <= order.product < self.terms.products:
             return Code.UNKNOWN_PRODUCT
         return _OK if order.side in {BUY, SELL} else Code.BAD_SIDE
+
+    def _quantity_code(self, quantity_wh: int) -> int:
+        """Refuse a quantity below one watt-hour, beyond the bound, or off the lot."""
+        if quantity_wh <= 0:
+            return Code.QUANTITY_NOT_POSITIVE
+        if quantity_wh > MAX_QUANTITY_WH:
+            return Code.QUANTITY_TOO_LARGE
+        return Code.QUANTITY_OFF_LOT if quantity_wh % self.terms.lot_wh else _OK
+
+    def _display_code(self, order: Order) -> int:
+        """Refuse a slice that is no part of the order, or too small a part, or of an order that is never seen."""
+        if not order.display_wh:
+            return _OK
+        fits = 0 < order.display_wh <= order.remaining_wh and order.display_wh % self.terms.lot_wh == 0
+        return _slices_code(order) if fits and _may_rest(order) else Code.BAD_DISPLAY
 
     def _limit_code(self, order: Order) -> int:
         """Ignore the price of a market order: it takes anything inside the band."""
@@ -274,6 +387,10 @@ class ReferenceBook(Doors):
     def _id_code(self, order: Order) -> int:
         """Ids of accepted orders rise strictly from 1; so none is ever used twice."""
         return _OK if order.order > self._last_order else Code.ORDER_NOT_RISING
+
+    def _phase_code(self, order: Order) -> int:
+        """Refuse in the call phase what cannot wait for the auction."""
+        return Code.WRONG_PHASE if order.product in self._in_call and not _may_rest(order) else _OK
 
     def _room_code(self, order: Order) -> int:
         """Refuse in a full book whatever could come to rest, even if it would be filled at once."""
@@ -313,20 +430,29 @@ class ReferenceBook(Doors):
 
     def _take(self, taker: Order) -> None:
         """Match with the best opposite order while the limits cross and something remains."""
+        if taker.product in self._in_call:
+            self._meet_itself(taker)
+            return
         while taker.remaining_wh and self._crosses(taker):
             maker = self._opposite(taker).first()
             if self._is_self_trade(maker, taker):
                 self._prevent(maker, taker)
             else:
-                self._fill(maker, taker)
+                self._fill(maker, taker, maker.price_tick, min(maker.shown_wh, taker.remaining_wh))
 
-    def _fill(self, maker: Order, taker: Order) -> None:
-        """Rule 2: trade what both have, at the maker's price."""
-        quantity_wh = min(maker.remaining_wh, taker.remaining_wh)
-        price = maker.price_tick
-        self._fills.append((self._row, maker.product, maker.order, taker.order, price, quantity_wh))
-        self._lessen(maker, _FILLED, price, quantity_wh)
-        self._lessen(taker, _FILLED, price, quantity_wh)
+    def _meet_itself(self, taker: Order) -> None:
+        """In the call phase an order takes nothing, but meets its owner's own orders where they cross."""
+        for maker in list(self._opposite(taker)):
+            if not taker.remaining_wh or taker.side * maker.price_tick > taker.side * taker.price_tick:
+                break
+            if self._is_self_trade(maker, taker):
+                self._prevent(maker, taker)
+
+    def _fill(self, maker: Order, taker: Order, price_tick: int, quantity_wh: int) -> None:
+        """Trade; in the continuous phase what both have, at the maker's price (rule 2)."""
+        self._fills.append((self._row, maker.product, maker.order, taker.order, price_tick, quantity_wh))
+        self._lessen(maker, _FILLED, price_tick, quantity_wh)
+        self._lessen(taker, _FILLED, price_tick, quantity_wh)
 
     def _is_self_trade(self, maker: Order, taker: Order) -> bool:
         return self.terms.self_trade != "off" and maker.owner == taker.owner
@@ -347,17 +473,18 @@ class ReferenceBook(Doors):
     def _can_fill(self, taker: Order) -> bool:
         """Count what a fill-or-kill order would be filled with, as the self-trade mode allows.
 
-        An own order on the way is passed over if the mode removes it (cancel-oldest); in the other modes it
-        would cost the taker quantity, so nothing behind it counts.
+        An own order on the way is passed over if the mode removes it (cancel-oldest); in the other modes it would
+        cost the taker quantity: of its price only what is shown before it counts, and nothing behind.
         """
         found_wh = 0
-        for maker in self._opposite(taker):
-            if found_wh >= taker.remaining_wh or taker.side * maker.price_tick > taker.side * taker.price_tick:
+        for queue in self._opposite(taker).levels():
+            if found_wh >= taker.remaining_wh or taker.side * queue[0].price_tick > taker.side * taker.price_tick:
                 break
-            if not self._is_self_trade(maker, taker):
-                found_wh += maker.remaining_wh
-            elif self.terms.self_trade != "cancel-oldest":
+            own = [self._is_self_trade(maker, taker) for maker in queue]
+            if any(own) and self.terms.self_trade != "cancel-oldest":
+                found_wh += sum(maker.shown_wh for maker in queue[: own.index(True)])
                 break
+            found_wh += sum(maker.remaining_wh for maker, is_own in zip(queue, own, strict=True) if not is_own)
         return found_wh >= taker.remaining_wh
 
     def _rest_or_cancel(self, order: Order) -> None:
@@ -365,6 +492,7 @@ class ReferenceBook(Doors):
         if not order.remaining_wh:
             return
         if _may_rest(order):
+            order.show_next_slice()
             self._side(order.product, order.side).append(order)
             self._live[order.order] = order
             self._resting_wh = order.remaining_wh
@@ -381,8 +509,14 @@ class ReferenceBook(Doors):
         """Take `quantity_wh` off an order, resting or not, and record why."""
         order.remaining_wh -= quantity_wh
         self._note(order, event, price_tick, quantity_wh)
-        if not order.remaining_wh and self._live.get(order.order) is order:
+        if self._live.get(order.order) is not order:
+            return
+        order.shown_wh -= quantity_wh
+        if not order.remaining_wh:
             self._remove(order)
+        elif order.shown_wh <= 0:
+            order.show_next_slice()
+            self._side(order.product, order.side).put_last(order)
 
     def _withdraw(self, order: Order, event: int) -> None:
         self._lessen(order, event, order.price_tick, order.remaining_wh)
@@ -458,19 +592,33 @@ class ReferenceBook(Doors):
         queues = self._queues.get((product, side))
         return queues.best_price() if queues else None
 
+    def is_calling(self, product: int = 0) -> bool:
+        """Say whether a product is in its call phase."""
+        self._known(product)
+        return product in self._in_call
+
+    def _calling(self) -> list[int]:
+        return sorted(self._in_call)
+
     def _resting(self, first: int, last: int) -> NDArray[np.int64]:
         rows = [
-            (order.product, order.side, order.order, order.owner, order.price_tick, order.remaining_wh, order.flags)
+            (
+                order.product, order.side, order.order, order.owner, order.price_tick, order.remaining_wh, order.flags,
+                order.display_wh, order.shown_wh, order.expire_ms,
+            )
             for product in self._products_in_use()
             if first <= product < last
             for order in self._in_sequence(product)
-        ]
+        ]  # fmt: skip
         return np.array(rows, dtype=np.int64).reshape(-1, len(RESTING_COLUMNS))
 
-    def _load(self, last_order: int, resting: NDArray[np.int64]) -> None:
-        self._last_order = last_order
-        for product, side, name, owner, price_tick, quantity_wh, flags in resting.tolist():
+    def _load(self, state: State) -> None:
+        self._last_order = state.last_order
+        self._in_call = set(state.calling)
+        for row in state.resting.tolist():
+            product, side, name, owner, price_tick, quantity_wh, flags, display_wh, shown_wh, expire_ms = row
             order = Order(name, owner, side, price_tick, quantity_wh, product, flags)
+            order.display_wh, order.shown_wh, order.expire_ms = display_wh, shown_wh, expire_ms
             self._side(product, side).append(order)
             self._live[name] = order
 
@@ -489,30 +637,38 @@ class ReferenceBook(Doors):
             assert 0 < order.remaining_wh <= MAX_QUANTITY_WH
             assert terms.floor_tick <= order.price_tick <= terms.cap_tick
             assert order.price_tick % terms.step_tick == 0
+            assert order.remaining_wh % terms.lot_wh == 0
+            assert 0 < order.shown_wh <= min(order.display_wh or order.remaining_wh, order.remaining_wh)
+            assert order.display_wh or order.shown_wh == order.remaining_wh
+            assert order.expire_ms >= 0
             assert _may_rest(order)
-        for product in self._products_in_use():
+        for product in set(self._products_in_use()) - self._in_call:
             bid, ask = self._best(product, BUY), self._best(product, SELL)
             assert bid is None or ask is None or bid < ask
 
 
 def _may_rest(order: Order) -> bool:
-    return not order.flags & (_IOC | _FOK | _MARKET)
+    return not order.flags & _NEVER_RESTS
 
 
-def _quantity_code(quantity_wh: int) -> int:
-    """Refuse a quantity below one watt-hour or beyond the bound."""
-    if quantity_wh <= 0:
-        return Code.QUANTITY_NOT_POSITIVE
-    return _OK if quantity_wh <= MAX_QUANTITY_WH else Code.QUANTITY_TOO_LARGE
+def _slices_code(order: Order) -> int:
+    """Refuse an iceberg of so many slices that one taker could meet them for ever."""
+    too_many = order.display_wh and order.remaining_wh > MAX_SLICES * order.display_wh
+    return Code.BAD_DISPLAY if too_many else _OK
+
+
+def _expiry_code(order: Order) -> int:
+    """Refuse a time before all times, and a time limit of an order that never waits."""
+    return _OK if order.expire_ms == 0 or (order.expire_ms > 0 and _may_rest(order)) else Code.BAD_EXPIRY
 
 
 def _flags_code(flags: int) -> int:
     """Refuse unknown flags, and flags that contradict each other: FOK with IOC, post-only with what only takes."""
-    if flags & ~_ALL_FLAGS:
+    if flags & ~_ORDER_FLAGS:
         return Code.UNKNOWN_FLAGS
     if flags & _FOK and flags & _IOC:
         return Code.CONFLICTING_FLAGS
-    if flags & _POST_ONLY and flags & (_IOC | _FOK | _MARKET):
+    if flags & _POST_ONLY and flags & _NEVER_RESTS:
         return Code.CONFLICTING_FLAGS
     if flags & _REPRICE and not flags & _POST_ONLY:
         return Code.CONFLICTING_FLAGS

@@ -3,9 +3,9 @@
 Owns the checked settings both implementations share, and the one format of export, restore and fingerprint.
 Knows no matching.
 
-The format: the line ``wattbook-book 1``, one line of JSON (terms, last order id, number of orders, columns), the
-resting orders as little-endian int64 rows of `RESTING_COLUMNS`, and the SHA-256 of all that. The fingerprint is
-that SHA-256, so two books with the same export have the same fingerprint and the other way round.
+The format: the line ``wattbook-book 2``, one line of JSON (terms, last order id, products in their call phase, number
+of orders, columns), the resting orders as little-endian int64 rows of `RESTING_COLUMNS`, and the SHA-256 of all that.
+The fingerprint is that SHA-256, so two books with the same export have the same fingerprint and the other way round.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from wattbook.book.words import (
     MAX_ORDERS,
     MAX_PRODUCTS,
     MAX_QUANTITY_WH,
+    MAX_SLICES,
     NOTIONAL_MAX,
     RESTING_COLUMNS,
     SELF_TRADE_MODES,
@@ -33,7 +34,7 @@ from wattbook.errors import ConfigError, CorruptError, nearest
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_MAGIC: Final = b"wattbook-book 1\n"
+_MAGIC: Final = b"wattbook-book 2\n"
 _DIGEST_BYTES: Final = 32
 _RESTING_FLAGS: Final = (int(Flag.GTC), int(Flag.POST_ONLY), int(Flag.POST_ONLY | Flag.REPRICE))
 
@@ -54,6 +55,8 @@ class Terms:
         One of `SELF_TRADE_MODES`.
     max_orders : int
         A book in which so many orders rest refuses every order that could rest.
+    lot_wh : int
+        Quantities are multiples of it [Wh].
 
     Raises
     ------
@@ -67,12 +70,13 @@ class Terms:
     step_tick: int
     self_trade: str
     max_orders: int
+    lot_wh: int
 
     def __post_init__(self) -> None:
         problems = list(self._problems())
         if problems:
             raise ConfigError(problems)
-        for name in ("products", "floor_tick", "cap_tick", "step_tick", "max_orders"):
+        for name in ("products", "floor_tick", "cap_tick", "step_tick", "max_orders", "lot_wh"):
             object.__setattr__(self, name, int(getattr(self, name)))
 
     @property
@@ -87,6 +91,7 @@ class Terms:
             "cap_tick": (-NOTIONAL_MAX, NOTIONAL_MAX),
             "step_tick": (1, NOTIONAL_MAX),
             "max_orders": (1, MAX_ORDERS),
+            "lot_wh": (1, MAX_QUANTITY_WH),
         }
         found = [
             text for name, (low, high) in bounds.items() if (text := _outside(name, getattr(self, name), low, high))
@@ -112,18 +117,34 @@ def _outside(name: str, value: object, low: int, high: int) -> str:
     return "" if low <= value <= high else f"{name}={value} is outside {low} .. {high}"
 
 
-def state_bytes(terms: Terms, last_order: int, resting: NDArray[np.int64]) -> bytes:
-    """Canonical bytes of a book's state, without their digest.
+class State(NamedTuple):
+    """What a book holds beside its terms.
 
-    Parameters
+    Attributes
     ----------
     last_order : int
         Highest accepted order id, 0 before the first.
-    resting : ndarray of int64, shape (k, 7)
+    calling : list of int
+        Products in their call phase, ascending.
+    resting : ndarray of int64, shape (k, 10)
         `RESTING_COLUMNS` in canonical order.
     """
-    head = {**asdict(terms), "last_order": last_order, "orders": len(resting), "columns": RESTING_COLUMNS}
-    return _MAGIC + json.dumps(head, sort_keys=True).encode() + b"\n" + resting.astype("<i8").tobytes()
+
+    last_order: int
+    calling: list[int]
+    resting: NDArray[np.int64]
+
+
+def state_bytes(terms: Terms, state: State) -> bytes:
+    """Canonical bytes of a book's state, without their digest."""
+    head = {
+        **asdict(terms),
+        "last_order": state.last_order,
+        "calling": state.calling,
+        "orders": len(state.resting),
+        "columns": RESTING_COLUMNS,
+    }
+    return _MAGIC + json.dumps(head, sort_keys=True).encode() + b"\n" + state.resting.astype("<i8").tobytes()
 
 
 def sealed(state: bytes) -> bytes:
@@ -131,8 +152,8 @@ def sealed(state: bytes) -> bytes:
     return state + hashlib.sha256(state).digest()
 
 
-def opened(export: bytes) -> tuple[Terms, int, NDArray[np.int64]]:
-    """Terms, last order id and resting orders of an export, every promise of the format checked.
+def opened(export: bytes) -> tuple[Terms, State]:
+    """Terms and state of an export, every promise of the format checked.
 
     Raises
     ------
@@ -147,33 +168,41 @@ def opened(export: bytes) -> tuple[Terms, int, NDArray[np.int64]]:
     if hashlib.sha256(state).digest() != digest:
         raise CorruptError("the book state's checksum does not match: bytes were lost or changed")
     line, _, body = state[len(_MAGIC) :].partition(b"\n")
-    terms, last_order, count = _read_head(line)
+    terms, last_order, calling, count = _read_head(line)
     if len(body) != count * len(RESTING_COLUMNS) * 8:
         raise CorruptError(f"the book state names {count} orders but holds {len(body)} bytes of them")
     resting = np.frombuffer(body, dtype="<i8").reshape(count, len(RESTING_COLUMNS)).astype(np.int64)
-    problems = _resting_problems(terms, last_order, resting)
+    found = State(last_order, calling, resting)
+    problems = _resting_problems(terms, found)
     if problems:
         raise CorruptError(problems)
-    return terms, last_order, resting
+    return terms, found
 
 
-def _read_head(line: bytes) -> tuple[Terms, int, int]:
+def _read_head(line: bytes) -> tuple[Terms, int, list[int], int]:
     try:
         head: dict[str, Any] = json.loads(line)
         terms = Terms(**{field.name: head[field.name] for field in fields(Terms)})
         last_order, count, columns = head["last_order"], head["orders"], tuple(head["columns"])
+        calling = list(head["calling"])
     except (ValueError, KeyError, TypeError) as error:
         raise CorruptError(f"the book state's head cannot be read: {error}") from error
     if columns != RESTING_COLUMNS or type(last_order) is not int or type(count) is not int:
         raise CorruptError("the book state's head names other columns or no whole numbers")
     if not 0 <= last_order < 1 << 63:
         raise CorruptError(f"last_order={last_order} is no order id")
-    return terms, last_order, count
+    known = all(type(product) is int and 0 <= product < terms.products for product in calling)
+    if not known or calling != sorted(set(calling)):
+        raise CorruptError("the products in their call phase are not listed once each, ascending")
+    return terms, last_order, calling, count
 
 
-def _resting_problems(terms: Terms, last_order: int, resting: NDArray[np.int64]) -> list[str]:
+def _resting_problems(terms: Terms, state: State) -> list[str]:
     """Say which promise of the canonical state the rows break."""
-    product, side, order, _, price, quantity, flags = (resting[:, column] for column in range(len(RESTING_COLUMNS)))
+    last_order, calling, resting = state
+    product, side, order, _, price, quantity, flags, display, shown, expire_ms = (
+        resting[:, column] for column in range(len(RESTING_COLUMNS))
+    )
     rules = {
         "more orders than max_orders": len(resting) <= terms.max_orders,
         "an unknown product": ((product >= 0) & (product < terms.products)).all(),
@@ -183,18 +212,28 @@ def _resting_problems(terms: Terms, last_order: int, resting: NDArray[np.int64])
         "a price outside the band": ((price >= terms.floor_tick) & (price <= terms.cap_tick)).all(),
         "a price off the step": (price % terms.step_tick == 0).all(),
         "a quantity out of range": ((quantity > 0) & (quantity <= MAX_QUANTITY_WH)).all(),
+        "a quantity off the lot": ((quantity % terms.lot_wh == 0) & (shown % terms.lot_wh == 0)).all(),
         "flags that do not rest": np.isin(flags, _RESTING_FLAGS).all(),
+        "a slice out of range": ((display >= 0) & (display <= MAX_QUANTITY_WH) & (display % terms.lot_wh == 0)).all(),
+        "an expiry below zero": (expire_ms >= 0).all(),
     }
     found = [f"the book state holds {text}" for text, holds in rules.items() if not holds]
     if found:
         return found
     if (np.abs(price) > NOTIONAL_MAX // quantity).any():
         found.append("the book state holds a notional out of range")
+    iceberg = display > 0
+    if (shown[~iceberg] != quantity[~iceberg]).any():
+        found.append("the book state hides a part of an order that is no iceberg")
+    most = np.minimum(display, quantity)[iceberg]
+    if ((shown[iceberg] < 1) | (shown[iceberg] > most) | (quantity[iceberg] > MAX_SLICES * display[iceberg])).any():
+        found.append("the book state holds an iceberg with a slice out of range")
     # Ties in (product, side, price) are in order of arrival, which the rows themselves define.
     ranks = np.lexsort((-side * price, -side, product))
     if not np.array_equal(ranks, np.arange(len(resting))):
         found.append("the book state is not in priority order")
-    return found + [f"the book state is crossed in product {product}" for product in _crossed_products(resting)]
+    crossed = [product for product in _crossed_products(resting) if product not in calling]
+    return found + [f"the book state is crossed in product {product}" for product in crossed]
 
 
 def _crossed_products(resting: NDArray[np.int64]) -> list[int]:

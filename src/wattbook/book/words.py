@@ -16,17 +16,22 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 COMMAND_COLUMNS: Final = ("kind", "product", "order", "owner", "side", "price_tick", "quantity_wh", "flags")
-"""What a command row holds. CANCEL reads order and owner; REPLACE order, owner, price_tick, quantity_wh;
-EXPIRE product; CANCEL_OWNER owner. Columns that a kind does not read may hold anything."""
+"""What a command row holds. CANCEL reads order and owner; REPLACE order, owner, price_tick, quantity_wh; EXPIRE and
+CALL product; CANCEL_OWNER owner; UNCROSS product, price_tick (the reference price) and flags. Columns that a kind
+does not read may hold anything. A wider batch adds display_wh and expire_ms: SUBMIT reads both, EXPIRE expire_ms."""
 
 FILL_COLUMNS: Final = ("row", "product", "maker", "taker", "price_tick", "quantity_wh")
-"""One row per match; `row` is the command's place in its batch, the price is the maker's."""
+"""One row per match; `row` is the command's place in its batch. The price is the maker's. In a call auction it is the
+clearing price or, pay-as-bid, the buyer's limit, and the maker is the post-only order, else the one of the lower id."""
 
 EVENT_COLUMNS: Final = ("row", "product", "order", "event", "price_tick", "quantity_wh", "remaining_wh")
 """Everything that happened to any order, see `Event`."""
 
-RESTING_COLUMNS: Final = ("product", "side", "order", "owner", "price_tick", "quantity_wh", "flags")
-"""One resting order of the canonical state: products ascending, bids then asks, each in priority order."""
+RESTING_COLUMNS: Final = (
+    "product", "side", "order", "owner", "price_tick", "quantity_wh", "flags", "display_wh", "shown_wh", "expire_ms",
+)  # fmt: skip
+"""One resting order of the canonical state: products ascending, bids then asks, each in priority order; quantity_wh is
+the whole rest, shown_wh what others see of it."""
 
 BUY: Final = 1
 SELL: Final = -1
@@ -37,28 +42,46 @@ SELF_TRADE_MODES: Final = ("off", "cancel-newest", "cancel-oldest", "cancel-both
 MAX_QUANTITY_WH: Final = 1 << 36
 """Largest quantity of one order: 68.7 GWh. With `MAX_ORDERS` it bounds the total of any price level by 2**62."""
 
-MAX_ORDERS: Final = 1 << 26
+MAX_ORDERS: Final = (1 << 26) - 1
 """Most orders that may rest in one book."""
 
 MAX_PRODUCTS: Final = 1 << 24
 """Most products in one book."""
+
+MAX_SLICES: Final = 1_000
+"""An iceberg shows at least one part in so many of its quantity."""
 
 NOTIONAL_MAX: Final = MONEY_BOUND - 1
 """Largest |price| x quantity of one order [1e-8 EUR]."""
 
 
 class Kind(IntEnum):
-    """What a command asks for."""
+    """What a command asks for.
+
+    EXPIRE
+        Empties a product, or with expire_ms > 0 takes out only the orders that are good until then or earlier. The
+        product stays open.
+    CALL
+        Opens a product's call phase: orders rest without matching, and may cross, until UNCROSS.
+    UNCROSS
+        Clears a product's orders in one call auction and goes back to continuous trading.
+    """
 
     SUBMIT = 0
     CANCEL = 1
     REPLACE = 2
     EXPIRE = 3
     CANCEL_OWNER = 4
+    CALL = 5
+    UNCROSS = 6
 
 
 class Flag(IntFlag):
-    """How an order wants to be treated; flags add up where they do not conflict."""
+    """How an order wants to be treated; flags add up where they do not conflict.
+
+    The last two belong to UNCROSS: at the margin ration by quantity instead of by time; let each buyer pay its own
+    limit instead of the clearing price.
+    """
 
     GTC = 0
     IOC = 1
@@ -66,14 +89,17 @@ class Flag(IntFlag):
     POST_ONLY = 4
     MARKET = 8
     REPRICE = 16
+    PRO_RATA = 32
+    PAY_AS_BID = 64
 
 
 class Code(IntEnum):
     """Answer to a command: OK, or the one reason why it was refused. A refused command changes nothing.
 
     Where several reasons hold the first one in the order of the book's checks is given: for a SUBMIT unknown
-    product, side, quantity, flags, price (band, step, notional), id, room, post-only, fill-or-kill; for a
-    REPLACE order, owner, quantity, price (band, step, notional), post-only.
+    product, side, quantity (positive, bound, lot), flags, display, expiry, price (band, step, notional), id, phase,
+    room, post-only, fill-or-kill; for a REPLACE order, owner, quantity, display, price, post-only; for an EXPIRE
+    product, expiry; for an UNCROSS product, flags, phase.
     """
 
     OK = 0
@@ -95,8 +121,14 @@ class Code(IntEnum):
     NOT_OWNER = 16
     NOT_A_WHOLE_NUMBER = 17
     """A value that is no int of at most 64 bits; arises at the single-order doors only."""
-    DISPLAY_UNSUPPORTED = 18
-    """An iceberg slice was asked for, which this book does not offer."""
+    BAD_DISPLAY = 18
+    """An iceberg slice below zero, above the quantity, off the lot, under a `MAX_SLICES`-th of the quantity, or of an
+    order that never rests."""
+    BAD_EXPIRY = 19
+    """An expiry below zero, or of an order that never rests."""
+    WRONG_PHASE = 20
+    """CALL in the call phase, UNCROSS outside it, or in it an order that never rests."""
+    QUANTITY_OFF_LOT = 21
 
 
 class Event(IntEnum):
@@ -105,14 +137,14 @@ class Event(IntEnum):
     ACCEPTED
         A submit was taken: price is its limit (the band's edge for MARKET, the resting price for REPRICE).
     FILLED
-        One row for the maker, then one for the taker of every match, both at the maker's price.
+        One row for the maker, then one for the taker of every match, both at the fill's price.
     CANCELLED
         The whole rest went: by CANCEL, by CANCEL_OWNER, or because an IOC or MARKET order does not rest.
     REPLACED
         `quantity_wh` is the change of the remaining quantity (negative when it shrank, 0 when only the price
         moved), price and remaining are the new ones, before any fill that the new terms bring.
     EXPIRED
-        The whole rest went because its product was emptied by EXPIRE.
+        The whole rest went by EXPIRE.
     PREVENTED
         The quantity went because an owner met itself, at the price of the resting order. cancel-newest: one
         row for the taker's rest. cancel-oldest: one row for the maker's rest. cancel-both: maker, then taker.
@@ -134,17 +166,24 @@ class Receipt(NamedTuple):
     ----------
     code : Code
     filled_wh : int
-        What this command filled as a taker [Wh].
+        What this command filled as a taker [Wh]; for UNCROSS the volume of the auction.
     resting_wh : int
         What rests of the order afterwards [Wh]; 0 for anything but an accepted SUBMIT or REPLACE.
-    fills : ndarray of int64, shape (m, 6)
-        `FILL_COLUMNS`, row 0.
+    record : ndarray of int64, shape (any, 6)
+        Rows first_fill .. past_fill - 1 are this command's.
     """
 
     code: Code
     filled_wh: int
     resting_wh: int
-    fills: NDArray[np.int64]
+    record: NDArray[np.int64]
+    first_fill: int
+    past_fill: int
+
+    @property
+    def fills(self) -> NDArray[np.int64]:
+        """Fills of this command, int64 of shape (m, 6): `FILL_COLUMNS`, row 0."""
+        return self.record[self.first_fill : self.past_fill]
 
 
 class Batch(NamedTuple):
@@ -176,6 +215,6 @@ class BookError(WattbookError, ValueError):
 
 
 class CommandArrayError(BookError, TypeError):
-    """An array for `process` that is not int64 of shape (n, 8)."""
+    """An array for `process` that is not int64 of the shape it must have."""
 
     code = "book-commands"
