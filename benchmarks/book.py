@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+from wattbook.errors import ConfigError
 
 from . import latency, memory, peers, startup, streams, throughput
 from .baseline import compare
 from .bounds import bounds
-from .contenders import BATCH, MINIMAL, OURS, PUBLIC, RAW, REFERENCE
+from .contenders import BATCH, MINIMAL, PUBLIC, RAW, REFERENCE
+from .elsewhere import Elsewhere, store
 from .machine import all_versions, machine
 from .options import book_options
 from .progress import Line
@@ -30,7 +35,7 @@ MOST_OF_OURS: Final = {RAW: 500_000, PUBLIC: 500_000, REFERENCE: 200_000}
 
 def main(wanted: argparse.Namespace) -> int:
     """Measure and show; returns the exit code: 1 where a bound is missed under --check."""
-    then = json.loads(wanted.baseline.read_text(encoding="utf-8")) if wanted.baseline else None
+    then = _read(wanted.baseline) if wanted.baseline else None
     with Line() as say:
         report = measure(wanted, say)
     if wanted.save:
@@ -68,17 +73,36 @@ def measure(wanted: argparse.Namespace, say: Callable[[str], None]) -> dict[str,
     return report
 
 
+def _read(file: Path) -> dict[str, Any]:
+    """Read a kept report."""
+    try:
+        report: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        assert "streams" in report["settings"]
+    except (ValueError, TypeError, KeyError, AssertionError):
+        raise ConfigError(f"{file} is no report of this benchmark: make one with --save") from None
+    return report
+
+
+def _entrants(name: str, messages: int, wanted: argparse.Namespace) -> dict[str, int]:
+    """Most messages of each book that takes part."""
+    most = {BATCH: messages, MINIMAL: messages}
+    if wanted.calls or not wanted.batch:
+        most |= {key: min(each, messages) for key, each in MOST_OF_OURS.items()}
+    if not wanted.batch and not wanted.no_peers:
+        most |= {key: peers.most_messages(key, name, messages) for key in peers.MAKERS}
+    return most
+
+
 def _stream(name: str, messages: int, wanted: argparse.Namespace, say: Callable[[str], None]) -> dict[str, Any]:
     """Measure all books on one stream."""
     say(f"{name}: drawing {messages:,} messages")
     stream = streams.draw(name, messages)
-    books = {key: throughput.Entrant(OURS[key], messages) for key in (BATCH, MINIMAL)}
-    if wanted.calls or not wanted.batch:
-        for key, most in MOST_OF_OURS.items():
-            books[key] = throughput.Entrant(OURS[key], min(most, messages))
-    if not wanted.batch and not wanted.no_peers:
-        books |= peers.entrants(name, messages)
-    found = throughput.measure(stream, books, throughput.Slicing(passes=wanted.passes), say)
+    slicing = throughput.Slicing(passes=wanted.passes)
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        store(stream, Path(folder))
+        most = _entrants(name, messages, wanted)
+        lanes = {key: Elsewhere(key, each, stream, slicing, Path(folder)) for key, each in most.items()}
+        found = throughput.measure(stream, lanes, slicing, say)
     return {"facts": streams.facts(stream), "books": {key: each.as_json() for key, each in found.items()}}
 
 

@@ -64,7 +64,7 @@ def empty_books() -> dict[str, float]:
     books = [Book() for _ in range(EMPTY_BOOKS)]
     _settle()
     grown = resident_bytes() - before
-    found = {"books": len(books), "resident_bytes": grown}
+    found: dict[str, float] = {"books": len(books), "resident_bytes": grown}
     if (own := own_bytes(books[0])) is not None:
         found["own_bytes"] = len(books) * own
     return found
@@ -80,7 +80,8 @@ def orders_through(orders: int, round_messages: int) -> dict[str, Any]:
     submits = len(stream.opening) + int(np.count_nonzero(stream.messages[:, streams.KIND] == Kind.SUBMIT))
     rounds = max(-(-orders // submits), 4)
     book = Book()
-    held, own = [], []
+    held: list[int] = []
+    own: list[int] = []
     left = np.empty((0, streams.FLAGS + 1), dtype=np.int64)
     for _ in range(rounds):
         book.process(np.concatenate([left, stream.opening]))
@@ -90,7 +91,7 @@ def orders_through(orders: int, round_messages: int) -> dict[str, Any]:
         stream.messages[:, streams.ORDER] += span
         _settle()
         held.append(resident_bytes())
-        own.append(own_bytes(book))
+        own.append(own_bytes(book) or 0)
     book.check()
     return {
         "orders": rounds * submits,
@@ -99,7 +100,7 @@ def orders_through(orders: int, round_messages: int) -> dict[str, Any]:
         "after_two_rounds_bytes": held[1],
         "at_the_end_bytes": held[-1],
         "grown_bytes": max(held[2:]) - held[1],
-        "own_grown_bytes": None if own[-1] is None else own[-1] - own[1],
+        "own_grown_bytes": own[-1] - own[1],
     }
 
 

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Final
 from wattbook.book import BUY
 
 from .contenders import CANCEL, IOC, SUBMIT, Contender, RowTaker, Told
-from .throughput import Entrant
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -255,21 +254,24 @@ MAKERS: Final[dict[str, Callable[[int], Contender]]] = {
     "order-matching": OrderMatching,
 }
 MOST: Final[dict[str, int]] = {
-    "cython-orderbook": 500_000,
+    "limit-order-book": 500_000,
+    "orderly-chaos": 500_000,
+    "litebook": 500_000,
+    "cython-orderbook": 200_000,
     "lightmatchingengine": 200_000,
     "pyorderbook": 200_000,
     "order-matching": 2_000,
 }
-"""Most messages a slow book is given."""
+"""Most messages a book is given: as many as take about a second, but for the last one."""
 
 MOST_DEEP: Final[dict[str, int]] = {"lightmatchingengine": 50_000, "order-matching": 0}
 """The same for the deep stream, where some search their levels or orders one by one; 0: not even the opening."""
 
 
-def entrants(stream: str, messages: int) -> dict[str, Entrant]:
-    """All peers, with the messages each is given of `stream`."""
+def most_messages(name: str, stream: str, messages: int) -> int:
+    """How many of the messages of `stream` the peer called `name` is given."""
     most = MOST | (MOST_DEEP if stream == "deep" else {})
-    return {name: Entrant(maker, min(most.get(name, messages), messages)) for name, maker in MAKERS.items()}
+    return min(most.get(name, messages), messages)
 
 
 def versions() -> dict[str, str]:

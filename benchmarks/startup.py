@@ -28,7 +28,7 @@ print('{"cpu_s": %.4f, "first_order_s": %.4f, "wall_s": %.4f, "with_python_s": %
 
 def measure(say: Callable[[str], None]) -> dict[str, Any]:
     """Start once with an empty cache of kernels and several times with what that start left there."""
-    with tempfile.TemporaryDirectory(prefix="wattbook-bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         say("start-up: cold, compiling")
         cold = own_process(_CODE, NUMBA_CACHE_DIR=folder)
         warm = []

@@ -163,6 +163,7 @@ def _carried_out(book: MinimalBook, rows: list[list[int]]) -> list[tuple[int, in
     """Tell number of fills and traded Wh of each command, (-1, 0) for one that finds no order."""
     submit, cancel = int(Kind.SUBMIT), int(Kind.CANCEL)
     answers = []
+    fills: list[tuple[int, int, int, int]] | None
     for kind, product, order, owner, side, price, quantity, flags in rows:
         if kind == submit:
             fills = book.submit(order, product, owner, side, price, quantity, flags == IOC)

@@ -6,12 +6,12 @@ import gc
 import statistics
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from .contenders import Contender, Told
+    from .contenders import Audited, Contender, Told
     from .streams import Stream
 
 
@@ -101,10 +101,9 @@ class Entrant(NamedTuple):
 
 
 def measure(
-    stream: Stream, entrants: Mapping[str, Entrant], slicing: Slicing, say: Callable[[str], None]
+    stream: Stream, lanes: Mapping[str, Lane], slicing: Slicing, say: Callable[[str], None]
 ) -> dict[str, Figures]:
-    """Measure all entrants on `stream`; figures of a book that trades otherwise than the minimal one do not count."""
-    lanes = {name: _Lane(entrant, stream, slicing) for name, entrant in entrants.items()}
+    """Measure all books on `stream`; figures of one that trades otherwise than the minimal book do not count."""
     for number in range(slicing.passes):
         for name, lane in lanes.items():
             say(f"{stream.name}: opening of {name}")
@@ -113,14 +112,15 @@ def measure(
             say(f"{stream.name}: pass {number + 1} of {slicing.passes}, slice {turn + 1} of {slicing.slices}")
             for name in _rotated(list(lanes), turn):
                 lanes[name].take(turn)
+    found = {}
     for name, lane in lanes.items():
         say(f"{stream.name}: checking what {name} traded")
-        lane.close()
-    return {name: lane.figures for name, lane in lanes.items()}
+        found[name] = lane.close()
+    return found
 
 
-class _Lane:
-    """One entrant's way through the stream."""
+class Lane:
+    """One book's way through a stream, in this process."""
 
     def __init__(self, entrant: Entrant, stream: Stream, slicing: Slicing) -> None:
         self.entrant, self.stream = entrant, stream
@@ -144,11 +144,12 @@ class _Lane:
         if not self.figures.refused:
             self._try(lambda: self._take(turn))
 
-    def close(self) -> None:
+    def close(self) -> Figures:
         """Compare with what should have been traded; a book that tells none of it is audited."""
         if not self.figures.refused:
             self._try(self._close)
         self.book = None
+        return self.figures
 
     def _open(self) -> None:
         self.book = self.entrant.maker(self.stream.products)
@@ -175,8 +176,8 @@ class _Lane:
         figures.tell(self.told)
         if figures.traded_wh is None:
             self._open()
-            audited = self.book.audit(self.book.prepare(self.stream.messages[: figures.messages]))
-            figures.traded_wh = audited.traded_wh
+            book = cast("Audited", self.book)
+            figures.traded_wh = book.audit(book.prepare(self.stream.messages[: figures.messages])).traded_wh
         wanted = {"fills": self.stream.fills, "traded_wh": self.stream.traded_wh}
         for what, sums in wanted.items():
             given = getattr(figures, what)

@@ -24,7 +24,10 @@ _PACKAGE: Final = Path(__file__).parent
 _PREFIX: Final = "wattbook-"
 _UNCOMPILED: Final = frozenset({"cli", "scenario", "scenarios", "results", "testing", "benchmarks", "__pycache__"})
 """Rooms without kernels: an edit there leaves compiled code alone."""
+_SETTINGS: Final = ("NUMBA_BOUNDSCHECK", "NUMBA_DEBUG", "NUMBA_DEBUGINFO", "NUMBA_OPT", "NUMBA_CPU_NAME")
+"""Numba compiles other code under these, and would take what lies in the cache all the same."""
 _DIGEST_BYTES: Final = 8
+_INT64_BOUND: Final = 1 << 63
 
 
 def prepare() -> Path | None:
@@ -47,8 +50,9 @@ def prepare() -> Path | None:
 
 
 def source_digest() -> str:
-    """Digest of all sources that kernels and policies of this package can depend on."""
+    """Digest of all sources that kernels and policies of this package can depend on, and of what changes their code."""
     digest = hashlib.blake2b(digest_size=_DIGEST_BYTES)
+    digest.update(repr([os.environ.get(name) for name in _SETTINGS]).encode())
     for path in sorted(_sources(_PACKAGE)):
         digest.update(str(path.relative_to(_PACKAGE)).encode() + b"\0")
         digest.update(hashlib.blake2b(path.read_bytes()).digest())
@@ -77,11 +81,12 @@ def prune() -> int:
 
 
 def entry(function: Callable[..., int], arguments: int) -> Callable[..., int]:
-    """The shortest way from Python into a kernel of int64 arguments.
+    """Find the shortest way from Python into a kernel of int64 arguments.
 
     numba's dispatcher looks at the type of every argument of every call; the compiled function behind it takes plain
     ints of up to 64 bits, raises OverflowError for longer ones, and must be given nothing else. It is reached by an
-    attribute that numba does not promise to keep: without it the dispatcher itself is returned.
+    attribute that numba does not promise to keep: without it, and where numba is told to compile nothing, the function
+    itself is given with a check of its arguments.
 
     Parameters
     ----------
@@ -89,16 +94,30 @@ def entry(function: Callable[..., int], arguments: int) -> Callable[..., int]:
     arguments : int
         How many it takes.
     """
+    overloads = getattr(function, "overloads", None)
+    if overloads is None:
+        return _checked(function)
     from numba import int64
 
-    overloads = getattr(function, "overloads", None)
-    if overloads is None:  # numba is told to compile nothing
-        return function
     types = (int64,) * arguments
     if types not in overloads:
         function.compile(types)  # type: ignore[attr-defined]  # a dispatcher has it
-    found: Callable[..., int] = getattr(overloads[types], "entry_point", function)
-    return found
+    found: Callable[..., int] | None = getattr(overloads[types], "entry_point", None)
+    return found or _checked(function)
+
+
+def _checked(function: Callable[..., int]) -> Callable[..., int]:
+    """Give a function the promise of `entry` about long ints."""
+
+    def call(*arguments: int) -> int:
+        if not all(-_INT64_BOUND <= argument < _INT64_BOUND for argument in arguments):
+            raise OverflowError("an int of more than 64 bits")
+        try:
+            return int(function(*arguments))
+        except OverflowError as error:
+            raise AssertionError("a kernel's number grew beyond 64 bits") from error
+
+    return call
 
 
 def _sources(folder: Path) -> list[Path]:

@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 
 from wattbook.book import BUY, SELF_TRADE_MODES, Batch, Book, Kind, ReferenceBook, face
+from wattbook.testing import SETUPS, compare, compare_bulk, draw, reachable
 
-FINGERPRINT_EVERY = 250
-CELL_MINIMUM = 1_000
-BULK = {"flawed": 150_000, "calm": 60_000, "edges": 120_000, "crowded": 60_000, "crossing": 560_000}
-DECREMENT_BULK = {**BULK, "crossing": 1_150_000}
-"""Commands per weather for one self-trade mode; decrement spreads over more outcomes. 5.3 million in all."""
+EVERYDAY = 20_000
+"""Commands per setup and self-trade mode: every reachable cell is reached."""
+BULK = 10_000_000
+BULK_LENGTH = 10_000
+BULK_SEEDS = range(1_000, 1_029)
+"""29 seeds x 7 setups x 5 modes x 10,000 commands = 10,150,000."""
+CELL_MINIMUM = 30
 
 
 def assert_same_batch(one: Batch, other: Batch) -> None:
@@ -30,55 +33,44 @@ def joined(batches: list[Batch], size: int) -> Batch:
     return Batch(*(np.concatenate(parts) for parts in zip(*batches, strict=True)))
 
 
-def run_both(weather, mode, commands):
-    """Both books through `commands`, compared batch by batch; the kernel's answer as one batch."""
-    kernel, reference = weather.make(Book, mode), weather.make(ReferenceBook, mode)
-    batches = []
-    for start in range(0, len(commands), FINGERPRINT_EVERY):
-        part = commands[start : start + FINGERPRINT_EVERY]
-        batches.append(kernel.process(part))
-        assert_same_batch(batches[-1], reference.process(part))
-        assert kernel.fingerprint() == reference.fingerprint(), f"state differs after command {start + len(part)}"
-    kernel.check()
-    reference.check()
-    return joined(batches, FINGERPRINT_EVERY)
+def drawn(name, mode, seed, count):
+    """Features and a stream of one of the setups."""
+    setup = SETUPS[name]
+    features = setup.features(mode)
+    return features, draw(seed, count, features, setup.weather)
 
 
-def covered(streams, mode, share, seed) -> Counter:
-    """Cells that both books agreed on, over a share of the bulk."""
-    cells = Counter()
-    for name, count in (DECREMENT_BULK if mode == "decrement" else BULK).items():
-        weather = getattr(streams, name)
-        commands = streams.draw(seed, streams.size(int(count * share)), weather)
-        cells += streams.cells(commands, run_both(weather, mode, commands))
-    return cells
+def known_cells(mode):
+    return set().union(*(reachable(setup.features(mode)) for setup in SETUPS.values()))
 
 
-def test_both_books_agree_in_all_cells_on_mixed_streams(streams, mode):
-    cells = covered(streams, mode, 0.025, seed=1)
-    unexpected = set(cells) - streams.reachable(mode)
-    assert not unexpected
+def test_both_books_agree_in_all_cells_on_mixed_streams(size, mode):
+    done = compare_bulk(Book, ReferenceBook, range(1, 2), count=size(EVERYDAY), self_trade=mode)
+    assert done.commands == done.cells.total() == len(SETUPS) * size(EVERYDAY)
+    assert not set(done.cells) - known_cells(mode)
     if not numba.config.DISABLE_JIT:
-        missing = [cell for cell in streams.reachable(mode) if cells[cell] < 2]
-        assert not missing
+        assert not known_cells(mode) - set(done.cells)
 
 
 @pytest.mark.slow
-def test_both_books_agree_on_more_than_a_million_commands_with_no_cell_thin(streams):
-    total = 0
-    for seed, mode in enumerate(SELF_TRADE_MODES):
-        cells = covered(streams, mode, 1.0, seed=100 + seed)
-        total += cells.total()
-        assert not set(cells) - streams.reachable(mode)
-        thin = {cell: cells[cell] for cell in streams.reachable(mode) if cells[cell] < streams.size(CELL_MINIMUM)}
-        assert not thin, f"{mode}: {thin}"
-    assert total >= streams.size(1_000_000)
+def test_both_books_agree_on_ten_million_commands_with_no_cell_thin(size, capsys):
+    total, length = 0, size(BULK_LENGTH)
+    for mode in SELF_TRADE_MODES:
+        done = compare_bulk(Book, ReferenceBook, BULK_SEEDS, count=length, self_trade=mode)
+        total += done.commands
+        assert not set(done.cells) - known_cells(mode)
+        thin = Counter({cell: done.cells[cell] for cell in known_cells(mode) if done.cells[cell] < CELL_MINIMUM})
+        assert not thin or numba.config.DISABLE_JIT, f"{mode}: {thin}"
+    with capsys.disabled():
+        print(f"\n{total:,} commands, seeds {BULK_SEEDS[0]} .. {BULK_SEEDS[-1]}")  # noqa: T201 - the run's evidence
+    assert total >= size(BULK)
 
 
-def test_the_state_is_the_same_after_every_single_command(streams, mode):
-    for seed, weather in enumerate((streams.flawed, streams.edges, streams.crossing)):
-        kernel, reference = weather.make(Book, mode), weather.make(ReferenceBook, mode)
-        for command in streams.draw(seed, streams.size(1_000), weather).tolist():
+def test_the_state_is_the_same_after_every_single_command(size, mode):
+    for name in ("flawed", "edges", "crossing", "calling"):
+        features, commands = drawn(name, mode, 1, size(300))
+        kernel, reference = Book(**features.terms), ReferenceBook(**features.terms)
+        for command in commands.table().tolist():
             assert kernel.step(*command) == reference.step(*command), command
             np.testing.assert_array_equal(kernel.fill_rows[: kernel.fill_count], reference.fill_rows)
             np.testing.assert_array_equal(kernel.event_rows[: kernel.event_count], reference.event_rows)
@@ -88,31 +80,32 @@ def test_the_state_is_the_same_after_every_single_command(streams, mode):
             reference.check()
 
 
-def test_a_deep_book_agrees_too(streams, mode):
-    commands = streams.draw(5, streams.size(20_000), streams.deep)
+def test_a_deep_book_agrees_too(size, mode):
+    features, commands = drawn("deep", mode, 5, size(20_000))
     # Nobody empties a product here, and these prices stand further apart, so that queues and ladders grow long.
-    near = np.abs(commands[:, 5]) < 1_000
-    commands[near, 5] -= 5 * np.random.default_rng(5).integers(0, 300, size=near.sum()) * np.sign(commands[near, 4])
-    batch = run_both(streams.deep, mode, commands)
+    price, side = commands.rows[:, 5], commands.rows[:, 4]
+    near = (np.abs(price) < 1_000) & (np.abs(side) == 1)
+    price[near] -= 5 * np.random.default_rng(5).integers(0, 300, size=near.sum()) * side[near]
+    batch = compare(Book, ReferenceBook, commands, features)
     assert len(batch.fills) > 0
 
 
-def test_any_batching_gives_the_same_events(streams, mode, book_class):
-    size = streams.size(2_000)
-    commands = streams.draw(2, size, streams.calm)
-    whole = streams.calm.make(book_class, mode).process(commands)
-    for width in (1, 7, size // 3):
-        book = streams.calm.make(book_class, mode)
-        parts = [book.process(commands[start : start + width]) for start in range(0, size, width)]
+def test_any_batching_gives_the_same_events(size, mode, book_class):
+    count = size(2_000)
+    features, commands = drawn("calm", mode, 2, count)
+    whole = book_class(**features.terms).process(*commands)
+    for width in (1, 7, count // 3):
+        book = book_class(**features.terms)
+        parts = [book.process(*commands.part(slice(at, at + width))) for at in range(0, count, width)]
         assert_same_batch(joined(parts, width), whole)
 
 
-def test_a_record_that_must_grow_in_the_middle_of_a_batch_loses_nothing(streams, mode, monkeypatch):
-    for weather in (streams.calm, streams.crossing):
-        commands = streams.draw(6, streams.size(2_000), weather)
-        whole = weather.make(Book, mode).process(commands)
+def test_a_record_that_must_grow_in_the_middle_of_a_batch_loses_nothing(size, mode, monkeypatch):
+    for name in ("calm", "crossing", "calling"):
+        features, commands = drawn(name, mode, 6, size(2_000))
+        whole = Book(**features.terms).process(*commands)
         monkeypatch.setattr(face, "_MOST_FIRST_EVENTS", 1)
-        assert_same_batch(weather.make(Book, mode).process(commands), whole)
+        assert_same_batch(Book(**features.terms).process(*commands), whole)
         monkeypatch.undo()
 
 
@@ -125,22 +118,23 @@ def test_a_record_that_a_row_of_cancels_fills_grows_too(monkeypatch):
     assert_same_batch(Book().process(commands), ReferenceBook().process(commands))
 
 
-def test_the_same_commands_give_the_same_bytes(streams, mode, book_class):
-    commands = streams.draw(3, streams.size(2_000), streams.edges)
-    books = [streams.edges.make(book_class, mode) for _ in range(2)]
-    first, second = (book.process(commands) for book in books)
+def test_the_same_commands_give_the_same_bytes(size, mode, book_class):
+    features, commands = drawn("edges", mode, 3, size(2_000))
+    books = [book_class(**features.terms) for _ in range(2)]
+    first, second = (book.process(*commands) for book in books)
     assert [part.tobytes() for part in first] == [part.tobytes() for part in second]
     assert books[0].export() == books[1].export()
 
 
-def test_a_book_goes_on_alike_after_any_export_even_in_the_other_implementation(streams, mode):
-    size = streams.size(3_000)
-    commands = streams.draw(4, size, streams.calm)
-    steady, moving = streams.calm.make(Book, mode), streams.calm.make(ReferenceBook, mode)
+def test_a_book_goes_on_alike_after_any_export_even_in_the_other_implementation(size, mode):
+    count = size(3_000)
+    features, commands = drawn("calm", mode, 4, count)
+    steady, moving = Book(**features.terms), ReferenceBook(**features.terms)
     rng, start = np.random.default_rng(4), 0
-    while start < size:
+    while start < count:
         stop = start + int(rng.integers(1, 60))
-        assert_same_batch(steady.process(commands[start:stop]), moving.process(commands[start:stop]))
+        part = commands.part(slice(start, stop))
+        assert_same_batch(steady.process(*part), moving.process(*part))
         state = moving.export()
         moving = (Book, ReferenceBook)[int(rng.integers(2))].restore(state)
         moving.check()

@@ -228,7 +228,7 @@ def word(number: int) -> bytes:
         (b'"step_tick": 1', b'"step_tick": 50', "off the step"),
         (b'"floor_tick"', b'"flaw_tick"', "cannot be read"),
         (b'"owner"', b'"owned"', "other columns"),
-        (b'"max_orders": 67108864', b'"max_orders": 1', "more orders"),
+        (b'"max_orders": 67108863', b'"max_orders": 1', "more orders"),
         (b"{", b"[", "cannot be read"),
         (word(100), word(1 << 40), "outside the band"),
         (word(5), word(0), "quantity out of range"),

@@ -341,8 +341,9 @@ def test_fill_or_kill_may_stop_right_before_its_own_order(book_class, mode):
         ({"order": 7}, Code.ORDER_NOT_RISING),
         ({"order": 0}, Code.ORDER_NOT_RISING),
         ({"order": -3}, Code.ORDER_NOT_RISING),
-        ({"display_wh": 1}, Code.DISPLAY_UNSUPPORTED),
-        ({"display_wh": 1.0}, Code.DISPLAY_UNSUPPORTED),
+        ({"display_wh": 6}, Code.BAD_DISPLAY),
+        ({"display_wh": 1.0}, Code.NOT_A_WHOLE_NUMBER),
+        ({"expire_ms": -1}, Code.BAD_EXPIRY),
         ({"quantity_wh": 5.0}, Code.NOT_A_WHOLE_NUMBER),
         ({"quantity_wh": float("nan")}, Code.NOT_A_WHOLE_NUMBER),
         ({"quantity_wh": float("inf")}, Code.NOT_A_WHOLE_NUMBER),
@@ -367,7 +368,7 @@ def test_what_is_wrong_is_refused_with_its_code_and_changes_nothing(book, change
 
 
 def test_an_unknown_kind_is_refused(book):
-    assert book.step(5, 0, 1, ANNA, BUY, 100, 5, 0) == Code.UNKNOWN_KIND
+    assert book.step(7, 0, 1, ANNA, BUY, 100, 5, 0) == Code.UNKNOWN_KIND
     assert book.expire(4).code is Code.UNKNOWN_PRODUCT
 
 

@@ -253,8 +253,23 @@ def test_help_of_every_command_names_its_arguments(wattbook):
 
 def test_commands_of_later_versions_are_absent(wattbook):
     listed = wattbook("--help").out
-    for later in ("resume", "report", "explain", "compare", "study", "bench", "export"):
+    for later in ("resume", "report", "explain", "compare", "study", "export"):
         assert f"  {later} " not in listed
+
+
+def test_bench_hands_its_options_on(wattbook):
+    assert wattbook("bench", "--help").out.startswith("usage: wattbook bench book")
+    assert wattbook("bench", "run", "--help").out.startswith("usage: wattbook bench run")
+    assert wattbook("bench", "--stream", "loca").code == 2
+    ended = wattbook("bench", "boook")
+    assert ended.code == 2
+    assert ended.err == "error [config]: no benchmark 'boook' (did you mean 'book'?): give one of book, run\n"
+
+
+def test_bench_measures(wattbook):
+    ended = wattbook("bench", "--batch", "--stream", "local", "--messages", "2000", "--json")
+    assert ended.code == 0
+    assert json.loads(ended.out)["streams"]["local"]["books"]["minimal book"]["fills"] > 0
 
 
 def test_warm_up_compiles_and_says_so(wattbook):

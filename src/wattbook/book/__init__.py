@@ -1,9 +1,11 @@
 """The book: resting orders, priority, fills.
 
 Two implementations of one law: `ReferenceBook` tells the rules in plain Python, `Book` carries them out compiled.
-They agree in every event, every code and every byte of their state. The room knows no names, no balances, no clock.
+They agree in every event, every code and every byte of their state. `call_auction` clears any orders at once, without a
+book. The room knows no names, no balances, no clock.
 
-`Book` is loaded when it is first asked for: whoever only names codes does not wait for the compiler.
+`Book` and `call_auction` are loaded when they are first asked for: whoever only names codes does not wait for the
+compiler.
 """
 
 from typing import TYPE_CHECKING
@@ -16,6 +18,7 @@ from wattbook.book.words import (
     FILL_COLUMNS,
     MAX_ORDERS,
     MAX_QUANTITY_WH,
+    MAX_SLICES,
     SELF_TRADE_MODES,
     SELL,
     Batch,
@@ -29,6 +32,7 @@ from wattbook.book.words import (
 )
 
 if TYPE_CHECKING:
+    from wattbook.book.auction import AuctionError, Clearing, call_auction
     from wattbook.book.face import Book
 
 __all__ = [
@@ -38,11 +42,14 @@ __all__ = [
     "FILL_COLUMNS",
     "MAX_ORDERS",
     "MAX_QUANTITY_WH",
+    "MAX_SLICES",
     "SELF_TRADE_MODES",
     "SELL",
+    "AuctionError",
     "Batch",
     "Book",
     "BookError",
+    "Clearing",
     "Code",
     "CommandArrayError",
     "Event",
@@ -50,14 +57,19 @@ __all__ = [
     "Kind",
     "Receipt",
     "ReferenceBook",
+    "call_auction",
 ]
 
 
-def __getattr__(name: str) -> object:
-    """Load the compiled book (PEP 562)."""
-    if name != "Book":
-        raise AttributeError(f"module 'wattbook.book' has no attribute {name!r}")
-    from wattbook.book.face import Book
+_COMPILED = {"Book": "face", "AuctionError": "auction", "Clearing": "auction", "call_auction": "auction"}
 
-    globals()["Book"] = Book
-    return Book
+
+def __getattr__(name: str) -> object:
+    """Load what is compiled (PEP 562)."""
+    if name not in _COMPILED:
+        raise AttributeError(f"module 'wattbook.book' has no attribute {name!r}")
+    from importlib import import_module
+
+    found: object = getattr(import_module(f"wattbook.book.{_COMPILED[name]}"), name)
+    globals()[name] = found
+    return found

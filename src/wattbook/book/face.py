@@ -6,16 +6,44 @@ Owns the columns' lifetime. Knows no rule of matching: `kernel` does, and `refer
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
 from wattbook.book import kernel
-from wattbook.book import kernel_columns as k
 from wattbook.book.doors import CODES, NO_FILLS, Doors, checked_commands, is_int64, refused
 from wattbook.book.inspecting import inspect
 from wattbook.book.kernel import CODE_BITS, HAS_FILLS
-from wattbook.book.kernel_columns import WIDTHS, Columns
+from wattbook.book.kernel_columns import (
+    BEST,
+    CALLING,
+    H_COUNT,
+    H_EVENTS,
+    H_EXTRAS_USED,
+    H_FILLED,
+    H_FILLS,
+    H_FIRST_FILL,
+    H_LAST_ORDER,
+    H_LEVELS_USED,
+    H_NEEDED,
+    H_NODES_USED,
+    H_ORDERS_USED,
+    H_RESTING,
+    H_SAFE,
+    H_TABLE_SHIFT,
+    H_TOP,
+    HEADER_LENGTH,
+    NEED_EVENTS,
+    NEED_EXTRAS,
+    NEED_LEVELS,
+    NEED_NODES,
+    NEED_ORDERS,
+    ORDERS,
+    WIDTHS,
+    Columns,
+)
+from wattbook.book.kernel_machine import BUCKET_BITS
+from wattbook.book.kernel_tree import DIGIT_BITS
 from wattbook.book.words import (
     BUY,
     MAX_ORDERS,
@@ -41,11 +69,22 @@ _FILLS_KEPT: Final = 1_024
 _EVENTS_PER_COMMAND: Final = 3
 _MOST_FIRST_EVENTS: Final = 1 << 22
 _MOST_BYTES_KEPT: Final = 1 << 26
+_RECORDS_KEPT: Final = 2
+"""The last batch is often still in its caller's hands while the next is carried out."""
 _CODE: Final = HAS_FILLS - 1
+_CACHE_LINE: Final = 64
 _HELD_ONCE: Final = 2
 """What sys.getrefcount says of an object that only one other holds: it counts its own argument."""
 _STEP_ARGUMENTS: Final = 11
 _new_tuple = tuple.__new__
+
+
+class Record(NamedTuple):
+    """Columns for what a batch tells: fills (any, 6), events (any, 7), answers (2, any): codes and resting_wh."""
+
+    fills: NDArray[np.int64]
+    events: NDArray[np.int64]
+    answers: NDArray[np.int64]
 
 
 class Book(Doors):
@@ -74,23 +113,23 @@ class Book(Doors):
             fills=_rows("fills", _FIRST_EVENTS),
             events=_rows("events", _FIRST_EVENTS),
         )
-        self._spare: list[NDArray[np.int64]] = []
+        self._spare: list[Record] = []
         self._step_at = entry(kernel.step_at, _STEP_ARGUMENTS)
         self._addresses = np.zeros(2 * len(self._columns), dtype=np.int64)
         self._address = self._addresses.ctypes.data
         self._settle()
 
     def _first_header(self) -> NDArray[np.int64]:
-        header = np.zeros(k.HEADER_LENGTH, dtype=np.int64)
+        header = np.zeros(HEADER_LENGTH, dtype=np.int64)
         terms = self.terms
         top = (terms.cap_tick - terms.floor_tick) // terms.step_tick
-        header[: k.H_SAFE + 1] = (
+        header[: H_SAFE + 1] = (
             terms.products, terms.floor_tick, terms.cap_tick, terms.step_tick, terms.mode, terms.max_orders,
-            terms.lot_wh, top, max(1, -(-top.bit_length() // k.DIGIT_BITS)),
+            terms.lot_wh, top, max(1, -(-top.bit_length() // DIGIT_BITS)),
             NOTIONAL_MAX // max(abs(terms.floor_tick), abs(terms.cap_tick), 1),
         )  # fmt: skip
-        header[[k.H_ORDERS_USED, k.H_LEVELS_USED, k.H_NODES_USED, k.H_EXTRAS_USED]] = 1
-        header[k.H_TABLE_SHIFT] = _table_shift(_table_length(_FIRST_ORDERS))
+        header[[H_ORDERS_USED, H_LEVELS_USED, H_NODES_USED, H_EXTRAS_USED]] = 1
+        header[H_TABLE_SHIFT] = _table_shift(_table_length(_FIRST_ORDERS))
         return header
 
     # --- commands
@@ -183,8 +222,8 @@ class Book(Doors):
     def _receipt_with_fills(self, answer: int) -> Receipt:
         """Receipt whose fills are looked up when they are asked for: single commands never write over fills."""
         scalars = self._scalars
-        first, past = scalars[k.H_FIRST_FILL], scalars[k.H_FILLS]
-        filled_wh, fills = scalars[k.H_FILLED], self._columns.fills
+        first, past = scalars[H_FIRST_FILL], scalars[H_FILLS]
+        filled_wh, fills = scalars[H_FILLED], self._columns.fills
         return _new_tuple(Receipt, (CODES[answer & _CODE], filled_wh, answer >> CODE_BITS, fills, first, past))
 
     def process(
@@ -200,10 +239,10 @@ class Book(Doors):
         slices = np.zeros(count * is_wide, dtype=np.int64) if display_wh is None else display_wh
         until = np.zeros(count * is_wide, dtype=np.int64) if expire_ms is None else expire_ms
         where = (rows.ctypes.data, slices.ctypes.data, until.ctypes.data, is_wide)
-        codes = np.empty(count, dtype=np.int64)
-        resting_wh = np.empty(count, dtype=np.int64)
-        mine, fills_before = self._columns, self._scalars[k.H_FILLS]
-        self._record_into(*self._fresh_record(min(_EVENTS_PER_COMMAND * count + _FIRST_EVENTS, _MOST_FIRST_EVENTS)), 0)
+        mine, fills_before = self._columns, self._scalars[H_FILLS]
+        record = self._fresh_record(count)
+        codes, resting_wh = record.answers[0, :count], record.answers[1, :count]
+        self._record_into(record.fills, record.events, 0)
         row = 0
         try:
             while True:
@@ -211,13 +250,13 @@ class Book(Doors):
                 if row == count:
                     break
                 self._grow(int(codes[row]))
-            record, header = self._columns, self._header
-            batch = Batch(record.fills[: header[k.H_FILLS]], record.events[: header[k.H_EVENTS]], codes, resting_wh)
-            self._keep(record.fills, record.events)
+            record = record._replace(fills=self._columns.fills, events=self._columns.events)
+            fills, events = record.fills[: self._scalars[H_FILLS]], record.events[: self._scalars[H_EVENTS]]
         finally:
             self._record_into(mine.fills, mine.events, fills_before)
-            self._header[k.H_RESTING] = 0
-        return batch
+            self._header[H_RESTING] = 0
+        self._keep(record)
+        return Batch(fills, events, codes, resting_wh)
 
     # --- memory
 
@@ -226,33 +265,36 @@ class Book(Doors):
         """Memory of the book without the record of what happened [bytes]."""
         return sum(column.nbytes for column in self._columns[:-2])
 
-    def _fresh_record(self, events: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Record columns for a batch: the last batch's, whose pages are warm, once nobody else holds them."""
-        spare, self._spare = self._spare, []
-        # Held by the list, and by the argument of getrefcount; views of earlier batches would count, too.
-        if spare and len(spare[1]) >= events and all(sys.getrefcount(spare[i]) == _HELD_ONCE for i in (0, 1)):
-            return spare[0], spare[1]
-        return _empty_rows("fills", events // 2), _empty_rows("events", events)
+    def _fresh_record(self, count: int) -> Record:
+        """Columns for what `count` commands tell: an earlier batch's, whose pages are warm, once nobody holds them."""
+        for at, record in enumerate(self._spare):
+            if len(record.answers[0]) >= count and all(sys.getrefcount(record[i]) == _HELD_ONCE for i in range(3)):
+                return self._spare.pop(at)
+        events = min(_EVENTS_PER_COMMAND * count + _FIRST_EVENTS, _MOST_FIRST_EVENTS)
+        return Record(
+            _empty_rows("fills", events // 2), _empty_rows("events", events), np.empty((2, count), dtype=np.int64)
+        )
 
-    def _keep(self, fills: NDArray[np.int64], events: NDArray[np.int64]) -> None:
-        if fills.nbytes + events.nbytes <= _MOST_BYTES_KEPT:
-            self._spare = [fills, events]
+    def _keep(self, record: Record) -> None:
+        """Keep a batch's columns for later batches, but not for ever, and not if they are large."""
+        if sum(column.nbytes for column in record) <= _MOST_BYTES_KEPT:
+            self._spare = [record, *self._spare[: _RECORDS_KEPT - 1]]
 
     def _record_into(self, fills: NDArray[np.int64], events: NDArray[np.int64], used: int) -> None:
         """Have the kernel record into other columns, of whose fills the first `used` stay."""
         self._columns = self._columns._replace(fills=fills, events=events)
         self._addresses[-4:] = (fills.ctypes.data, len(fills), events.ctypes.data, len(events))
-        self._header[[k.H_FIRST_FILL, k.H_FILLS]] = used
-        self._header[k.H_EVENTS] = 0
+        self._header[[H_FIRST_FILL, H_FILLS]] = used
+        self._header[H_EVENTS] = 0
 
     def _longer_record(self) -> Columns:
         """Columns with a record that takes what the next command needs.
 
         A single command finds no events to keep, and leaves earlier fills to the receipts that hold them.
         """
-        columns, needed = self._columns, self._scalars[k.H_NEEDED]
-        if self._scalars[k.H_EVENTS] == 0:
-            self._header[[k.H_FIRST_FILL, k.H_FILLS]] = 0
+        columns, needed = self._columns, self._scalars[H_NEEDED]
+        if self._scalars[H_EVENTS] == 0:
+            self._header[[H_FIRST_FILL, H_FILLS]] = 0
             events = columns.events if len(columns.events) >= needed else _empty_rows("events", 2 * needed)
             fills = _empty_rows("fills", max(needed, min(2 * len(columns.fills), _FILLS_KEPT)))
             return columns._replace(fills=fills, events=events)
@@ -265,25 +307,25 @@ class Book(Doors):
     def _settle(self) -> None:
         """Tell the kernel where the columns lie."""
         self._header = self._columns.header
-        self._scalars = memoryview(self._header)
+        self._scalars = memoryview(self._header.data)
         self._addresses[:] = [number for column in self._columns for number in (column.ctypes.data, len(column))]
 
     def _grow(self, need: int) -> None:
         """Lengthen the columns that the kernel found too short, keeping their rows."""
         columns = self._columns
         try:
-            if need == k.NEED_EVENTS:
+            if need == NEED_EVENTS:
                 columns = self._longer_record()
-            elif need == k.NEED_LEVELS:
+            elif need == NEED_LEVELS:
                 columns = columns._replace(levels=_longer("levels", columns.levels))
-            elif need == k.NEED_NODES:
+            elif need == NEED_NODES:
                 columns = columns._replace(
                     masks=_longer("masks", columns.masks), branches=_longer("branches", columns.branches)
                 )
-            elif need == k.NEED_EXTRAS:
+            elif need == NEED_EXTRAS:
                 columns = columns._replace(extras=_longer("extras", columns.extras))
             else:
-                assert need == k.NEED_ORDERS
+                assert need == NEED_ORDERS
                 orders = _longer("orders", columns.orders)
                 length = _table_length(len(orders))
                 table = columns.table if length == len(columns.table) else _rows("table", length)
@@ -294,43 +336,43 @@ class Book(Doors):
         self._columns = columns
         self._settle()
         if has_new_table:
-            self._header[k.H_TABLE_SHIFT] = _table_shift(len(columns.table))
+            self._header[H_TABLE_SHIFT] = _table_shift(len(columns.table))
             kernel.fill_table_at(self._address)
 
     # --- what Doors asks for
 
     def __len__(self) -> int:
-        return self._scalars[k.H_COUNT]
+        return self._scalars[H_COUNT]
 
     @property
     def last_order(self) -> int:
         """Highest order id accepted so far, 0 before the first."""
-        return self._scalars[k.H_LAST_ORDER]
+        return self._scalars[H_LAST_ORDER]
 
     @property
     def resting_wh(self) -> int:
         """What rests of the last command's order [Wh]."""
-        return self._scalars[k.H_RESTING]
+        return self._scalars[H_RESTING]
 
     @property
     def fill_count(self) -> int:
         """Number of fills of the last command."""
-        return self._scalars[k.H_FILLS] - self._scalars[k.H_FIRST_FILL]
+        return self._scalars[H_FILLS] - self._scalars[H_FIRST_FILL]
 
     @property
     def event_count(self) -> int:
         """Number of events of the last command."""
-        return self._scalars[k.H_EVENTS]
+        return self._scalars[H_EVENTS]
 
     @property
     def fill_rows(self) -> NDArray[np.int64]:
         """Fills of the last command, int64 of shape (fill_count, 6)."""
-        return self._columns.fills[self._scalars[k.H_FIRST_FILL] : self._scalars[k.H_FILLS]]
+        return self._columns.fills[self._scalars[H_FIRST_FILL] : self._scalars[H_FILLS]]
 
     @property
     def event_rows(self) -> NDArray[np.int64]:
         """Events of the last command, int64 of shape (event_count, 7); overwritten by the next."""
-        return self._columns.events[: self._scalars[k.H_EVENTS]]
+        return self._columns.events[: self._scalars[H_EVENTS]]
 
     def best_bid(self, product: int = 0) -> int | None:
         """Highest bid [ticks], None without bids."""
@@ -346,27 +388,27 @@ class Book(Doors):
         """Best price of a side [ticks] and what is shown there [Wh], None when the side is empty."""
         self._known(product)
         row = 2 * product + (side == SELL)
-        level = int(self._columns.sides[row, k.BEST])
+        level = int(self._columns.sides[row, BEST])
         if not level:
             return None
         key, shown_wh, *_ = self._columns.levels[level].tolist()
         return self._price(row, key), shown_wh
 
     def _price(self, row: int, key: int) -> int:
-        steps = key if row & 1 else self._scalars[k.H_TOP] - key
+        steps = key if row & 1 else self._scalars[H_TOP] - key
         return self.terms.floor_tick + self.terms.step_tick * steps
 
     def is_calling(self, product: int = 0) -> bool:
         """Say whether a product is in its call phase."""
         self._known(product)
-        return bool(self._columns.sides[2 * product, k.CALLING])
+        return bool(self._columns.sides[2 * product, CALLING])
 
     def _calling(self) -> list[int]:
-        found: list[int] = np.flatnonzero(self._columns.sides[::2, k.CALLING]).tolist()
+        found: list[int] = np.flatnonzero(self._columns.sides[::2, CALLING]).tolist()
         return found
 
     def _resting(self, first: int, last: int) -> NDArray[np.int64]:
-        count = int(self._columns.sides[2 * first : 2 * last, k.ORDERS].sum())
+        count = int(self._columns.sides[2 * first : 2 * last, ORDERS].sum())
         out = np.empty((count, len(RESTING_COLUMNS)), dtype=np.int64)
         written = kernel.collect_at(self._address, first, last, out)
         assert written == count
@@ -375,11 +417,11 @@ class Book(Doors):
     def _load(self, state: State) -> None:
         row = kernel.load_at(self._address, state.resting, 0)
         while row < len(state.resting):
-            self._grow(self._scalars[k.H_NEEDED])
+            self._grow(self._scalars[H_NEEDED])
             row = kernel.load_at(self._address, state.resting, row)
-        self._header[k.H_LAST_ORDER] = state.last_order
+        self._header[H_LAST_ORDER] = state.last_order
         for product in state.calling:
-            self._columns.sides[2 * product : 2 * product + 2, k.CALLING] = 1
+            self._columns.sides[2 * product : 2 * product + 2, CALLING] = 1
 
     # --- what must always hold
 
@@ -388,16 +430,21 @@ class Book(Doors):
         inspect(self._columns, self.terms)
 
 
-def _rows(name: str, count: int) -> NDArray[np.int64]:
-    width = WIDTHS[name]
-    return np.zeros(count if width == 1 else (count, width), dtype=np.int32 if name == "branches" else np.int64)
+def _rows(name: str, count: int) -> NDArray[Any]:
+    """Zeros that begin on a cache line, as rows of a part of one would otherwise lie across two."""
+    width, dtype = WIDTHS[name], np.dtype(np.int32 if name == "branches" else np.int64)
+    line = _CACHE_LINE // dtype.itemsize
+    flat = np.zeros(count * width + line, dtype=dtype)
+    first = -flat.ctypes.data % _CACHE_LINE // dtype.itemsize
+    aligned = flat[first : first + count * width]
+    return aligned if width == 1 else aligned.reshape(count, width)
 
 
 def _empty_rows(name: str, count: int) -> NDArray[np.int64]:
     return np.empty((count, WIDTHS[name]), dtype=np.int64)
 
 
-def _longer(name: str, column: NDArray[np.int64]) -> NDArray[np.int64]:
+def _longer(name: str, column: NDArray[Any]) -> NDArray[Any]:
     """`column` with room for a quarter more: doubling would leave half of a large book empty."""
     longer = _rows(name, len(column) + max(len(column) // 4, _FIRST_ORDERS))
     longer[: len(column)] = column
@@ -411,4 +458,4 @@ def _table_length(orders: int) -> int:
 
 def _table_shift(length: int) -> int:
     """How far 32 hashed bits are shifted to number the buckets of a table of `length` places."""
-    return 33 + k.BUCKET_BITS - length.bit_length()
+    return 33 + BUCKET_BITS - length.bit_length()

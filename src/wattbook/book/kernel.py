@@ -50,39 +50,40 @@ from wattbook.book.kernel_columns import (
     TOTAL,
     Columns,
     Rules,
-    append,
     bits_of,
     columns_at,
     count_of,
     crosses,
-    find,
     head_of,
     hidden_of,
-    inlined,
     key_of,
     lacks_record,
-    lessen,
-    level_after,
     level_of,
-    line,
     next_of,
     note,
     note_fill,
     owner_of,
     price_of,
     remaining_of,
-    remember,
-    remove,
     row_of,
     rules_of,
-    set_remaining,
     shown_of,
     side_row,
     sign_of,
-    slices_of,
-    u,
-    view,
 )
+from wattbook.book.kernel_machine import inlined, line, u, view
+from wattbook.book.kernel_queues import append, lessen, remove_at, set_remaining, slices_of
+from wattbook.book.kernel_table import (
+    ask_for_neighbours,
+    ask_for_order,
+    ask_for_place,
+    bases_at,
+    place_of,
+    place_of_slot,
+    remember,
+    slot_in,
+)
+from wattbook.book.kernel_tree import level_after
 from wattbook.book.kernel_uncross import uncross_at
 from wattbook.book.words import BUY, MAX_QUANTITY_WH, MAX_SLICES, NOTIONAL_MAX, SELL
 
@@ -125,6 +126,12 @@ NOT_OWNER: Final = int(words.Code.NOT_OWNER)
 CODE_BITS: Final = 6
 HAS_FILLS: Final = 1 << (CODE_BITS - 1)
 """An answer of a single command holds what rests of the order, this bit and the code."""
+
+
+LARGE: Final = 1 << 13
+"""A book of more rows of orders does not fit into the nearer caches: there it pays to ask for lines ahead of time."""
+FAR, FARTHER, FARTHEST = 6, 12, 18
+"""How many commands ahead."""
 
 
 class Command(NamedTuple):
@@ -288,13 +295,14 @@ def _needs_rows(b: Columns, r: Rules, slots: int, extras: int) -> int:
 
 
 @inlined
-def _withdraw(b: Columns, r: Rules, row: int, slot: int, event: int) -> None:
-    """Take out all that rests of an order."""
-    level = level_of(b, slot)
+def _withdraw(b: Columns, r: Rules, row: int, place: int, event: int) -> None:
+    """Take out all that rests of the order at a place of the table."""
+    slot = slot_in(b, place)
+    level, order, remaining = level_of(b, slot), b.orders[u(slot), ORDER], remaining_of(b, slot)
     at = row_of(b, level)
-    order, price = b.orders[u(slot), ORDER], price_of(r, at, b.levels[u(level), KEY])
-    note(b, row, at >> 1, order, event, price, remaining_of(b, slot), 0)
-    remove(b, r, slot)
+    price = price_of(r, at, b.levels[u(level), KEY])
+    remove_at(b, r, place)
+    note(b, row, at >> 1, order, event, price, remaining, 0)
 
 
 @njit(cache=True, nogil=True)
@@ -311,7 +319,7 @@ def prevent_at(address: int, row: int, product: int, slot: int, order: int, quan
         note(b, row, product, order, PREVENTED, price, smaller, quantity - smaller)
         return quantity - smaller
     if r.mode != CANCEL_NEWEST:
-        _withdraw(b, r, row, slot, PREVENTED)
+        _withdraw(b, r, row, place_of_slot(b, slot), PREVENTED)
     if r.mode == CANCEL_OLDEST:
         return quantity
     note(b, row, product, order, PREVENTED, price, quantity, 0)
@@ -429,22 +437,24 @@ def _submit(b: Columns, r: Rules, address: int, c: Command) -> int:
 
 @inlined
 def _cancel(b: Columns, r: Rules, row: int, order: int, owner: int) -> int:
-    slot = find(b, order)
-    if slot == 0:
+    place = place_of(b, order)
+    if place < 0:
         return UNKNOWN_ORDER
+    slot = slot_in(b, place)
     if owner_of(b, slot) != owner:
         return NOT_OWNER
     if lacks_record(b, 1, 0):
         return NEED_EVENTS
-    _withdraw(b, r, row, slot, CANCELLED)
+    _withdraw(b, r, row, place, CANCELLED)
     return OK
 
 
 @inlined
 def _replace(b: Columns, r: Rules, address: int, row: int, order: int, owner: int, price: int, quantity: int) -> int:
-    slot = find(b, order)
-    if slot == 0:
+    place = place_of(b, order)
+    if place < 0:
         return UNKNOWN_ORDER
+    slot = slot_in(b, place)
     if owner_of(b, slot) != owner:
         return NOT_OWNER
     code = _quantity_code(r, quantity)
@@ -480,7 +490,7 @@ def _replace(b: Columns, r: Rules, address: int, row: int, order: int, owner: in
     if need != 0:
         return need
     note(b, row, c.product, order, REPLACED, price_of(r, at, key), change, quantity)
-    remove(b, r, slot)
+    remove_at(b, r, place)
     _enter(b, r, address, c, at, key, crossing)
     return OK
 
@@ -500,7 +510,7 @@ def expire_side_at(address: int, row: int, at: int, until: int) -> None:
             after = next_of(b, slot)
             due = b.extras[b.orders[slot, OWNER], EXPIRE_MS] if bits_of(b, slot) & EXTRA else 0
             if until == 0 or 0 < due <= until:
-                _withdraw(b, r, row, slot, EXPIRED)
+                _withdraw(b, r, row, place_of_slot(b, slot), EXPIRED)
             elif due != 0:
                 earliest = due if earliest == 0 else min(earliest, due)
             slot = after
@@ -531,7 +541,7 @@ def _cancel_owner(b: Columns, r: Rules, row: int, owner: int) -> int:
             while slot != 0:
                 after = next_of(b, slot)
                 if owner_of(b, slot) == owner:
-                    _withdraw(b, r, row, slot, CANCELLED)
+                    _withdraw(b, r, row, place_of_slot(b, slot), CANCELLED)
                 slot = after
             level = level_after(b, r, at, key)
     return OK
@@ -648,8 +658,13 @@ def process_at(
     r = rules_of(b)
     rows = view(commands, count, 8)
     slices, until = line(display_wh, count), line(expire_ms, count)
+    bases, is_large = bases_at(address), b.orders.shape[0] > LARGE
     for row in range(first, count):
         at = u(row)
+        if is_large and row + FARTHEST < count:
+            ask_for_place(b, bases, rows[u(row + FARTHEST), 2])
+            ask_for_order(b, bases, rows[u(row + FARTHER), 2])
+            ask_for_neighbours(b, bases, rows[u(row + FAR), 2])
         display, expires = 0, 0
         if is_wide:
             display, expires = slices[at], until[at]

@@ -31,8 +31,7 @@ fills, events : (any, 6), (any, 7)
     Where a command writes what happened.
 
 The columns enter compiled code as raw addresses that are turned into arrays once, at the top: arrays made so carry no
-reference count. That only shows once the small functions are inlined, by force. Indices are turned into unsigned
-numbers (`u`), which spares each access the question whether it counts from the end.
+reference count. That only shows once the small functions are inlined, by force.
 """
 
 # mypy: disable-error-code="no-any-return"
@@ -40,19 +39,15 @@ numbers (`u`), which spares each access the question whether it counts from the 
 
 from __future__ import annotations
 
-import ctypes
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
-
-import numba
-import numpy as np
-from numba import carray, njit, types  # type: ignore[attr-defined]  # carray is public, but not in __all__
-from numba.core import cgutils
-from numba.extending import intrinsic
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from wattbook.book import words
+from wattbook.book.kernel_machine import inlined, line, short_view, u, view
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
+
 
 H_PRODUCTS, H_FLOOR, H_CAP, H_STEP, H_MODE, H_MAX_ORDERS, H_LOT, H_TOP, H_DEPTH, H_SAFE = range(10)
 H_LAST_ORDER, H_COUNT, H_RESTING, H_FILLED, H_FIRST_FILL, H_FILLS, H_EVENTS, H_NEEDED = range(10, 18)
@@ -71,8 +66,6 @@ WIDTHS: Final = {
 
 NEED_EVENTS, NEED_ORDERS, NEED_LEVELS, NEED_NODES, NEED_EXTRAS = range(-1, -6, -1)
 
-DIGIT_BITS: Final = 5
-DIGIT: Final = 31
 LOW_32: Final = 0xFFFFFFFF
 ROW_BITS: Final = 26
 ROW: Final = (1 << ROW_BITS) - 1
@@ -81,12 +74,6 @@ BITS: Final = 63
 EXTRA: Final = 32
 """Bit beside an order's flags: it has a row in `extras`."""
 RESTING_FLAGS: Final = int(words.Flag.POST_ONLY | words.Flag.REPRICE)
-TAG: Final = 0x7FFFFFFF
-SPREAD: Final = 0x9E3779B1
-"""2**32 / golden ratio, odd (Fibonacci hashing); times 31 bits it stays inside int64."""
-BUCKET_BITS: Final = 3
-BUCKET: Final = 1 << BUCKET_BITS
-BUCKET_MASK: Final = BUCKET - 1
 
 
 class Columns(NamedTuple):
@@ -105,8 +92,9 @@ class Columns(NamedTuple):
 
 
 class Rules(NamedTuple):
-    """The book's terms as the kernel needs them; `top` counts the steps of the band, `safe` is a quantity [Wh] up to
-    which no price of the band breaks the bound of a notional.
+    """The book's terms as the kernel needs them.
+
+    `top` counts the steps of the band; up to `safe` [Wh] no price of the band breaks the bound of a notional.
     """
 
     products: int
@@ -119,68 +107,6 @@ class Rules(NamedTuple):
     top: int
     depth: int
     safe: int
-
-
-# --- from addresses to arrays
-
-inlined = njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
-"""Division by zero cannot occur: nobody needs to look for it."""
-
-if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]  # numba sets its settings at import
-
-    def view(address: int, rows: int, columns: int) -> NDArray[np.int64]:
-        return line(address, int(rows) * columns).reshape(-1, columns)
-
-    def line(address: int, length: int) -> NDArray[np.int64]:
-        return np.ctypeslib.as_array((ctypes.c_int64 * int(length)).from_address(int(address)))
-
-    def short_view(address: int, rows: int, columns: int) -> NDArray[np.int32]:
-        flat = (ctypes.c_int32 * (int(rows) * columns)).from_address(int(address))
-        return np.ctypeslib.as_array(flat).reshape(-1, columns)
-
-    def u(index: int) -> int:
-        return int(index)
-
-    def lowest_bit(mask: int) -> int:
-        mask = int(mask)
-        return (mask & -mask).bit_length() - 1
-
-else:
-
-    def _to_pointer(typing_context: Any, address: Any) -> Any:  # noqa: ARG001  # numba calls it with both
-        """Turn a whole number into a pointer."""
-
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001  # as above
-            return builder.inttoptr(arguments[0], cgutils.voidptr_t)
-
-        return types.voidptr(types.int64), generate
-
-    def _count_zeros(typing_context: Any, mask: Any) -> Any:  # noqa: ARG001  # as above
-        """Place of the lowest bit that is set."""
-
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001  # as above
-            return builder.cttz(arguments[0], cgutils.true_bit)
-
-        return types.int64(types.int64), generate
-
-    _pointer: Any = intrinsic(_to_pointer)
-    lowest_bit: Any = intrinsic(_count_zeros)
-
-    @inlined
-    def view(address: int, rows: int, columns: int) -> NDArray[np.int64]:
-        return carray(_pointer(address), (rows, columns), np.int64)
-
-    @inlined
-    def line(address: int, length: int) -> NDArray[np.int64]:
-        return carray(_pointer(address), (length,), np.int64)
-
-    @inlined
-    def short_view(address: int, rows: int, columns: int) -> NDArray[np.int32]:
-        return carray(_pointer(address), (rows, columns), np.int32)
-
-    @inlined
-    def u(index: int) -> int:
-        return np.uint64(index)
 
 
 @inlined
@@ -257,7 +183,7 @@ def crosses(b: Columns, r: Rules, row: int, key: int) -> bool:
 
 @inlined
 def shown_of(b: Columns, slot: int) -> int:
-    """What others see of an order [Wh]."""
+    """Return the quantity that others see of an order [Wh]."""
     return b.orders[u(slot), SIZE] >> ROW_BITS
 
 
@@ -281,13 +207,8 @@ def previous_of(b: Columns, slot: int) -> int:
 
 @inlined
 def bits_of(b: Columns, slot: int) -> int:
-    """Flags of an order, and `EXTRA`."""
+    """Read the flags of an order, and `EXTRA`."""
     return b.orders[u(slot), LINKS] & BITS
-
-
-@inlined
-def _set_links(b: Columns, slot: int, after: int, before: int, bits: int) -> None:
-    b.orders[u(slot), LINKS] = after << 32 | before << 6 | bits
 
 
 @inlined
@@ -299,7 +220,7 @@ def owner_of(b: Columns, slot: int) -> int:
 
 @inlined
 def hidden_of(b: Columns, slot: int) -> int:
-    """What rests of an iceberg behind what it shows [Wh]."""
+    """Return the quantity that rests of an iceberg behind what it shows [Wh]."""
     return b.extras[u(b.orders[u(slot), OWNER]), HIDDEN] if bits_of(b, slot) & EXTRA else 0
 
 
@@ -329,391 +250,8 @@ def row_of(b: Columns, level: int) -> int:
 
 @inlined
 def count_of(b: Columns, level: int) -> int:
-    """Number of orders in a level."""
+    """Count the orders of a level."""
     return b.levels[u(level), PLACE] & LOW_32
-
-
-# --- the map from order id to row
-
-
-@inlined
-def _tag(order: int) -> int:
-    return (order ^ (order >> 31)) & TAG
-
-
-@inlined
-def _bucket(b: Columns, tag: int) -> int:
-    """First place of the bucket where the search for an id begins; ids in sequence are spread evenly."""
-    return (tag * SPREAD & LOW_32) >> b.header[H_TABLE_SHIFT] << BUCKET_BITS
-
-
-@inlined
-def _next_bucket(b: Columns, bucket: int) -> int:
-    return (bucket + BUCKET) & (b.table.shape[0] - 1)
-
-
-@inlined
-def find(b: Columns, order: int) -> int:
-    """Row of a resting order, 0 if there is none of this id."""
-    tag = _tag(order)
-    bucket = _bucket(b, tag)
-    while True:
-        used = 0
-        for i in range(BUCKET):
-            entry = b.table[u(bucket | (tag + i) & BUCKET_MASK)]
-            if entry >> 32 == tag and b.orders[u(entry & LOW_32), ORDER] == order:
-                return entry & LOW_32
-            used += entry != 0
-        if used < BUCKET:
-            return 0
-        bucket = _next_bucket(b, bucket)
-
-
-@inlined
-def _hole(b: Columns, bucket: int, tag: int) -> int:
-    """Place in a bucket that is free, -1 if it is full."""
-    for i in range(BUCKET):
-        place = bucket | (tag + i) & BUCKET_MASK
-        if b.table[u(place)] == 0:
-            return place
-    return -1
-
-
-@inlined
-def remember(b: Columns, slot: int) -> None:
-    """Enter a resting order in its bucket, or in the next one that has a place."""
-    tag = _tag(b.orders[u(slot), ORDER])
-    bucket = _bucket(b, tag)
-    place = _hole(b, bucket, tag)
-    while place < 0:
-        bucket = _next_bucket(b, bucket)
-        place = _hole(b, bucket, tag)
-    b.table[u(place)] = tag << 32 | slot
-
-
-@inlined
-def _is_full(b: Columns, bucket: int) -> bool:
-    used = 0
-    for i in range(BUCKET):
-        used += b.table[u(bucket | i)] != 0
-    return used == BUCKET
-
-
-@inlined
-def _forget(b: Columns, slot: int) -> None:
-    """Take an order out; a full bucket so left gets back one of those that had to go on to the next ones."""
-    tag = _tag(b.orders[u(slot), ORDER])
-    bucket, i = _bucket(b, tag), 0
-    while b.table[u(bucket | (tag + i) & BUCKET_MASK)] & LOW_32 != slot:
-        i += 1
-        if i == BUCKET:
-            bucket, i = _next_bucket(b, bucket), 0
-    hole = bucket | (tag + i) & BUCKET_MASK
-    while _is_full(b, bucket):
-        bucket, filled = _next_bucket(b, bucket), hole
-        for i in range(BUCKET):
-            entry = b.table[u(bucket | i)]
-            if filled == hole and entry != 0 and _bucket(b, entry >> 32) != bucket:
-                b.table[u(hole)] = entry
-                filled = bucket | i
-        if filled == hole:
-            break
-        hole = filled
-    b.table[u(hole)] = 0
-
-
-# --- the tree: which prices are there
-
-
-@inlined
-def level_at(b: Columns, r: Rules, row: int, key: int) -> int:
-    """Level of a key, 0 if there is none."""
-    node = b.sides[u(row), ROOT]
-    for step in range(r.depth - 1, -1, -1):
-        node = b.branches[u(node), u(key >> (DIGIT_BITS * step) & DIGIT)]
-    return node
-
-
-@inlined
-def _descend(b: Columns, node: int, steps: int) -> int:
-    """Level of the lowest key below `node`, which stands `steps` above the levels."""
-    for _ in range(steps):
-        node = b.branches[u(node), u(lowest_bit(b.masks[u(node)]))]
-    return node
-
-
-@inlined
-def level_after(b: Columns, r: Rules, row: int, key: int) -> int:
-    """Level of the lowest key above `key`, 0 if there is none: the next worse price."""
-    node = b.sides[u(row), ROOT]
-    fork = fork_steps = fork_rest = 0
-    for step in range(r.depth - 1, -1, -1):
-        digit = key >> (DIGIT_BITS * step) & DIGIT
-        rest = b.masks[u(node)] >> (digit + 1) << (digit + 1)
-        if rest != 0:
-            fork, fork_steps, fork_rest = node, step, rest
-        node = b.branches[u(node), u(digit)]
-    if fork_rest == 0:
-        return 0
-    return _descend(b, b.branches[u(fork), u(lowest_bit(fork_rest))], fork_steps)
-
-
-@inlined
-def _new_node(b: Columns) -> int:
-    node = b.header[H_FREE_NODE]
-    if node != 0:
-        b.header[H_FREE_NODE] = b.masks[u(node)]
-        b.masks[u(node)] = 0
-    else:
-        node = b.header[H_NODES_USED]
-        b.header[H_NODES_USED] = node + 1
-    b.header[H_NODES] += 1
-    return node
-
-
-@inlined
-def _enter_key(b: Columns, r: Rules, row: int, key: int, level: int) -> None:
-    node = b.sides[u(row), ROOT]
-    if node == 0:
-        node = _new_node(b)
-        b.sides[u(row), ROOT] = node
-    for step in range(r.depth - 1, -1, -1):
-        digit = key >> (DIGIT_BITS * step) & DIGIT
-        b.masks[u(node)] |= 1 << digit
-        if step == 0:
-            b.branches[u(node), u(digit)] = level
-        else:
-            below = b.branches[u(node), u(digit)]
-            if below == 0:
-                below = _new_node(b)
-                b.branches[u(node), u(digit)] = below
-            node = below
-
-
-@inlined
-def _leave_key(b: Columns, r: Rules, row: int, key: int) -> None:
-    """Cut the branch of a key where it leaves the branches of others, and free what hangs on it."""
-    root = b.sides[u(row), ROOT]
-    node, cut, cut_step = root, 0, r.depth
-    for step in range(r.depth - 1, -1, -1):
-        digit = key >> (DIGIT_BITS * step) & DIGIT
-        if b.masks[u(node)] != 1 << digit:
-            cut, cut_step = node, step
-        node = b.branches[u(node), u(digit)]
-    if cut == 0:
-        node = root
-        b.sides[u(row), ROOT] = 0
-    else:
-        digit = key >> (DIGIT_BITS * cut_step) & DIGIT
-        node = b.branches[u(cut), u(digit)]
-        b.masks[u(cut)] ^= 1 << digit
-        b.branches[u(cut), u(digit)] = 0
-    for step in range(cut_step - 1, -1, -1):
-        digit = key >> (DIGIT_BITS * step) & DIGIT
-        below = b.branches[u(node), u(digit)]
-        b.branches[u(node), u(digit)] = 0
-        b.masks[u(node)] = b.header[H_FREE_NODE]
-        b.header[H_FREE_NODE] = node
-        b.header[H_NODES] -= 1
-        node = below
-
-
-@inlined
-def _open_level(b: Columns, r: Rules, row: int, key: int) -> int:
-    level = b.header[H_FREE_LEVEL]
-    if level != 0:
-        b.header[H_FREE_LEVEL] = b.levels[u(level), KEY]
-    else:
-        level = b.header[H_LEVELS_USED]
-        b.header[H_LEVELS_USED] = level + 1
-    b.header[H_LEVELS] += 1
-    b.levels[u(level), KEY] = key
-    b.levels[u(level), TOTAL] = 0
-    b.levels[u(level), ENDS] = 0
-    b.levels[u(level), PLACE] = row << 32
-    _enter_key(b, r, row, key, level)
-    best = b.sides[u(row), BEST]
-    if best == 0 or key < b.levels[u(best), KEY]:
-        b.sides[u(row), BEST] = level
-    return level
-
-
-@inlined
-def _close_level(b: Columns, r: Rules, level: int) -> None:
-    row = row_of(b, level)
-    _leave_key(b, r, row, b.levels[u(level), KEY])
-    if b.sides[u(row), BEST] == level:
-        root = b.sides[u(row), ROOT]
-        b.sides[u(row), BEST] = _descend(b, root, r.depth) if root != 0 else 0
-    b.levels[u(level), KEY] = b.header[H_FREE_LEVEL]
-    b.header[H_FREE_LEVEL] = level
-    b.header[H_LEVELS] -= 1
-
-
-# --- queues
-
-
-@inlined
-def _link(b: Columns, level: int, slot: int, bits: int) -> None:
-    """Put an order at the end of a queue."""
-    tail = tail_of(b, level)
-    _set_links(b, slot, 0, tail, bits)
-    if tail != 0:
-        b.orders[u(tail), LINKS] |= slot << 32
-        b.levels[u(level), ENDS] += slot - tail
-    else:
-        b.levels[u(level), ENDS] = slot << 32 | slot
-
-
-@inlined
-def _unlink(b: Columns, level: int, slot: int) -> None:
-    """Take an order out of its queue."""
-    links = b.orders[u(slot), LINKS]
-    after, before = links >> 32, (links >> 6) & ROW
-    if before != 0:
-        b.orders[u(before), LINKS] += (after - slot) << 32
-    else:
-        b.levels[u(level), ENDS] += (after - slot) << 32
-    if after != 0:
-        b.orders[u(after), LINKS] += (before - slot) << 6
-    else:
-        b.levels[u(level), ENDS] += before - slot
-
-
-# --- icebergs and timed orders
-
-
-@inlined
-def slices_of(hidden: int, display: int) -> int:
-    """How often an iceberg will yet show a new slice."""
-    return (hidden + display - 1) // display if hidden != 0 else 0
-
-
-@inlined
-def _new_extra(b: Columns, row: int, owner: int, display: int, hidden: int, expire_ms: int) -> int:
-    extra = b.header[H_FREE_EXTRA]
-    if extra != 0:
-        b.header[H_FREE_EXTRA] = b.extras[u(extra), OWNER_TOO]
-    else:
-        extra = b.header[H_EXTRAS_USED]
-        b.header[H_EXTRAS_USED] = extra + 1
-    b.header[H_EXTRAS] += 1
-    b.extras[u(extra), DISPLAY] = display
-    b.extras[u(extra), HIDDEN] = hidden
-    b.extras[u(extra), EXPIRE_MS] = expire_ms
-    b.extras[u(extra), OWNER_TOO] = owner
-    b.sides[u(row), SLICES] += slices_of(hidden, display)
-    earliest = b.sides[u(row), EARLIEST]
-    if expire_ms != 0 and (earliest == 0 or expire_ms < earliest):
-        b.sides[u(row), EARLIEST] = expire_ms
-    return extra
-
-
-@inlined
-def _free_extra(b: Columns, row: int, extra: int) -> None:
-    b.sides[u(row), SLICES] -= slices_of(b.extras[u(extra), HIDDEN], b.extras[u(extra), DISPLAY])
-    b.extras[u(extra), OWNER_TOO] = b.header[H_FREE_EXTRA]
-    b.header[H_FREE_EXTRA] = extra
-    b.header[H_EXTRAS] -= 1
-
-
-@inlined
-def set_remaining(b: Columns, slot: int, shown: int, hidden: int) -> None:
-    """Set what an order shows and hides [Wh]; it keeps its place."""
-    level = level_of(b, slot)
-    b.levels[u(level), TOTAL] += shown - shown_of(b, slot)
-    b.orders[u(slot), SIZE] = shown << ROW_BITS | level
-    if bits_of(b, slot) & EXTRA:
-        extra = b.orders[u(slot), OWNER]
-        display, before = b.extras[u(extra), DISPLAY], b.extras[u(extra), HIDDEN]
-        if hidden != before:
-            b.sides[u(row_of(b, level)), SLICES] += slices_of(hidden, display) - slices_of(before, display)
-            b.extras[u(extra), HIDDEN] = hidden
-
-
-# --- resting orders
-
-
-@inlined
-def append(
-    b: Columns,
-    r: Rules,
-    row: int,
-    key: int,
-    order: int,
-    owner: int,
-    remaining: int,
-    shown: int,
-    flags: int,
-    display: int,
-    expire_ms: int,
-) -> None:
-    """Rest an order behind all others at its price."""
-    level = level_at(b, r, row, key)
-    if level == 0:
-        level = _open_level(b, r, row, key)
-    slot = b.header[H_FREE_ORDER]
-    if slot != 0:
-        b.header[H_FREE_ORDER] = b.orders[u(slot), LINKS]
-    else:
-        slot = b.header[H_ORDERS_USED]
-        b.header[H_ORDERS_USED] = slot + 1
-    b.orders[u(slot), ORDER] = order
-    b.orders[u(slot), SIZE] = shown << ROW_BITS | level
-    if display | expire_ms != 0:
-        b.orders[u(slot), OWNER] = _new_extra(b, row, owner, display, remaining - shown, expire_ms)
-        _link(b, level, slot, flags | EXTRA)
-    else:
-        b.orders[u(slot), OWNER] = owner
-        _link(b, level, slot, flags)
-    b.levels[u(level), TOTAL] += shown
-    b.levels[u(level), PLACE] += 1
-    b.sides[u(row), ORDERS] += 1
-    b.header[H_COUNT] += 1
-    remember(b, slot)
-
-
-@inlined
-def remove(b: Columns, r: Rules, slot: int) -> None:
-    """Take an order out; a level that it leaves empty goes with it."""
-    _forget(b, slot)
-    level = level_of(b, slot)
-    row = row_of(b, level)
-    if bits_of(b, slot) & EXTRA:
-        _free_extra(b, row, b.orders[u(slot), OWNER])
-    b.sides[u(row), ORDERS] -= 1
-    b.header[H_COUNT] -= 1
-    if count_of(b, level) == 1:
-        _close_level(b, r, level)
-    else:
-        _unlink(b, level, slot)
-        b.levels[u(level), TOTAL] -= shown_of(b, slot)
-        b.levels[u(level), PLACE] -= 1
-    b.orders[u(slot), LINKS] = b.header[H_FREE_ORDER]
-    b.header[H_FREE_ORDER] = slot
-
-
-@inlined
-def lessen(b: Columns, r: Rules, slot: int, quantity: int) -> int:
-    """Take `quantity` off a resting order; return what remains.
-
-    An iceberg whose slice is used up shows the next one, behind all others at its price.
-    """
-    shown, hidden = shown_of(b, slot), hidden_of(b, slot)
-    remaining = shown + hidden - quantity
-    if remaining == 0:
-        remove(b, r, slot)
-    elif quantity < shown:
-        b.orders[u(slot), SIZE] -= quantity << ROW_BITS
-        b.levels[u(level_of(b, slot)), TOTAL] -= quantity
-    else:
-        level, bits = level_of(b, slot), bits_of(b, slot)
-        fresh = min(b.extras[u(b.orders[u(slot), OWNER]), DISPLAY], remaining)
-        set_remaining(b, slot, fresh, remaining - fresh)
-        if count_of(b, level) > 1:
-            _unlink(b, level, slot)
-            _link(b, level, slot, bits)
-    return remaining
 
 
 # --- the record

@@ -14,14 +14,36 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numba import njit
 
-from wattbook.book import kernel_columns as k
 from wattbook.book import words
 from wattbook.book.kernel_auction import TICK, allot, clearing_tick, crossing_wh, floors, pair
+from wattbook.book.kernel_columns import (
+    BEST,
+    CALLING,
+    KEY,
+    NEED_EVENTS,
+    ORDER,
+    ORDERS,
+    Columns,
+    Rules,
+    bits_of,
+    columns_at,
+    head_of,
+    lacks_record,
+    next_of,
+    note,
+    note_fill,
+    owner_of,
+    price_of,
+    remaining_of,
+    rules_of,
+    sign_of,
+)
+from wattbook.book.kernel_queues import lessen
+from wattbook.book.kernel_tree import level_after
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from wattbook.book.kernel_columns import Columns, Rules
 
 OK: Final = int(words.Code.OK)
 UNKNOWN_FLAGS: Final = int(words.Code.UNKNOWN_FLAGS)
@@ -36,20 +58,20 @@ QUANTITY: Final = 4
 @njit(cache=True, nogil=True)
 def gather(b: Columns, r: Rules, row: int, queue: NDArray[np.int64], slots: NDArray[np.int64]) -> None:
     """Write a side's orders in priority order: `queue` (k, 5) as `kernel_auction` wants it, and their rows (k,)."""
-    at, level = 0, b.sides[row, k.BEST]
+    at, level = 0, b.sides[row, BEST]
     while level != 0:
-        key = b.levels[level, k.KEY]
-        slot = k.head_of(b, level)
+        key = b.levels[level, KEY]
+        slot = head_of(b, level)
         while slot != 0:
-            queue[at, 0] = b.orders[slot, k.ORDER]
-            queue[at, 1] = k.owner_of(b, slot)
-            queue[at, 2] = k.sign_of(row)
-            queue[at, 3] = k.price_of(r, row, key)
-            queue[at, 4] = k.remaining_of(b, slot)
+            queue[at, 0] = b.orders[slot, ORDER]
+            queue[at, 1] = owner_of(b, slot)
+            queue[at, 2] = sign_of(row)
+            queue[at, 3] = price_of(r, row, key)
+            queue[at, 4] = remaining_of(b, slot)
             slots[at] = slot
-            slot = k.next_of(b, slot)
+            slot = next_of(b, slot)
             at += 1
-        level = k.level_after(b, r, row, key)
+        level = level_after(b, r, row, key)
 
 
 @njit(cache=True, nogil=True)
@@ -78,41 +100,41 @@ def share_margin(queue: NDArray[np.int64], filled: NDArray[np.int64], lot: int) 
 @njit(cache=True, nogil=True)
 def trade(b: Columns, r: Rules, row: int, product: int, bid: int, ask: int, price: int, quantity: int) -> None:
     """Fill two resting orders with each other."""
-    bid_first = b.orders[bid, k.ORDER] < b.orders[ask, k.ORDER]
-    if k.bits_of(b, bid) & POST_ONLY:
+    bid_first = b.orders[bid, ORDER] < b.orders[ask, ORDER]
+    if bits_of(b, bid) & POST_ONLY:
         bid_first = True
-    elif k.bits_of(b, ask) & POST_ONLY:
+    elif bits_of(b, ask) & POST_ONLY:
         bid_first = False
     maker_slot, taker_slot = (bid, ask) if bid_first else (ask, bid)
-    maker, taker = b.orders[maker_slot, k.ORDER], b.orders[taker_slot, k.ORDER]
-    k.note_fill(b, row, product, maker, taker, price, quantity)
-    remaining = k.lessen(b, r, maker_slot, quantity)
-    k.note(b, row, product, maker, FILLED, price, quantity, remaining)
-    remaining = k.lessen(b, r, taker_slot, quantity)
-    k.note(b, row, product, taker, FILLED, price, quantity, remaining)
+    maker, taker = b.orders[maker_slot, ORDER], b.orders[taker_slot, ORDER]
+    note_fill(b, row, product, maker, taker, price, quantity)
+    remaining = lessen(b, r, maker_slot, quantity)
+    note(b, row, product, maker, FILLED, price, quantity, remaining)
+    remaining = lessen(b, r, taker_slot, quantity)
+    note(b, row, product, taker, FILLED, price, quantity, remaining)
 
 
 @njit(cache=True, nogil=True)
 def uncross_at(address: int, row: int, product: int, reference: int, flags: int) -> int:
     """Carry out UNCROSS for a known product; see `kernel.step` for what is returned."""
-    b = k.columns_at(address)
-    r = k.rules_of(b)
+    b = columns_at(address)
+    r = rules_of(b)
     if flags & ~(PRO_RATA | PAY_AS_BID):
         return UNKNOWN_FLAGS
     bids_at = 2 * product
-    if b.sides[bids_at, k.CALLING] == 0:
+    if b.sides[bids_at, CALLING] == 0:
         return WRONG_PHASE
-    buyers, sellers = b.sides[bids_at, k.ORDERS], b.sides[bids_at + 1, k.ORDERS]
-    if k.lacks_record(b, 2 * (buyers + sellers), buyers + sellers):
-        return k.NEED_EVENTS
+    buyers, sellers = b.sides[bids_at, ORDERS], b.sides[bids_at + 1, ORDERS]
+    if lacks_record(b, 2 * (buyers + sellers), buyers + sellers):
+        return NEED_EVENTS
     bids, asks = np.empty((buyers, 5), np.int64), np.empty((sellers, 5), np.int64)
     bid_slots, ask_slots = np.empty(buyers, np.int64), np.empty(sellers, np.int64)
     bought, sold = np.empty(buyers, np.int64), np.empty(sellers, np.int64)
     pairs = np.empty((buyers + sellers, 3), np.int64)
     gather(b, r, bids_at, bids, bid_slots)
     gather(b, r, bids_at + 1, asks, ask_slots)
-    b.sides[bids_at, k.CALLING] = 0
-    b.sides[bids_at + 1, k.CALLING] = 0
+    b.sides[bids_at, CALLING] = 0
+    b.sides[bids_at + 1, CALLING] = 0
     volume = crossing_wh(bids, asks)
     if volume == 0:
         return OK

@@ -196,11 +196,11 @@ class ReferenceBook(Doors):
         self._fills, self._events = [], []
         codes = np.empty(len(rows), dtype=np.int64)
         resting_wh = np.empty(len(rows), dtype=np.int64)
-        nothing = repeat(0)
-        slices = nothing if display_wh is None else display_wh.tolist()
-        until = nothing if expire_ms is None else expire_ms.tolist()
-        for self._row, (command, slice_wh, until_ms) in enumerate(zip(rows.tolist(), slices, until, strict=False)):
-            codes[self._row] = self._carry_out(*command, slice_wh, until_ms)
+        slices = repeat(0) if display_wh is None else iter(display_wh.tolist())
+        until = repeat(0) if expire_ms is None else iter(expire_ms.tolist())
+        for self._row, command in enumerate(rows.tolist()):
+            whole = [*command, next(slices), next(until)]
+            codes[self._row] = self._carry_out(*whole)
             resting_wh[self._row] = self._resting_wh
         batch = Batch(self.fill_rows, self.event_rows, codes, resting_wh)
         self._fills, self._events, self._resting_wh = [], [], 0

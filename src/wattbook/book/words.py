@@ -185,6 +185,10 @@ class Receipt(NamedTuple):
         """Fills of this command, int64 of shape (m, 6): `FILL_COLUMNS`, row 0."""
         return self.record[self.first_fill : self.past_fill]
 
+    def __repr__(self) -> str:
+        fills = self.past_fill - self.first_fill
+        return f"Receipt({self.code.name}, filled_wh={self.filled_wh}, resting_wh={self.resting_wh}, {fills} fills)"
+
 
 class Batch(NamedTuple):
     """Answer to `process`.

@@ -141,6 +141,20 @@ def warm_up(_debug: DebugOption = False) -> None:
     work()
 
 
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+    options_metavar="[book|run]",
+)
+def bench(
+    arguments: Annotated[Optional[list[str]], typer.Argument(metavar="[OPTIONS]")] = None,  # noqa: UP045
+) -> None:
+    """Measure the book, or whole runs; 'wattbook bench book --help' names the options of each."""
+    from wattbook.cli.bench import run_benchmark
+
+    raise typer.Exit(run_benchmark(arguments or []))
+
+
 @data.command("import")
 def data_import(
     kind: Annotated[str, typer.Argument(metavar="simbench", help="What is imported.")],

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
 
 from wattbook.book import Kind
 from wattbook.testing.checks_auction import book_failures
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from wattbook.testing.features import Features
     from wattbook.testing.shadow import Standing
 
-ANSWERS = "ANSWERS"
+ANSWERS: Final = "ANSWERS"
 """Name of the failure of a book that raises instead of answering."""
 
 
@@ -70,7 +71,7 @@ class Audit:
         target = shadow.live.get(command.order) if command.kind in {Kind.CANCEL, Kind.REPLACE} else None
         product = target.product if target is not None else command.product
         calling, resting, last_order = product in shadow.calling, len(shadow.live), shadow.last_order
-        target = None if target is None else _copy(target)
+        target = None if target is None else replace(target)
         queues, before = self._queues(command), set(shadow.live)
         moves = shadow.apply(command, answer)
         seen = self.driver.look() if looks else None
@@ -85,7 +86,7 @@ class Audit:
         )  # fmt: skip
 
     def _queues(self, command: Command) -> list[Standing]:
-        """Copies of the orders that the command is about, before it."""
+        """Copy the orders that the command is about, as they were before it."""
         shadow, chosen = self.shadow, []
         if command.kind == Kind.UNCROSS:
             chosen = shadow.orders(command.product)
@@ -93,13 +94,7 @@ class Audit:
             chosen = shadow.due(command.product, command.expire_ms)
         elif command.kind == Kind.CANCEL_OWNER:
             chosen = [each for each in shadow.live.values() if each.owner == command.owner]
-        return [_copy(each) for each in chosen]
-
-
-def _copy(standing: Standing) -> Standing:
-    from dataclasses import replace
-
-    return replace(standing)
+        return [replace(each) for each in chosen]
 
 
 def audit(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from wattbook.testing.generator import Commands, draw
 from wattbook.testing.invariants import Failure, Falsified
 from wattbook.testing.reproducing import reproducer
 from wattbook.testing.shrinking import shrink
-from wattbook.testing.weather import CALM, SETUPS
+from wattbook.testing.weather import SETUPS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -44,6 +44,9 @@ INVARIANTS: Final = _in_order([*STEP_INVARIANTS, *STREAM_INVARIANTS, *JOURNAL_IN
 
 OF_A_BOOK: Final = tuple(name for name in INVARIANTS if name != "B15")
 """Names of those that are judged on a book; B15 is about gates, of which a book knows nothing."""
+
+OF_AN_AUCTION: Final = tuple(name for name in INVARIANTS if name.startswith("A"))
+"""Names of the laws of the call auction."""
 
 _PER_COMMAND: Final = frozenset({each.name for each in (*STEP_INVARIANTS, *AUCTION_INVARIANTS)} | {ANSWERS})
 _STREAMS: Final = {each.name: each for each in STREAM_INVARIANTS}
@@ -73,9 +76,15 @@ class Report(NamedTuple):
 
     def __str__(self) -> str:
         """Two lines to print."""
-        lines = [f"{', '.join(self.held)} held for {self.commands} commands, seeds {list(self.seeds)}"]
+        lines = [f"{', '.join(self.held)} held for {self.commands} commands, seeds {_short(self.seeds)}"]
         lines += [f"{name} was not judged: {why}" for name, why in self.skipped.items()]
         return "\n".join(lines)
+
+
+def _short(seeds: tuple[int, ...]) -> str:
+    if len(seeds) > 1 and seeds == tuple(range(seeds[0], seeds[-1] + 1)):
+        return f"{seeds[0]} .. {seeds[-1]}"
+    return ", ".join(map(str, seeds))
 
 
 def check_book(
@@ -155,8 +164,10 @@ def _judgeable(make_book: MakeBook, features: Features, names: Collection[str]) 
     if unknown:
         raise ConfigError([f"invariant {name!r} is unknown{nearest(name, INVARIANTS)}" for name in unknown])
     book = make_book()
-    if features.self_trade != "off" and not hasattr(book, "process"):
-        raise ConfigError(f"self_trade={features.self_trade!r} can be judged by events only: give the book `process`")
+    silent = {"a self-trade mode": features.self_trade != "off", "REPRICE orders": "REPRICE" in features.types}
+    if not hasattr(book, "process") and any(silent.values()):
+        what = " and ".join(name for name, has in silent.items() if has)
+        raise ConfigError(f"{what} can be judged by events only: give the book `process`")
     skipped: dict[str, str] = {}
     for name in names:
         absent = [need for need in INVARIANTS[name].needs if not hasattr(book, need)]
@@ -245,7 +256,7 @@ def check_auction(
     *,
     seeds: Iterable[int] = range(200),
     orders: int = 8,
-    invariants: Collection[str] = tuple(each.name for each in AUCTION_INVARIANTS),
+    invariants: Collection[str] = OF_AN_AUCTION,
     shrink_s: float = 10.0,
 ) -> Report:
     """Hold ``auction(orders, reference_tick, rule)`` against A1 - A8, under both rules.
@@ -283,8 +294,12 @@ def draw_auction(seed: int, most: int) -> tuple[NDArray[np.int64], int | None]:
         ids, rng.integers(1, 5, count), rng.choice([BUY, SELL], count), rng.integers(-width, width + 1, count),
         rng.integers(1, 9, count),
     ]  # fmt: skip
-    reference = None if rng.random() < 0.3 else int(rng.integers(-width - 3, width + 4))  # noqa: PLR2004  # a share
+    reference = None if rng.random() < 0.3 else int(rng.integers(-width - 3, width + 4))  # a share
     return np.column_stack(columns).astype(np.int64).reshape(-1, 5), reference
+
+
+def _submit(order: int, owner: int, side: int, price_tick: int, quantity_wh: int) -> Command:
+    return Command(Kind.SUBMIT, 0, order, owner, side, price_tick, quantity_wh, 0)
 
 
 def _auction_told(
@@ -307,11 +322,8 @@ def _auction_told(
             return None
         return next(invariant.judge(cleared(auction, rows(commands), reference, rule)), None)
 
-    stream = [Command(Kind.SUBMIT, 0, *row, 0) for row in array.tolist()]
+    stream = [_submit(*row) for row in array.tolist()]
     small = shrink(stream, lambda commands: found(commands) is not None, Features(), shrink_s)
     shown = auction_reproducer(auction, rows(small), reference, rule)
     text = f"{invariant.name}: {invariant.meaning}\nFound with seed {seed}: {found(small)}.\n\n{shown}\n"
     return Falsified(invariant.name, text, shown, small)
-
-
-__all__ = ["CALM", "INVARIANTS", "OF_A_BOOK", "Report", "check_auction", "check_book", "draw_auction", "hold"]

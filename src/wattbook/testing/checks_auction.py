@@ -8,7 +8,7 @@ price_tick, quantity_wh in time priority, no two of one id; rule "uniform" or "p
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -81,7 +81,7 @@ class Clearing:
         return sum(each.quantity_wh for each in self.orders if each.side == SELL and each.price_tick <= price_tick)
 
     def volume(self, price_tick: int) -> int:
-        """What can trade at a price [Wh]."""
+        """Energy that can trade at a price [Wh]."""
         return min(self.demand(price_tick), self.supply(price_tick))
 
     def filled(self) -> Counter[int]:
@@ -322,7 +322,9 @@ def book_failures(step: Step) -> Iterator[tuple[str, str]]:
     orders = tuple(
         Bid(each.order, each.owner, each.side, each.price_tick, each.remaining_wh) for each in step.queues
     )  # fmt: skip
-    fills = [(fill.maker, fill.taker, fill.price_tick, fill.quantity_wh) for fill in step.answer.fills]
+    fills: list[tuple[int, ...]] = [
+        (fill.maker, fill.taker, fill.price_tick, fill.quantity_wh) for fill in step.answer.fills
+    ]
     features, flags = step.features, step.command.flags
     drawn = Clearing(
         orders, None, sum(fill[3] for fill in fills), fills, step.command.price_tick,
@@ -331,8 +333,6 @@ def book_failures(step: Step) -> Iterator[tuple[str, str]]:
     )  # fmt: skip
     # A book tells no clearing price: with one price for all the fills tell it.
     told = fills[0][2] if fills and not drawn.pay_as_bid else best_price(drawn)
-    from dataclasses import replace
-
     clearing = replace(drawn, price_tick=told)
     for each in AUCTION_INVARIANTS:
         yield from ((each.name, text) for text in each.judge(clearing))

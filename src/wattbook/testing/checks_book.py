@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from wattbook.testing.driving import Fill
     from wattbook.testing.invariants import Step
-    from wattbook.testing.shadow import Move, Standing
+    from wattbook.testing.shadow import Move
 
 _BAND_KINDS: Final = {Kind.SUBMIT, Kind.REPLACE}
 _ORDER, _OWNER, _SIDE, _PRICE, _QUANTITY = range(5)
@@ -64,18 +64,20 @@ def _best_price_first(step: Step) -> Iterator[str]:
     for move in _met(step) if _continuous(step) else ():
         better = [each for each in move.ahead if each.price_tick != move.before.price_tick]  # type: ignore[union-attr]  # _met leaves out None
         if better:
-            yield f"order {move.order} was served at {move.price_tick} before order {better[0].order} at {better[0].price_tick}"
+            first = better[0]
+            yield f"order {move.order} was served at {move.price_tick} before order {first.order} at {first.price_tick}"
     for rows in (step.seen.orders or {}).values() if step.seen else ():
         for one, other in pairwise(rows):
             if one[_SIDE] == other[_SIDE] and one[_SIDE] * one[_PRICE] < one[_SIDE] * other[_PRICE]:
-                yield f"orders() lists order {one[_ORDER]} at {one[_PRICE]} before order {other[_ORDER]} at {other[_PRICE]}"
+                yield f"orders() has {one[_ORDER]} at {one[_PRICE]} before {other[_ORDER]} at {other[_PRICE]}"
 
 
 def _earliest_first(step: Step) -> Iterator[str]:
     for move in _met(step) if _continuous(step) else ():
         earlier = [each for each in move.ahead if each.price_tick == move.before.price_tick]  # type: ignore[union-attr]  # _met leaves out None
         if earlier:
-            yield f"order {move.order} was served before order {earlier[0].order}, which came earlier at {move.price_tick}"
+            first = earlier[0].order
+            yield f"order {move.order} was served before order {first}, which came earlier at {move.price_tick}"
     for product, rows in (step.seen.orders or {}).items() if step.seen else ():
         shown = [row[_ORDER] for row in rows]
         known = [each for each in step.shadow.orders(product) if each.order in set(shown)]
@@ -83,7 +85,7 @@ def _earliest_first(step: Step) -> Iterator[str]:
         for one, other in pairwise(known):
             same = one.side == other.side and one.price_tick == other.price_tick
             if same and places[one.order] > places[other.order]:
-                yield f"orders() lists order {other.order} before order {one.order}, which came earlier at {one.price_tick}"
+                yield f"orders() has {other.order} before {one.order}, which came earlier at {one.price_tick}"
 
 
 def _makers_price(step: Step) -> Iterator[str]:
@@ -116,8 +118,8 @@ def _levels_agree(step: Step) -> Iterator[str]:
             if seen.depth and seen.depth[product, side] != levels:
                 yield f"depth of side {side:+d} is {seen.depth[product, side]}, but its orders add up to {levels}"
     count = sum(map(len, seen.orders.values()))
-    if seen.count is not None and seen.count != count:
-        yield f"len() is {seen.count}, but {count} orders are listed"
+    if seen.held is not None and seen.held != count:
+        yield f"len() is {seen.held}, but {count} orders are listed"
 
 
 def _levels(step: Step, rows: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
@@ -140,6 +142,12 @@ def _all_accounted(step: Step) -> Iterator[str]:
             yield f"{move.quantity_wh} Wh went off order {move.order}, which had {move.before.remaining_wh}"
         elif move.remaining_wh not in {-1, move.left_wh}:
             yield f"{move.remaining_wh} Wh are said to remain of order {move.order}, but {move.left_wh} are left"
+    own = step.shadow.live.get(step.command.order)
+    told = step.answer.resting_wh
+    acts = step.command.kind in _BAND_KINDS and step.answer.accepted
+    rests = own.remaining_wh if own is not None and acts else 0
+    if told not in {None, rests}:
+        yield f"resting_wh={told}, but {rests} Wh of order {step.command.order} rest"
     if step.seen is None or step.seen.orders is None:
         return
     shown = {row[_ORDER]: tuple(row) for rows in step.seen.orders.values() for row in rows}
@@ -149,11 +157,6 @@ def _all_accounted(step: Step) -> Iterator[str]:
             yield f"orders() shows {shown[order]} for (order, owner, side, price, quantity) {expected}"
     yield from (f"order {order} should rest and is not listed" for order in step.shadow.live if order not in shown)
     yield from (f"order {order} is listed and should be gone" for order in shown if order not in step.shadow.live)
-    own = step.shadow.live.get(step.command.order)
-    told = step.answer.resting_wh
-    acts = step.command.kind in _BAND_KINDS and step.answer.accepted
-    if told is not None and told != (own.remaining_wh if own is not None and acts else 0):
-        yield f"resting_wh={told}, but {own.remaining_wh if own is not None and acts else 0} Wh of order {step.command.order} rest"
 
 
 def _two_sided(step: Step) -> Iterator[str]:
@@ -283,11 +286,6 @@ def _never_overwrites(step: Step) -> Iterator[str]:
     if step.seen is not None and step.seen.orders is not None:
         lost = sorted(step.untouched - _shown_orders(step))
         yield from (f"order {order} vanished, though nothing happened to it" for order in lost[:1])
-
-
-def _standing_rows(orders: list[Standing]) -> list[tuple[int, ...]]:
-    """Orders as `call_auction` takes them."""
-    return [(each.order, each.owner, each.side, each.price_tick, each.remaining_wh) for each in orders]
 
 
 def _of(name: str, meaning: str, judge: object, *needs: str) -> StepInvariant:

@@ -181,7 +181,11 @@ JOURNAL_INVARIANTS: Final = (
 """What only a record shows."""
 
 RECORD_INVARIANTS: Final = (
-    JournalInvariant("B4", "A trade is at its maker's limit, and never worse than its taker's; in an auction worse than neither.", _limits_kept),
+    JournalInvariant(
+        "B4",
+        "A trade is at its maker's limit, and never worse than its taker's; in an auction worse than neither.",
+        _limits_kept,
+    ),
     JournalInvariant("B6", "Every order's quantity is accounted for, event by event.", _accounted),
     JournalInvariant("B7", "What is filled is traded, once on each side.", _two_sided),
     JournalInvariant("B9", "An accepted id is never used again.", _ids_once),
@@ -191,7 +195,11 @@ RECORD_INVARIANTS: Final = (
 """All that are judged on a record."""
 
 
-def check_run(run: Any, invariants: Iterable[str] = tuple(each.name for each in RECORD_INVARIANTS)) -> tuple[str, ...]:
+OF_A_RUN: Final = tuple(law.name for law in RECORD_INVARIANTS)
+"""Their names."""
+
+
+def check_run(run: Any, invariants: Iterable[str] = OF_A_RUN) -> tuple[str, ...]:
     """Hold a `Run`, or a `Record` of its tables, against the laws that a record can show.
 
     Returns

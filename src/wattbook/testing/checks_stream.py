@@ -19,7 +19,7 @@ _MOVES: Final = 5
 
 
 def answers_of(make_book: MakeBook, commands: Sequence[Command], features: Features) -> tuple[list[Answer], Driver]:
-    """What a new book answers, command by command, and its driver afterwards."""
+    """Ask a new book: its answers, command by command, and its driver afterwards."""
     driver = Driver(make_book(), features)
     return [driver.carry_out(command) for command in commands], driver
 
@@ -66,7 +66,9 @@ def _any_batching(make_book: MakeBook, commands: list[Command], features: Featur
             yield len(commands) - 1, f"one batch and batches of {width} left books in different states"
 
 
-def _equals_the_reference(make_book: MakeBook, commands: list[Command], features: Features) -> Iterator[tuple[int, str]]:
+def _equals_the_reference(
+    make_book: MakeBook, commands: list[Command], features: Features
+) -> Iterator[tuple[int, str]]:
     driver, told = Driver(make_book(), features), Driver(ReferenceBook(**features.terms), features)
     for number, command in enumerate(commands):
         ours, theirs = driver.carry_out(command), told.carry_out(command)
@@ -110,7 +112,9 @@ def accepted_only(make_book: MakeBook, commands: Sequence[Command], features: Fe
     return [command for command, answer in zip(commands, answers, strict=True) if answer.accepted]
 
 
-def _products_independent(make_book: MakeBook, commands: list[Command], features: Features) -> Iterator[tuple[int, str]]:
+def _products_independent(
+    make_book: MakeBook, commands: list[Command], features: Features
+) -> Iterator[tuple[int, str]]:
     taken = accepted_only(make_book, commands, features)
     answers, _ = answers_of(make_book, taken, features)
     named = {Kind.SUBMIT, Kind.EXPIRE, Kind.CALL, Kind.UNCROSS}
@@ -134,7 +138,9 @@ def _of_product(answer: Answer, product: int) -> Any:
 STREAM_INVARIANTS: Final = (
     StreamInvariant("B18", "The same commands give the same bytes.", (), _same_again),
     StreamInvariant("B19", "Any batching gives the same events.", ("process",), _any_batching),
-    StreamInvariant("B20", "The book equals `ReferenceBook` in all that it tells and shows.", (), _equals_the_reference),
+    StreamInvariant(
+        "B20", "The book equals `ReferenceBook` in all that it tells and shows.", (), _equals_the_reference
+    ),
     StreamInvariant(
         "B21", "Exported and restored anywhere, a book goes on alike.", ("export", "restore"), _export_anywhere
     ),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from dataclasses import replace as _with
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypedDict, Unpack
 
 from wattbook.book import Code, Event, Flag
 
@@ -182,6 +182,18 @@ class Case:
     calling: tuple[int, ...] = ()
 
 
-def case(name: str, *steps: Step, **ending: object) -> Case:
+class Beside(TypedDict, total=False):
+    """Keywords of `case`: what a `Case` has beside its name and its steps."""
+
+    terms: Mapping[str, int | str]
+    bids: tuple[RestRow, ...]
+    asks: tuple[RestRow, ...]
+    bid_levels: tuple[LevelRow, ...]
+    ask_levels: tuple[LevelRow, ...]
+    elsewhere: Mapping[int, tuple[tuple[RestRow, ...], tuple[RestRow, ...]]]
+    calling: tuple[int, ...]
+
+
+def case(name: str, *steps: Step, **beside: Unpack[Beside]) -> Case:
     """Write a case: its name, its commands, and as keywords what `Case` has beside them."""
-    return Case(name=name, steps=steps, **ending)  # type: ignore[arg-type]
+    return Case(name=name, steps=steps, **beside)

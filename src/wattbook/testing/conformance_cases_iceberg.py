@@ -6,6 +6,7 @@ from typing import Final
 
 from wattbook.book import BUY, SELL, Code
 from wattbook.testing.conformance_cases import (
+    ACCEPTED,
     ANNA,
     BERT,
     CANCELLED,
@@ -18,7 +19,6 @@ from wattbook.testing.conformance_cases import (
     POST_ONLY,
     REPLACED,
     REPRICE,
-    ACCEPTED,
     Case,
     cancel,
     case,
@@ -313,14 +313,16 @@ CASES: Final[tuple[Case, ...]] = (
         submit(1, ANNA, BUY, 100, 10, display_wh=4),
         submit(2, BERT, BUY, 99, 5),
         replace(1, ANNA, 99, 3).tells((1, REPLACED, 99, -7, 3)).rests(3),
-        bids=((2, BERT, 99, 5), (1, ANNA, 99, 3)),
+        submit(3, CLEO, SELL, 99, 6).trades((2, 3, 99, 5), (1, 3, 99, 1)),
+        bids=((1, ANNA, 99, 2),),
     ),
     case(
         "an iceberg ask moved with less than a slice shows what it has",
         submit(1, ANNA, SELL, 100, 10, display_wh=4),
         submit(2, BERT, SELL, 101, 5),
         replace(1, ANNA, 101, 3).tells((1, REPLACED, 101, -7, 3)).rests(3),
-        asks=((2, BERT, 101, 5), (1, ANNA, 101, 3)),
+        submit(3, CLEO, BUY, 101, 6).trades((2, 3, 101, 5), (1, 3, 101, 1)),
+        asks=((1, ANNA, 101, 2),),
     ),
     case(
         "a cancelled iceberg bid takes its hidden quantity with it",

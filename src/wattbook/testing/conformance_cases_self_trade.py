@@ -10,6 +10,7 @@ from wattbook.testing.conformance_cases import (
     ANNA,
     BERT,
     CANCELLED,
+    CLEO,
     FILLED,
     FOK,
     IOC,
@@ -43,10 +44,7 @@ CASES: Final[tuple[Case, ...]] = (
         submit(2, BERT, SELL, 110, 8),
         submit(3, ANNA, BUY, 120, 10).tells((3, ACCEPTED, 120, 10, 10), (3, PREVENTED, 100, 10, 0)).rests(0),
         terms={"self_trade": "cancel-newest"},
-        asks=(
-            (1, ANNA, 100, 6),
-            (2, BERT, 110, 8),
-        ),
+        asks=((1, ANNA, 100, 6), (2, BERT, 110, 8)),
     ),
     case(
         "cancel-newest: a seller that meets its owner's bid goes",
@@ -54,10 +52,7 @@ CASES: Final[tuple[Case, ...]] = (
         submit(2, BERT, BUY, 90, 8),
         submit(3, ANNA, SELL, 80, 10).tells((3, ACCEPTED, 80, 10, 10), (3, PREVENTED, 100, 10, 0)).rests(0),
         terms={"self_trade": "cancel-newest"},
-        bids=(
-            (1, ANNA, 100, 6),
-            (2, BERT, 90, 8),
-        ),
+        bids=((1, ANNA, 100, 6), (2, BERT, 90, 8)),
     ),
     case(
         "cancel-oldest: the ask that meets its owner's buyer goes, the buyer goes on",
@@ -141,10 +136,7 @@ CASES: Final[tuple[Case, ...]] = (
         .tells((3, ACCEPTED, 120, 10, 10), (1, PREVENTED, 100, 10, 6), (3, PREVENTED, 100, 10, 0))
         .rests(0),
         terms={"self_trade": "decrement"},
-        asks=(
-            (1, ANNA, 100, 6),
-            (2, BERT, 110, 8),
-        ),
+        asks=((1, ANNA, 100, 6), (2, BERT, 110, 8)),
     ),
     case(
         "decrement: a seller smaller than its owner's bid is used up and leaves the rest of it",
@@ -154,10 +146,7 @@ CASES: Final[tuple[Case, ...]] = (
         .tells((3, ACCEPTED, 80, 10, 10), (1, PREVENTED, 100, 10, 6), (3, PREVENTED, 100, 10, 0))
         .rests(0),
         terms={"self_trade": "decrement"},
-        bids=(
-            (1, ANNA, 100, 6),
-            (2, BERT, 90, 8),
-        ),
+        bids=((1, ANNA, 100, 6), (2, BERT, 90, 8)),
     ),
     case(
         "decrement: a buyer and its owner's ask of one size use each other up",
@@ -316,8 +305,9 @@ CASES: Final[tuple[Case, ...]] = (
         submit(3, ANNA, BUY, 101, 5)
         .tells((3, ACCEPTED, 101, 5, 5), (1, PREVENTED, 100, 3, 0), (3, PREVENTED, 100, 5, 0))
         .rests(0),
+        submit(4, BERT, BUY, 101, 2).trades((2, 4, 101, 2)),
         terms={"self_trade": "cancel-both"},
-        asks=((2, ANNA, 101, 3),),
+        asks=((2, ANNA, 101, 1),),
     ),
     case(
         "cancel-both: of two bids of the seller's owner only the first goes",
@@ -326,8 +316,9 @@ CASES: Final[tuple[Case, ...]] = (
         submit(3, ANNA, SELL, 99, 5)
         .tells((3, ACCEPTED, 99, 5, 5), (1, PREVENTED, 100, 3, 0), (3, PREVENTED, 100, 5, 0))
         .rests(0),
+        submit(4, BERT, SELL, 99, 2).trades((2, 4, 99, 2)),
         terms={"self_trade": "cancel-both"},
-        bids=((2, ANNA, 99, 3),),
+        bids=((2, ANNA, 99, 1),),
     ),
     case(
         "decrement: two asks of the buyer's owner wear it down one after the other",
@@ -487,10 +478,7 @@ CASES: Final[tuple[Case, ...]] = (
         submit(2, BERT, SELL, 110, 8),
         submit(3, ANNA, BUY, 120, 9, flags=FOK).refused(Code.FOK_UNFILLABLE),
         terms={"self_trade": "cancel-oldest"},
-        asks=(
-            (1, ANNA, 100, 6),
-            (2, BERT, 110, 8),
-        ),
+        asks=((1, ANNA, 100, 6), (2, BERT, 110, 8)),
     ),
     case(
         "cancel-oldest: a fill-or-kill seller that would need its owner's bid is refused",
@@ -498,10 +486,7 @@ CASES: Final[tuple[Case, ...]] = (
         submit(2, BERT, BUY, 90, 8),
         submit(3, ANNA, SELL, 80, 9, flags=FOK).refused(Code.FOK_UNFILLABLE),
         terms={"self_trade": "cancel-oldest"},
-        bids=(
-            (1, ANNA, 100, 6),
-            (2, BERT, 90, 8),
-        ),
+        bids=((1, ANNA, 100, 6), (2, BERT, 90, 8)),
     ),
     case(
         "cancel-newest: a fill-or-kill buyer cannot get past its owner's ask",
@@ -509,10 +494,7 @@ CASES: Final[tuple[Case, ...]] = (
         submit(2, BERT, SELL, 110, 8),
         submit(3, ANNA, BUY, 120, 1, flags=FOK).refused(Code.FOK_UNFILLABLE),
         terms={"self_trade": "cancel-newest"},
-        asks=(
-            (1, ANNA, 100, 6),
-            (2, BERT, 110, 8),
-        ),
+        asks=((1, ANNA, 100, 6), (2, BERT, 110, 8)),
     ),
     case(
         "cancel-newest: a fill-or-kill seller cannot get past its owner's bid",
@@ -520,10 +502,7 @@ CASES: Final[tuple[Case, ...]] = (
         submit(2, BERT, BUY, 90, 8),
         submit(3, ANNA, SELL, 80, 1, flags=FOK).refused(Code.FOK_UNFILLABLE),
         terms={"self_trade": "cancel-newest"},
-        bids=(
-            (1, ANNA, 100, 6),
-            (2, BERT, 90, 8),
-        ),
+        bids=((1, ANNA, 100, 6), (2, BERT, 90, 8)),
     ),
     case(
         "cancel-both: a fill-or-kill buyer cannot get past its owner's ask",
@@ -531,10 +510,7 @@ CASES: Final[tuple[Case, ...]] = (
         submit(2, BERT, SELL, 110, 8),
         submit(3, ANNA, BUY, 120, 1, flags=FOK).refused(Code.FOK_UNFILLABLE),
         terms={"self_trade": "cancel-both"},
-        asks=(
-            (1, ANNA, 100, 6),
-            (2, BERT, 110, 8),
-        ),
+        asks=((1, ANNA, 100, 6), (2, BERT, 110, 8)),
     ),
     case(
         "cancel-both: a fill-or-kill seller cannot get past its owner's bid",
@@ -542,10 +518,7 @@ CASES: Final[tuple[Case, ...]] = (
         submit(2, BERT, BUY, 90, 8),
         submit(3, ANNA, SELL, 80, 1, flags=FOK).refused(Code.FOK_UNFILLABLE),
         terms={"self_trade": "cancel-both"},
-        bids=(
-            (1, ANNA, 100, 6),
-            (2, BERT, 90, 8),
-        ),
+        bids=((1, ANNA, 100, 6), (2, BERT, 90, 8)),
     ),
     case(
         "decrement: a fill-or-kill buyer cannot get past its owner's ask",
@@ -553,10 +526,7 @@ CASES: Final[tuple[Case, ...]] = (
         submit(2, BERT, SELL, 110, 8),
         submit(3, ANNA, BUY, 120, 1, flags=FOK).refused(Code.FOK_UNFILLABLE),
         terms={"self_trade": "decrement"},
-        asks=(
-            (1, ANNA, 100, 6),
-            (2, BERT, 110, 8),
-        ),
+        asks=((1, ANNA, 100, 6), (2, BERT, 110, 8)),
     ),
     case(
         "decrement: a fill-or-kill seller cannot get past its owner's bid",
@@ -564,10 +534,7 @@ CASES: Final[tuple[Case, ...]] = (
         submit(2, BERT, BUY, 90, 8),
         submit(3, ANNA, SELL, 80, 1, flags=FOK).refused(Code.FOK_UNFILLABLE),
         terms={"self_trade": "decrement"},
-        bids=(
-            (1, ANNA, 100, 6),
-            (2, BERT, 90, 8),
-        ),
+        bids=((1, ANNA, 100, 6), (2, BERT, 90, 8)),
     ),
     case(
         "cancel-newest: a fill-or-kill buyer may stop right before its owner's ask",
@@ -592,10 +559,7 @@ CASES: Final[tuple[Case, ...]] = (
         submit(3, ANNA, BUY, 100, 3, flags=FOK).refused(Code.FOK_UNFILLABLE),
         submit(3, ANNA, BUY, 100, 2, flags=FOK).trades((1, 3, 100, 2)),
         terms={"self_trade": "cancel-both"},
-        asks=(
-            (2, ANNA, 100, 5),
-            (1, BERT, 100, 4),
-        ),
+        asks=((2, ANNA, 100, 5), (1, BERT, 100, 4)),
         ask_levels=((100, 7, 2),),
     ),
     case(
@@ -605,10 +569,7 @@ CASES: Final[tuple[Case, ...]] = (
         submit(3, ANNA, SELL, 100, 3, flags=FOK).refused(Code.FOK_UNFILLABLE),
         submit(3, ANNA, SELL, 100, 2, flags=FOK).trades((1, 3, 100, 2)),
         terms={"self_trade": "cancel-both"},
-        bids=(
-            (2, ANNA, 100, 5),
-            (1, BERT, 100, 4),
-        ),
+        bids=((2, ANNA, 100, 5), (1, BERT, 100, 4)),
         bid_levels=((100, 7, 2),),
     ),
     case(
@@ -741,10 +702,7 @@ CASES: Final[tuple[Case, ...]] = (
             (3, ACCEPTED, 100, 4, 4), (1, PREVENTED, 100, 4, 6), (3, PREVENTED, 100, 4, 0)
         ),
         terms={"self_trade": "decrement"},
-        asks=(
-            (2, BERT, 100, 5),
-            (1, ANNA, 100, 6),
-        ),
+        asks=((2, BERT, 100, 5), (1, ANNA, 100, 6)),
         ask_levels=((100, 7, 2),),
     ),
     case(
@@ -755,10 +713,7 @@ CASES: Final[tuple[Case, ...]] = (
             (3, ACCEPTED, 100, 4, 4), (1, PREVENTED, 100, 4, 6), (3, PREVENTED, 100, 4, 0)
         ),
         terms={"self_trade": "decrement"},
-        bids=(
-            (2, BERT, 100, 5),
-            (1, ANNA, 100, 6),
-        ),
+        bids=((2, BERT, 100, 5), (1, ANNA, 100, 6)),
         bid_levels=((100, 7, 2),),
     ),
     case(
@@ -768,12 +723,10 @@ CASES: Final[tuple[Case, ...]] = (
         submit(3, ANNA, BUY, 100, 3).tells(
             (3, ACCEPTED, 100, 3, 3), (1, PREVENTED, 100, 3, 7), (3, PREVENTED, 100, 3, 0)
         ),
+        submit(4, CLEO, BUY, 100, 1).trades((1, 4, 100, 1)),
         terms={"self_trade": "decrement"},
-        asks=(
-            (1, ANNA, 100, 7),
-            (2, BERT, 100, 5),
-        ),
-        ask_levels=((100, 6, 2),),
+        asks=((2, BERT, 100, 5), (1, ANNA, 100, 6)),
+        ask_levels=((100, 9, 2),),
     ),
     case(
         "decrement: a seller that wears a part of the slice leaves its owner's iceberg bid in place",
@@ -782,12 +735,10 @@ CASES: Final[tuple[Case, ...]] = (
         submit(3, ANNA, SELL, 100, 3).tells(
             (3, ACCEPTED, 100, 3, 3), (1, PREVENTED, 100, 3, 7), (3, PREVENTED, 100, 3, 0)
         ),
+        submit(4, CLEO, SELL, 100, 1).trades((1, 4, 100, 1)),
         terms={"self_trade": "decrement"},
-        bids=(
-            (1, ANNA, 100, 7),
-            (2, BERT, 100, 5),
-        ),
-        bid_levels=((100, 6, 2),),
+        bids=((2, BERT, 100, 5), (1, ANNA, 100, 6)),
+        bid_levels=((100, 9, 2),),
     ),
     case(
         "decrement: an iceberg buyer meets its owner's ask with its whole quantity",

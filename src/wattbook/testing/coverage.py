@@ -1,8 +1,8 @@
 """Coverage cells: which combinations of order type, side, phase and outcome a run has seen, and which it has missed.
 
-A cell is (what, side, phase, outcome). `universe` holds every cell that could be thought of; `why_unreachable` gives for
-each of them the reason why no stream can reach it, or None. A run that should prove something about a book reaches
-all the others.
+A cell is (what, side, phase, outcome). `universe` holds every cell that could be thought of; `why_unreachable` gives
+for each of them the reason why no stream can reach it, or None. A run that should prove something about a book
+reaches all the others.
 """
 
 from __future__ import annotations
@@ -81,7 +81,12 @@ def cells(commands: Commands, answers: Answers, features: Features) -> Counter[C
     features : Features
         Terms of the book.
     """
-    numbers = [_what(commands), _sides(commands.rows), _phases(commands, answers, features), _outcomes(commands, answers)]
+    numbers = [
+        _what(commands),
+        _sides(commands.rows),
+        _phases(commands, answers, features),
+        _outcomes(commands, answers),
+    ]
     key = numbers[0]
     for column, size in zip(numbers[1:], (len(_SIDES), len(_PHASES), 2 * _REFUSED), strict=True):
         key = key * size + column
@@ -115,8 +120,8 @@ def _what(commands: Commands) -> NDArray[np.int64]:
         what[kind == its_kind] = _WHAT.index(its_kind.name)
     what[(kind == Kind.EXPIRE) & (commands.expire_ms != 0)] = _WHAT.index("EXPIRE timed")
     what[kind == Kind.UNCROSS] = _WHAT.index("UNCROSS bad flags")
-    for value, number in _AUCTION_FLAGS.items():
-        what[(kind == Kind.UNCROSS) & (flags == value)] = _WHAT.index("UNCROSS") + number
+    for rules, number in _AUCTION_FLAGS.items():
+        what[(kind == Kind.UNCROSS) & (flags == rules)] = _WHAT.index("UNCROSS") + number
     return what
 
 
@@ -203,7 +208,9 @@ def why_unreachable(cell: Cell, features: Features) -> str | None:
     return (
         _why_not_asked(cell, features)
         or _why_no_such_place(cell)
-        or (_why_not_refused(cell, features) if cell.outcome.startswith("refused") else _why_no_such_end(cell, features))
+        or (
+            _why_not_refused(cell, features) if cell.outcome.startswith("refused") else _why_no_such_end(cell, features)
+        )
     )
 
 
@@ -214,9 +221,8 @@ def _why_not_asked(cell: Cell, features: Features) -> str | None:
         return "the book has no such orders"
     if cell.what in _ICEBERGS and not features.icebergs:
         return "the book has no icebergs"
-    if cell.what.startswith("bad") or cell.what == "UNCROSS bad flags" or cell.outcome.startswith("refused"):
-        if not features.hostile:
-            return "nothing in the stream is wrong"
+    if not features.hostile and ("bad" in cell.what or cell.outcome.startswith("refused")):
+        return "nothing in the stream is wrong"
     if cell.what == "EXPIRE timed" and not features.expiry:
         return "the book has no time limits"
     kind = cell.what.split("+")[0].split()[0]
@@ -250,7 +256,7 @@ def _why_no_such_place(cell: Cell) -> str | None:
 
 def _why_not_refused(cell: Cell, features: Features) -> str | None:
     code = Code[cell.outcome.removeprefix("refused: ")]
-    if code in {Code.NOT_A_WHOLE_NUMBER}:
+    if code == Code.NOT_A_WHOLE_NUMBER:
         return "an array of int64 cannot say it"
     terms = {
         Code.PRICE_OFF_STEP: features.step_tick > 1 and features.cap_tick > features.floor_tick,

@@ -87,7 +87,7 @@ class Seen(NamedTuple):
         Per (product, side) the levels (price_tick, quantity_wh, orders).
     best : dict or None
         Per (product, side) the best price, None where the side is empty.
-    count : int or None
+    held : int or None
         How many orders the book says it holds.
     complaint : str
         What the book's own `check` asserts in vain, empty where all is well.
@@ -96,7 +96,7 @@ class Seen(NamedTuple):
     orders: dict[int, list[tuple[int, ...]]] | None
     depth: dict[tuple[int, int], list[tuple[int, ...]]] | None
     best: dict[tuple[int, int], int | None] | None
-    count: int | None
+    held: int | None
     complaint: str
 
 
@@ -121,6 +121,8 @@ class Driver:
         if self.in_batches:
             batch = self.process([command])
             return self.answers(batch, 1)[0]
+        if command.kind not in set(Kind):
+            return Answer(-1, [], None, None)  # there is no such door to knock at
         answer = getattr(self.book, door(command))(**keywords(command, self.features))
         return _answer_of(answer, command)
 
@@ -151,7 +153,8 @@ class Driver:
         one = self.features.products == 1
         orders = depth = best = None
         if hasattr(book, "orders"):
-            orders = {product: [tuple(row) for row in (book.orders() if one else book.orders(product))] for product in products}
+            listed = {product: book.orders() if one else book.orders(product) for product in products}
+            orders = {product: [tuple(row) for row in rows] for product, rows in listed.items()}
         if hasattr(book, "depth"):
             depth = {
                 (product, side): [tuple(level) for level in book.depth(product, side, _LEVELS)]

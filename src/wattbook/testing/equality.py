@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from wattbook.testing.features import Features
-    from wattbook.testing.weather import Weather
 
 _MOST_BATCH: Final = 500
 _RESTORES: Final = 0.05
@@ -53,7 +52,7 @@ class MakesBook(Protocol):
         """Make it."""
 
 
-class Differ(AssertionError):
+class Differ(AssertionError):  # noqa: N818  # a finding, not somebody's mistake
     """Two books answered differently; says in what, and after which command."""
 
 
@@ -119,8 +118,12 @@ def _same(ours: Batch, theirs: Batch, start: int) -> None:
         a, b = getattr(ours, name), getattr(theirs, name)
         if np.array_equal(a, b):
             continue
-        here = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if not np.array_equal(x, y)), min(len(a), len(b)))
-        row = here if name in {"codes", "resting_wh"} else min(int(part[here, 0]) for part in (a, b) if here < len(part))
+        here = next(
+            (i for i, (x, y) in enumerate(zip(a, b, strict=False)) if not np.array_equal(x, y)), min(len(a), len(b))
+        )
+        row = (
+            here if name in {"codes", "resting_wh"} else min(int(part[here, 0]) for part in (a, b) if here < len(part))
+        )
         said = [part[here].tolist() if here < len(part) else "nothing more" for part in (a, b)]
         raise Differ(f"{name} differ at command {start + row}: {said[0]} against {said[1]}")
 
@@ -165,5 +168,3 @@ def compare_bulk(
             total += len(commands.rows)
             seen += cells(commands, answers, features)
     return Comparison(total, seen)
-
-

@@ -76,7 +76,7 @@ class Features:
     @classmethod
     def full(cls, **given: Any) -> Self:
         """Describe a book that can do all that `wattbook.book.Book` can; `given` overrides."""
-        everything = {
+        everything: dict[str, Any] = {
             "products": 4,
             "kinds": tuple(Kind),
             "types": tuple(ORDER_TYPES),
@@ -115,4 +115,4 @@ class Features:
         if Kind.CALL in self.kinds and Kind.UNCROSS not in self.kinds:
             yield "kinds holds CALL without UNCROSS: a call phase must end"
         if self.floor_tick > self.cap_tick or self.floor_tick % self.step_tick or self.cap_tick % self.step_tick:
-            yield f"floor_tick={self.floor_tick} .. cap_tick={self.cap_tick} must be a band of step_tick={self.step_tick}"
+            yield f"floor_tick={self.floor_tick} .. cap_tick={self.cap_tick} is no band of step_tick={self.step_tick}"

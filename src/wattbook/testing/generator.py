@@ -151,7 +151,9 @@ class _Draw:
         self.table[_FLAGS] = self._pick([int(flags) for flags in ORDER_TYPES.values()], shares)
         # A few products, one of them rare; products beyond the fourth are as common as the third.
         products = range(min(features.products, 64))
-        self.table[_PRODUCT] = self._pick(products, [(0.42, 0.37, 0.2, 0.01)[i] if i < 4 else 0.2 for i in products])  # noqa: PLR2004  # the table's length
+        self.table[_PRODUCT] = self._pick(
+            products, [(0.42, 0.37, 0.2, 0.01)[i] if i < 4 else 0.2 for i in products]
+        )  # the table's length
         self.table[_OWNER] = self._pick(_OWNERS, weather.owners) if features.hostile else self._pick((1, 2, 3))
         self.table[_SIDE] = self._pick((BUY, SELL))
         self.submits = self.table[_KIND] == Kind.SUBMIT
@@ -174,7 +176,7 @@ class _Draw:
         self.table[_PRICE] = self.middle + step * np.clip(away, below, above)
 
     def _draw_names(self) -> None:
-        """Submits get rising ids; cancels and replaces name a recent order that may rest, by its owner."""
+        """Give submits rising ids; cancels and replaces name a recent order that may rest, by its owner."""
         kind, issued = self.table[_KIND], np.cumsum(self.submits)
         resting = np.flatnonzero(self.may_rest)
         before = np.cumsum(self.may_rest)
@@ -186,7 +188,7 @@ class _Draw:
         self.table[_OWNER, named] = self.table[_OWNER, target]
 
     def _draw_auctions(self) -> None:
-        """A reference price near the middle, also off the step, or far away; flags of rationing and pricing."""
+        """Draw reference prices near the middle, also off the step, or far away; flags of rationing and pricing."""
         rows = np.flatnonzero(self.table[_KIND] == Kind.UNCROSS)
         if not len(rows):
             return

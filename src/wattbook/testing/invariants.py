@@ -129,7 +129,7 @@ class StreamInvariant:
         hold(self.name, make_book, commands, features)
 
 
-class Falsified(AssertionError):
+class Falsified(AssertionError):  # noqa: N818  # a finding, not somebody's mistake
     """A law that something under test breaks; the text holds a reproducer to paste.
 
     Attributes

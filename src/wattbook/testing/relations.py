@@ -14,8 +14,8 @@ import numpy as np
 
 from wattbook.book import BUY, Flag, Kind
 from wattbook.errors import ConfigError, nearest
-from wattbook.testing.checks_stream import accepted_only, answers_of
-from wattbook.testing.driving import Command, as_commands
+from wattbook.testing.checks_stream import accepted_only
+from wattbook.testing.driving import Command, Driver, as_commands
 from wattbook.testing.features import Features
 from wattbook.testing.generator import draw
 from wattbook.testing.invariants import Falsified
@@ -68,6 +68,8 @@ class Relation:
         The features for which the relation holds; raises nothing, only leaves out.
     needs_terms : bool
         Whether the book's factory is called with ``floor_tick`` and ``cap_tick``.
+    at_once : bool
+        Whether a book with `process` is given each stream as one batch.
     """
 
     name: str
@@ -75,6 +77,7 @@ class Relation:
     change: Callable[[list[Command], Features, np.random.Generator], Twin]
     narrow: Callable[[Features], Features]
     needs_terms: bool = False
+    at_once: bool = False
 
     def why_not(self, features: Features) -> str | None:
         """Say why the relation cannot be judged on such a book; None if it can."""
@@ -117,7 +120,7 @@ def _whole(commands: list[Command]) -> list[int]:
 def _scale_prices(commands: list[Command], features: Features, rng: np.random.Generator) -> Twin:
     furthest = max([1, *(abs(c.price_tick) for c in commands if c.kind in _PRICED)])
     room = min(abs(features.cap_tick), abs(features.floor_tick) or features.cap_tick) // furthest
-    times = int(rng.integers(2, 10)) if room > 10 else max(1, room)  # noqa: PLR2004  # a factor that the band has room for
+    times = int(rng.integers(2, 10)) if room > 10 else max(1, room)  # a factor that the band has room for
     changed = [c._replace(price_tick=c.price_tick * times) if c.kind in _PRICED else c for c in commands]
     return Twin(changed, _whole(commands), lambda fill: fill._replace(price_tick=fill.price_tick * times), _same)
 
@@ -195,7 +198,7 @@ def _twins(commands: list[Command], features: Features, rng: np.random.Generator
     for row, c in enumerate(commands):
         plain = c.kind == Kind.SUBMIT and c.flags == 0 and not c.display_wh and c.order not in named
         lots = c.quantity_wh // lot
-        if not plain or lots < 2 or rng.random() < 0.3:  # noqa: PLR2004  # two parts; a share
+        if not plain or lots < 2 or rng.random() < 0.3:  # two parts; a share
             changed.append(_doubled(c))
             rows.append(row)
             continue
@@ -220,7 +223,7 @@ def _passive(commands: list[Command], features: Features, rng: np.random.Generat
         rows.append(row)
         if c.kind == Kind.SUBMIT:
             last = 2 * c.order
-        if last and last % 2 == 0 and rng.random() < 0.2:  # noqa: PLR2004  # a share
+        if last and last % 2 == 0 and rng.random() < 0.2:  # a share
             last += 1
             visitor = Command(Kind.SUBMIT, 0, last, _STRANGER, BUY, features.floor_tick, features.lot_wh, 0)
             changed += [visitor, Command(Kind.CANCEL, 0, last, _STRANGER, 0, 0, 0, 0)]
@@ -236,15 +239,15 @@ def _append(commands: list[Command], features: Features, rng: np.random.Generato
 
 
 def _two_products(commands: list[Command], features: Features, rng: np.random.Generator) -> Twin:
-    """Between the commands of all products come those of a product of their own; this one is emptied of its own first."""
-    own = features.products - 1
+    """Put submits in a product of their own between the commands; the last product is left free for them."""
+    own = features.products  # the streams know one product less than the book
     other = as_commands(draw(int(rng.integers(1 << 30)), len(commands), replace(features, products=1)).table().tolist())
     place, changed, rows = 0, list[Command](), list[int]()
     for row, c in enumerate(commands):
         changed.append(_doubled(c))
         rows.append(row)
         last = max([0, *(each.order for each in changed if each.kind == Kind.SUBMIT)])
-        while place < len(other) and rng.random() < 0.5:  # noqa: PLR2004  # a share
+        while place < len(other) and rng.random() < 0.5:  # a share
             guest = other[place]
             place += 1
             if guest.kind == Kind.SUBMIT and last % 2 == 0 and last:
@@ -302,16 +305,14 @@ RELATIONS: Final = {
             lambda features: _without(features, rationings=_unrounded(features)),
         ),
         Relation("passive", "An order far away that comes and goes changes nothing else.", _passive, _all),
-        Relation("append", "Commands to come do not change what was answered before.", _append, _all),
+        Relation("append", "Commands to come do not change what was answered before.", _append, _all, at_once=True),
         Relation(
             "two-products",
             "Orders in a product of their own change nothing in the others.",
             _two_products,
             _in_all_but_the_last_product,
         ),
-        Relation(
-            "wide-band", "A band that does not bind changes nothing.", _wider_band, _all, needs_terms=True
-        ),
+        Relation("wide-band", "A band that does not bind changes nothing.", _wider_band, _all, needs_terms=True),
     )
 }
 """Every relation by name."""
@@ -377,9 +378,9 @@ def _broken(
     make_book: MakeBook, relation: Relation, stream: list[Command], features: Features, seed: int
 ) -> str | None:
     """Say how the fills differ from what they should be; None if they do not."""
-    twin = relation.change(stream, features, np.random.default_rng(seed))
-    ours, _ = answers_of(make_book, stream, features)
-    theirs, _ = answers_of(_factory(make_book, relation, features), twin.commands, features)
+    twin = relation.change(stream, relation.narrow(features), np.random.default_rng(seed))
+    ours = _asked(make_book, relation, stream, features)
+    theirs = _asked(_factory(make_book, relation, features), relation, twin.commands, features)
     wanted = [_tally(map(twin.fill, answer.fills)) for answer in ours]
     found = [Counter[tuple[int, ...]]() for _ in stream]
     for row, answer in zip(twin.rows, theirs, strict=True):
@@ -393,6 +394,13 @@ def _broken(
                 f"and fills {dict(got)}"
             )
     return _refusals(ours, theirs, twin)
+
+
+def _asked(make_book: MakeBook, relation: Relation, stream: list[Command], features: Features) -> list[Answer]:
+    driver = Driver(make_book(), features)
+    if relation.at_once and driver.in_batches:
+        return driver.answers(driver.process(stream), len(stream))
+    return [driver.carry_out(command) for command in stream]
 
 
 def _refusals(ours: list[Answer], theirs: list[Answer], twin: Twin) -> str | None:
@@ -426,7 +434,7 @@ def _told(
         return len(taken) == len(commands) and _broken(make_book, relation, commands, features, seed) is not None
 
     small = shrink(stream, fails, features, shrink_s)
-    twin = relation.change(small, features, np.random.default_rng(seed))
+    twin = relation.change(small, relation.narrow(features), np.random.default_rng(seed))
     shown = reproducer(make_book, small, features)
     changed = reproducer(make_book, twin.commands, features).split("\n\n", 1)[-1]
     text = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from wattbook.book import BUY, SELL, Kind
+from wattbook.book import BUY, COMMAND_COLUMNS, SELL, Kind
 from wattbook.testing.driving import door, flag_names, keywords
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ def reproducer(make_book: Any, commands: Sequence[Command], features: Features) 
     lines = [_call(command, features) for command in commands] if has_doors else [_batch(commands, features)]
     body = "\n".join(lines)
     words = [word for word in ("BUY", "SELL", "Flag") if f"{word}." in body or f"={word}" in body]
+    if module == "wattbook.book":
+        words, module = [*words, name], ""
     imports = [f"from wattbook.book import {', '.join(words)}"] if words else []
     if not has_doors:
         imports.append("import numpy as np")
@@ -72,7 +74,8 @@ def _call(command: Command, features: Features) -> str:
 
 def _batch(commands: Sequence[Command], features: Features) -> str:
     rows = "".join(f"    {tuple(command[:8])},\n" for command in commands)
-    table = f"rows = np.array([  # kind, product, order, owner, side, price_tick, quantity_wh, flags\n{rows}], dtype=np.int64)"
+    columns = ", ".join(COMMAND_COLUMNS)
+    table = f"rows = np.array([  # {columns}\n{rows}], dtype=np.int64)"
     if not (features.icebergs or features.expiry):
         return f"{table}\nbook.process(rows)"
     display, expire = [command.display_wh for command in commands], [command.expire_ms for command in commands]

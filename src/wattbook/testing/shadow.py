@@ -192,7 +192,7 @@ class Shadow:
         standing.rank = self._rank
 
     def _implied(self, command: Command, answer: Answer, product: int) -> list[Told]:
-        """What a book that tells no events must have done, from its fills."""
+        """Infer from the fills what a book that tells no events must have done."""
         if command.kind == Kind.CANCEL:
             gone = [self.live[command.order]] if command.order in self.live else []
             return [_told(each, Event.CANCELLED, each.remaining_wh) for each in gone]

@@ -2,8 +2,8 @@
 
 References
 ----------
-The removal of ever smaller chunks is the minimising delta debugging of Zeller & Hildebrandt (2002), IEEE Transactions on
-Software Engineering 28:183-200, figure 5, without its step to single chunks, which here rarely helps.
+The removal of ever smaller chunks follows the delta debugging of Zeller & Hildebrandt (2002), IEEE Transactions on
+Software Engineering 28:183-200; we leave out the attempt to keep a single chunk, which here rarely helps.
 """
 
 from __future__ import annotations
@@ -121,7 +121,11 @@ class _Shrinking:
         while changed and not self.late():
             changed = False
             for number in range(len(self.best)):
-                changed |= any([self.smaller(number, name) for name in Command._fields[:2] + Command._fields[3:]])
+                changed |= self.smaller_somewhere(number)
+
+    def smaller_somewhere(self, number: int) -> bool:
+        tried = [self.smaller(number, name) for name in Command._fields if name not in {"kind", "order"}]
+        return any(tried)
 
     def smaller(self, number: int, name: str) -> bool:
         command = self.best[number]
@@ -135,8 +139,6 @@ class _Shrinking:
         """Values plainer than the present one, the plainest first."""
         value = getattr(command, name)
         lot, step = self.features.lot_wh, self.features.step_tick
-        if name == "kind":
-            return
         plain = {"quantity_wh": lot, "owner": 1, "side": value, "price_tick": self.features.floor_tick}.get(name, 0)
         unit = {"quantity_wh": lot, "price_tick": step, "display_wh": lot}.get(name, 1)
         if name == "price_tick" and self.features.floor_tick <= 0 <= self.features.cap_tick:

@@ -72,7 +72,7 @@ _NARROW: Final = {"floor_tick": -5, "cap_tick": 5, "step_tick": 5}
 
 CALM: Final = Weather()
 SETUPS: Final = {
-    "flawed": Setup(Weather(flaws=0.9), {**_WIDE, "lot_wh": 2}),
+    "flawed": Setup(Weather(types=_RESTING_TYPES, flaws=0.9, icebergs=0.5), {**_WIDE, "lot_wh": 2}),
     "calm": Setup(CALM, _WIDE),
     "edges": Setup(Weather(flaws=0.15), {**_NARROW, "max_orders": 30, "lot_wh": 3}),
     "crowded": Setup(Weather(_REPLACING_KINDS, _RESTING_TYPES, flaws=0.15, steps=4), {**_WIDE, "max_orders": 14}),

@@ -1,0 +1,152 @@
+"""What numba does not offer by itself: arrays at raw addresses, and a few instructions of the machine.
+
+Owns every use of numba's extension interface, and for each a plain Python twin for where numba compiles nothing. Knows
+nothing of books.
+"""
+
+# mypy: disable-error-code="no-any-return"
+# An element of an array is Any to mypy, and functions here return one.
+
+from __future__ import annotations
+
+import ctypes
+from typing import TYPE_CHECKING, Any, Final
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import carray, njit, types  # type: ignore[attr-defined]  # carray is public, but not in __all__
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+BUCKET_BITS: Final = 3
+BUCKET: Final = 1 << BUCKET_BITS
+"""Int64 numbers in a cache line."""
+BUCKET_MASK: Final = BUCKET - 1
+
+inlined = njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
+"""For small functions: division by zero cannot occur there, nobody needs to look for it."""
+
+# --- plain Python
+
+
+def _python_line(address: int, length: int) -> NDArray[np.int64]:
+    """int64 array of shape (length,) at an address."""
+    return np.ctypeslib.as_array((ctypes.c_int64 * int(length)).from_address(int(address)))
+
+
+def _python_view(address: int, rows: int, columns: int) -> NDArray[np.int64]:
+    """int64 array of shape (rows, columns) at an address."""
+    return _python_line(address, int(rows) * columns).reshape(-1, columns)
+
+
+def _python_short_view(address: int, rows: int, columns: int) -> NDArray[np.int32]:
+    """int32 array of shape (rows, columns) at an address."""
+    flat = (ctypes.c_int32 * (int(rows) * columns)).from_address(int(address))
+    return np.ctypeslib.as_array(flat).reshape(-1, columns)
+
+
+def _python_index(index: int) -> int:
+    """Promise that an index is not negative: numba need not ask whether it counts from the end."""
+    return int(index)
+
+
+def _python_lowest_bit(mask: int) -> int:
+    """Place of the lowest bit that is set; `mask` is not 0."""
+    mask = int(mask)
+    return (mask & -mask).bit_length() - 1
+
+
+def _python_prefetch(address: int) -> None:
+    """Ask for a cache line without waiting for it."""
+
+
+def _python_places(table: NDArray[np.int64], bucket: int, part: int, wanted: int) -> int:
+    """Compare ``entry & part == wanted`` for the `BUCKET` entries from place `bucket` at once: a bit for each."""
+    return sum((int(table[bucket | i]) & part == wanted) << i for i in range(BUCKET))
+
+
+# --- compiled: what numba calls to learn the type of an intrinsic and how to generate it
+
+
+def _to_pointer(typing_context: Any, address: Any) -> Any:  # noqa: ARG001  # numba calls it with both
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001  # as above
+        return builder.inttoptr(arguments[0], cgutils.voidptr_t)
+
+    return types.voidptr(types.int64), generate
+
+
+def _count_zeros(typing_context: Any, mask: Any) -> Any:  # noqa: ARG001  # as above
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001  # as above
+        return builder.cttz(arguments[0], cgutils.true_bit)
+
+    return types.int64(types.int64), generate
+
+
+def _ask_for_line(typing_context: Any, address: Any) -> Any:  # noqa: ARG001  # as above
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001  # as above
+        flag = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, flag, flag, flag])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")  # type: ignore[no-untyped-call]
+        read, keep, data = flag(0), flag(3), flag(1)
+        builder.call(function, [builder.inttoptr(arguments[0], cgutils.voidptr_t), read, keep, data])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), generate
+
+
+def _compare_bucket(typing_context: Any, table: Any, bucket: Any, part: Any, wanted: Any) -> Any:  # noqa: ARG001  # as above
+    lanes = ir.VectorType(ir.IntType(64), BUCKET)
+    nothing = ir.Constant(lanes, ir.Undefined)
+    lane_0 = ir.Constant(ir.VectorType(ir.IntType(32), BUCKET), [0] * BUCKET)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        at = builder.bitcast(builder.gep(data, [arguments[1]]), lanes.as_pointer())
+        masks, goals = (
+            builder.shuffle_vector(builder.insert_element(nothing, value, ir.IntType(32)(0)), nothing, lane_0)
+            for value in arguments[2:]
+        )
+        same = builder.icmp_unsigned("==", builder.and_(builder.load(at, align=8), masks), goals)
+        return builder.zext(builder.bitcast(same, ir.IntType(BUCKET)), ir.IntType(64))
+
+    return types.int64(table, types.int64, types.int64, types.int64), generate
+
+
+_pointer: Any = intrinsic(_to_pointer)
+
+
+@inlined
+def _compiled_line(address: int, length: int) -> NDArray[np.int64]:
+    return carray(_pointer(address), (length,), np.int64)
+
+
+@inlined
+def _compiled_view(address: int, rows: int, columns: int) -> NDArray[np.int64]:
+    return carray(_pointer(address), (rows, columns), np.int64)
+
+
+@inlined
+def _compiled_short_view(address: int, rows: int, columns: int) -> NDArray[np.int32]:
+    return carray(_pointer(address), (rows, columns), np.int32)
+
+
+@inlined
+def _compiled_index(index: int) -> Any:
+    return np.uint64(index)
+
+
+IS_COMPILED: Final = not numba.config.DISABLE_JIT  # type: ignore[attr-defined]  # numba sets its settings at import
+
+line: Callable[[int, int], NDArray[np.int64]] = _compiled_line if IS_COMPILED else _python_line
+view: Callable[[int, int, int], NDArray[np.int64]] = _compiled_view if IS_COMPILED else _python_view
+short_view: Callable[[int, int, int], NDArray[np.int32]] = _compiled_short_view if IS_COMPILED else _python_short_view
+u: Callable[[int], int] = _compiled_index if IS_COMPILED else _python_index
+lowest_bit: Any = intrinsic(_count_zeros) if IS_COMPILED else _python_lowest_bit
+prefetch: Any = intrinsic(_ask_for_line) if IS_COMPILED else _python_prefetch
+places: Any = intrinsic(_compare_bucket) if IS_COMPILED else _python_places
