@@ -132,13 +132,13 @@ class PublicCalls(RowTaker):
 
 
 class Minimal(RowTaker):
-    """The frozen `MinimalBook`, one call a command; its fills are read."""
+    """The frozen `MinimalBook`, one call a command; fills and events are read."""
 
     def __init__(self, products: int) -> None:
         self.book = MinimalBook(products)
 
     def carry_out(self, prepared: list[list[int]]) -> Told:
-        """Call for each command of the slice, keep its fills and sum them."""
+        """Call for each command of the slice, keep its fills, and sum quantities of fills and events."""
         submit, cancel, replace = self.book.submit, self.book.cancel, self.book.replace
         told: list[tuple[int, int, int, int]] = []
         for kind, product, order, owner, side, price, quantity, flags in prepared:
@@ -148,7 +148,11 @@ class Minimal(RowTaker):
                 cancel(order, owner)
             else:
                 told += replace(order, owner, price, quantity) or ()
-        return Told(len(told), sum(fill[3] for fill in told))
+        traded_wh = sum(fill[3] for fill in told)
+        remaining_wh = sum(event[4] for event in self.book.events)
+        assert remaining_wh >= 0
+        self.book.events.clear()
+        return Told(len(told), traded_wh)
 
 
 def compiled_book(products: int) -> Book:

@@ -1,8 +1,9 @@
 """The frozen yardstick: the small order book that anyone would write in plain Python, written to be quick.
 
 A sorted dict of price levels a side, a plain dict of orders a level, which keeps them in the order they came, and
-a dict to find an order by its id. Every command is answered with its fills and with nothing else: there are no
-events, no codes, no checks but the owner's, and no state to save.
+a dict to find an order by its id. It reports what the engine's batch reports, so that both do the same work: the fills
+of every command, whether it was refused, and in `events` what happened to every order. There are no checks but the
+owner's, and no state to save.
 
 Ratios are measured against this file, so it never changes: another yardstick gets another name, or old ratios would
 mean something else.
@@ -15,6 +16,7 @@ from typing import Final
 from sortedcontainers import SortedDict
 
 BUY: Final = 1
+ACCEPTED, FILLED, CANCELLED, REPLACED = range(4)
 
 
 class Order:
@@ -32,21 +34,30 @@ class Order:
 
 
 class MinimalBook:
-    """Price-time priority for many products; a fill is the tuple (maker, taker, price, quantity)."""
+    """Price-time priority for many products.
+
+    A fill is the tuple (maker, taker, price, quantity); an event (order, event, price, quantity, remaining). Whoever
+    reads the events clears them.
+    """
 
     def __init__(self, products: int = 1) -> None:
         self.bids = [SortedDict() for _ in range(products)]
         self.asks = [SortedDict() for _ in range(products)]
         self.orders: dict[int, Order] = {}
+        self.events: list[tuple[int, int, int, int, int]] = []
 
     def submit(
         self, order: int, product: int, owner: int, side: int, price: int, quantity: int, immediate: bool = False
     ) -> list[tuple[int, int, int, int]]:
         """Match an order at the makers' prices; what is left rests, or is gone when `immediate`."""
         taker = Order(order, product, owner, side, price, quantity)
+        self.events.append((order, ACCEPTED, price, quantity, quantity))
         fills = self._match(taker)
-        if taker.quantity and not immediate:
-            self._rest(taker)
+        if taker.quantity:
+            if immediate:
+                self.events.append((order, CANCELLED, price, taker.quantity, 0))
+            else:
+                self._rest(taker)
         return fills
 
     def cancel(self, order: int, owner: int) -> bool:
@@ -55,6 +66,7 @@ class MinimalBook:
         if found is None or found.owner != owner:
             return False
         self._remove(found)
+        self.events.append((order, CANCELLED, found.price, found.quantity, 0))
         return True
 
     def replace(self, order: int, owner: int, price: int, quantity: int) -> list[tuple[int, int, int, int]] | None:
@@ -63,6 +75,7 @@ class MinimalBook:
         if found is None or found.owner != owner:
             return None
         self._remove(found)
+        self.events.append((order, REPLACED, price, quantity - found.quantity, quantity))
         found.price, found.quantity = price, quantity
         fills = self._match(found)
         if found.quantity:
@@ -84,6 +97,8 @@ class MinimalBook:
                 maker.quantity -= quantity
                 taker.quantity -= quantity
                 fills.append((maker.order, taker.order, price, quantity))
+                self.events.append((maker.order, FILLED, price, quantity, maker.quantity))
+                self.events.append((taker.order, FILLED, price, quantity, taker.quantity))
                 if not maker.quantity:
                     del queue[maker.order], self.orders[maker.order]
             if not queue:

@@ -172,6 +172,7 @@ def _carried_out(book: MinimalBook, rows: list[list[int]]) -> list[tuple[int, in
         else:
             fills = book.replace(order, owner, price, quantity)
         answers.append((-1, 0) if fills is None else (len(fills), sum(fill[3] for fill in fills)))
+        book.events.clear()
     return answers
 
 

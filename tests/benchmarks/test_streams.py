@@ -4,7 +4,7 @@ import hashlib
 
 import numpy as np
 import pytest
-from benchmarks.minimal import MinimalBook
+from benchmarks.minimal import ACCEPTED, CANCELLED, FILLED, REPLACED, MinimalBook
 from benchmarks.options import STREAMS
 
 from benchmarks import streams
@@ -111,6 +111,29 @@ def test_the_minimal_book_answers_as_said():
     assert book.submit(6, 1, 9, SELL, 90, 1) == [(3, 6, 90, 1)]
     assert book.cancel(3, 8)
     assert len(book) == 0
+    assert book.events == [
+        (1, ACCEPTED, 100, 5, 5), (2, ACCEPTED, 100, 5, 5), (3, ACCEPTED, 100, 5, 5),
+        (4, ACCEPTED, 101, 7, 7), (1, FILLED, 100, 5, 0), (4, FILLED, 100, 5, 2),
+        (2, FILLED, 100, 2, 3), (4, FILLED, 100, 2, 0),
+        (5, ACCEPTED, 100, 9, 9), (2, FILLED, 100, 3, 0), (5, FILLED, 100, 3, 6), (5, CANCELLED, 100, 6, 0),
+        (3, REPLACED, 90, -1, 4), (6, ACCEPTED, 90, 1, 1), (3, FILLED, 90, 1, 3), (6, FILLED, 90, 1, 0),
+        (3, CANCELLED, 90, 3, 0),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_the_minimal_book_reports_what_the_batch_reports(name, drawn):
+    stream = drawn(name, MESSAGES)
+    minimal, book = MinimalBook(stream.products), Book(stream.products)
+    rows = np.concatenate([stream.opening, stream.messages])
+    for kind, product, order, owner, side, price, quantity, flags in rows.tolist():
+        if kind == Kind.SUBMIT:
+            minimal.submit(order, product, owner, side, price, quantity, flags == streams.IOC)
+        elif kind == Kind.CANCEL:
+            minimal.cancel(order, owner)
+        else:
+            minimal.replace(order, owner, price, quantity)
+    assert minimal.events == list(map(tuple, book.process(rows).events[:, 2:].tolist()))
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ import hashlib
 import operator
 from abc import ABC, abstractmethod
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn, Self
 
 import numpy as np
 
@@ -281,7 +281,7 @@ class Doors(ABC):
     def _receipt(self, *command: int) -> Receipt:
         if not all(map(is_int64, command)):
             return refused(Code.NOT_A_WHOLE_NUMBER)
-        code = self.step(*map(int, command))
+        code = self.step(*map(operator.index, command))
         fills = self.fill_rows.copy()
         return Receipt(CODES[code], int(fills[:, -1].sum()), self.resting_wh, fills, 0, len(fills))
 
@@ -289,7 +289,7 @@ class Doors(ABC):
 
     def orders(self, product: int = 0) -> list[tuple[int, int, int, int, int]]:
         """Resting orders (order, owner, side, price_tick, quantity_wh): bids then asks, in priority order."""
-        self._known(product)
+        product = self._known(product)
         rows = self._resting(product, product + 1).tolist()
         return [(order, owner, side, price, quantity) for _, side, order, owner, price, quantity, *_ in rows]
 
@@ -298,9 +298,9 @@ class Doors(ABC):
 
         Icebergs count with what they show.
         """
-        if side not in {BUY, SELL}:
-            raise BookError(f"side={side!r} is neither BUY ({BUY}) nor SELL ({SELL})")
-        self._known(product)
+        product, side = self._known(product), checked_side(side)
+        if not is_int64(levels) or levels < 0:
+            raise BookError(f"levels={levels!r} is not a number of levels, 0 or more")
         rows = self._resting(product, product + 1)
         totals: dict[int, tuple[int, int]] = {}
         for price, shown in rows[rows[:, _SIDE] == side][:, [_PRICE, _SHOWN]].tolist():
@@ -313,11 +313,22 @@ class Doors(ABC):
         levels = self.depth(product, side, 1)
         return levels[0][:2] if levels else None
 
-    def _known(self, product: int) -> None:
-        if not is_int64(product) or not 0 <= product < self.terms.products:
+    def _known(self, product: int) -> int:
+        """Return a product as a plain int: in a narrow dtype its row would not fit."""
+        if not is_int64(product) or not 0 <= operator.index(product) < self.terms.products:
             raise BookError(f"product={product!r} is not one of 0 .. {self.terms.products - 1}")
+        return operator.index(product)
 
     # --- state as bytes
+
+    def __copy__(self) -> Self:
+        return type(self).restore(self.export())
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        return self.__copy__()
+
+    def __reduce__(self) -> NoReturn:
+        raise BookError("a book is not pickled: export() gives its state, restore() takes it")
 
     def fingerprint(self) -> str:
         """SHA-256 [hex] of the canonical state, the same for both books."""
@@ -361,14 +372,22 @@ def checked_commands(
 
 def _checked(name: str, array: NDArray[np.int64], shape: tuple[str | int, ...], more: str = "") -> NDArray[np.int64]:
     wanted = f"{name} must be an int64 array of shape ({', '.join(map(str, shape))}{',' * (len(shape) == 1)}){more}"
-    if not isinstance(array, np.ndarray):
+    if not isinstance(array, np.ndarray) or isinstance(array, np.ma.MaskedArray):
         raise CommandArrayError(f"{wanted}; not a {type(array).__name__}")
+    array = np.asarray(array)  # a subclass may say of itself what it likes
     if array.dtype != np.int64:
         raise CommandArrayError(f"{wanted}; not of dtype {array.dtype}: round and convert it first")
     fits = array.ndim == len(shape) and all(want in {"n", have} for want, have in zip(shape, array.shape, strict=True))
     if not fits:
         raise CommandArrayError(f"{wanted}; not of shape {array.shape}")
     return np.ascontiguousarray(array)
+
+
+def checked_side(side: int) -> int:
+    """BUY or SELL as a plain int."""
+    if not is_int64(side) or operator.index(side) not in {BUY, SELL}:
+        raise BookError(f"side={side!r} is neither BUY ({BUY}) nor SELL ({SELL})")
+    return operator.index(side)
 
 
 def is_int64(value: object) -> bool:

@@ -5,13 +5,15 @@ Owns the columns' lifetime. Knows no rule of matching: `kernel` does, and `refer
 
 from __future__ import annotations
 
+import functools
+import operator
 import sys
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
 from wattbook.book import kernel
-from wattbook.book.doors import CODES, NO_FILLS, Doors, checked_commands, is_int64, refused
+from wattbook.book.doors import CODES, NO_FILLS, Doors, checked_commands, checked_side, is_int64, refused
 from wattbook.book.inspecting import inspect
 from wattbook.book.kernel import CODE_BITS, HAS_FILLS
 from wattbook.book.kernel_columns import (
@@ -38,6 +40,7 @@ from wattbook.book.kernel_columns import (
     NEED_LEVELS,
     NEED_NODES,
     NEED_ORDERS,
+    NEED_RARE,
     ORDERS,
     WIDTHS,
     Columns,
@@ -59,6 +62,8 @@ from wattbook.compiled import entry
 from wattbook.errors import ResourceError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from wattbook.book.terms import State
@@ -76,6 +81,7 @@ _CACHE_LINE: Final = 64
 _HELD_ONCE: Final = 2
 """What sys.getrefcount says of an object that only one other holds: it counts its own argument."""
 _STEP_ARGUMENTS: Final = 11
+_RARE_ARGUMENTS: Final = 7
 _new_tuple = tuple.__new__
 
 
@@ -148,17 +154,27 @@ class Book(Doors):
         expire_ms: int = 0,
     ) -> int:
         """Carry out one command, see `Doors.step`."""
-        return _CODE & self._answer(
-            kind, product, order, owner, side, price_tick, quantity_wh, flags, display_wh, expire_ms
+        answer = self._step_at(
+            self._address, kind, product, order, owner, side, price_tick, quantity_wh, flags, display_wh, expire_ms
         )
+        if answer < 0:
+            answer = self._meet_need(
+                answer, kind, product, order, owner, side, price_tick, quantity_wh, flags, display_wh, expire_ms
+            )
+        return answer & _CODE
 
-    def _answer(self, *command: int) -> int:
-        """Carry out one command, see `kernel.step_at` for the answer."""
-        while True:
-            answer: int = self._step_at(self._address, *command)
-            if answer >= 0:
-                return answer
+    def _meet_need(self, answer: int, kind: int, *command: int) -> int:
+        """Grow what a single command needs, or take it to the entry for rare kinds, until it is carried out."""
+        if answer == NEED_RARE:
+            product, _, owner, _, price_tick, _, flags, _, expire_ms = command
+            call, command = _rare_entry(), (product, owner, price_tick, flags, expire_ms)
+            answer = call(self._address, kind, *command)
+        else:
+            call = self._step_at
+        while answer < 0:
             self._grow(answer)
+            answer = call(self._address, kind, *command)
+        return answer
 
     def submit(
         self,
@@ -217,7 +233,9 @@ class Book(Doors):
     def _receipt(self, *command: int) -> Receipt:
         if not all(map(is_int64, command)):
             return refused(Code.NOT_A_WHOLE_NUMBER)
-        return self._receipt_with_fills(self._answer(*map(int, command)))
+        command = tuple(map(operator.index, command))
+        answer = self._step_at(self._address, *command)
+        return self._receipt_with_fills(answer if answer >= 0 else self._meet_need(answer, *command))
 
     def _receipt_with_fills(self, answer: int) -> Receipt:
         """Receipt whose fills are looked up when they are asked for: single commands never write over fills."""
@@ -233,7 +251,14 @@ class Book(Doors):
         expire_ms: NDArray[np.int64] | None = None,
     ) -> Batch:
         """Carry out a batch of commands in order, see `Doors.process`."""
-        rows, display_wh, expire_ms = checked_commands(commands, display_wh, expire_ms)
+        try:
+            return self._process(*checked_commands(commands, display_wh, expire_ms))
+        except MemoryError as error:
+            raise ResourceError("no memory for what this batch tells: use smaller ones") from error
+
+    def _process(
+        self, rows: NDArray[np.int64], display_wh: NDArray[np.int64] | None, expire_ms: NDArray[np.int64] | None
+    ) -> Batch:
         count = len(rows)
         is_wide = display_wh is not None or expire_ms is not None
         slices = np.zeros(count * is_wide, dtype=np.int64) if display_wh is None else display_wh
@@ -245,11 +270,14 @@ class Book(Doors):
         self._record_into(record.fills, record.events, 0)
         row = 0
         try:
-            while True:
-                row = kernel.process_at(self._address, *where, row, count, codes, resting_wh)
-                if row == count:
-                    break
-                self._grow(int(codes[row]))
+            while (row := kernel.process_at(self._address, *where, row, count, codes, resting_wh)) < count:
+                need = int(codes[row])
+                if need == NEED_RARE:
+                    codes[row] = self._rare(row, *rows[row].tolist(), int(until[row]) if is_wide else 0)
+                    resting_wh[row] = 0
+                    row += 1
+                else:
+                    self._grow(need)
             record = record._replace(fills=self._columns.fills, events=self._columns.events)
             fills, events = record.fills[: self._scalars[H_FILLS]], record.events[: self._scalars[H_EVENTS]]
         finally:
@@ -257,6 +285,15 @@ class Book(Doors):
             self._header[H_RESTING] = 0
         self._keep(record)
         return Batch(fills, events, codes, resting_wh)
+
+    def _rare(self, row: int, kind: int, *command: int) -> int:
+        """Carry out a rare command of a batch and return its code."""
+        product, _, owner, _, price_tick, _, flags, until_ms = command
+        while True:
+            code: int = kernel.rare_at(self._address, row, kind, product, owner, price_tick, flags, until_ms)
+            if code >= 0:
+                return code
+            self._grow(code)
 
     # --- memory
 
@@ -294,9 +331,9 @@ class Book(Doors):
         """
         columns, needed = self._columns, self._scalars[H_NEEDED]
         if self._scalars[H_EVENTS] == 0:
-            self._header[[H_FIRST_FILL, H_FILLS]] = 0
             events = columns.events if len(columns.events) >= needed else _empty_rows("events", 2 * needed)
             fills = _empty_rows("fills", max(needed, min(2 * len(columns.fills), _FILLS_KEPT)))
+            self._header[[H_FIRST_FILL, H_FILLS]] = 0
             return columns._replace(fills=fills, events=events)
         count = len(columns.events) + max(len(columns.events), needed)
         longer = _empty_rows("fills", count // 2), _empty_rows("events", count)
@@ -386,8 +423,7 @@ class Book(Doors):
 
     def best(self, product: int, side: int) -> tuple[int, int] | None:
         """Best price of a side [ticks] and what is shown there [Wh], None when the side is empty."""
-        self._known(product)
-        row = 2 * product + (side == SELL)
+        row = 2 * self._known(product) + (checked_side(side) == SELL)
         level = int(self._columns.sides[row, BEST])
         if not level:
             return None
@@ -400,8 +436,7 @@ class Book(Doors):
 
     def is_calling(self, product: int = 0) -> bool:
         """Say whether a product is in its call phase."""
-        self._known(product)
-        return bool(self._columns.sides[2 * product, CALLING])
+        return bool(self._columns.sides[2 * self._known(product), CALLING])
 
     def _calling(self) -> list[int]:
         found: list[int] = np.flatnonzero(self._columns.sides[::2, CALLING]).tolist()
@@ -428,6 +463,11 @@ class Book(Doors):
     def check(self) -> None:
         """Assert all that must always hold."""
         inspect(self._columns, self.terms)
+
+
+@functools.cache
+def _rare_entry() -> Callable[..., int]:
+    return entry(kernel.rare_step_at, _RARE_ARGUMENTS)
 
 
 def _rows(name: str, count: int) -> NDArray[Any]:

@@ -5,7 +5,7 @@ where room runs short `step` says so before the command has had any effect, and 
 again. How the columns lie and change is told in `kernel_columns`, the call auction in `kernel_uncross`.
 
 What is rare is kept out of the loop that is hot: those functions have ``_at`` in their names, begin with an address
-and are not inlined.
+and are not inlined. The rarest kinds of commands are left to an entry of their own, which is compiled apart.
 """
 
 # mypy: disable-error-code="no-any-return"
@@ -42,6 +42,7 @@ from wattbook.book.kernel_columns import (
     NEED_LEVELS,
     NEED_NODES,
     NEED_ORDERS,
+    NEED_RARE,
     ORDER,
     ORDERS,
     OWNER,
@@ -556,22 +557,6 @@ def _call(b: Columns, product: int) -> int:
     return OK
 
 
-@njit(cache=True, nogil=True)
-def rare_at(address: int, kind: int, c: Command) -> int:
-    """Carry out a command that is neither SUBMIT nor CANCEL nor REPLACE."""
-    b = columns_at(address)
-    r = rules_of(b)
-    if kind == CANCEL_OWNER:
-        return _cancel_owner(b, r, c.row, c.owner)
-    if kind != EXPIRE and kind != CALL and kind != UNCROSS:
-        return UNKNOWN_KIND
-    if c.product < 0 or c.product >= r.products:
-        return UNKNOWN_PRODUCT
-    if kind == EXPIRE:
-        return _expire(b, address, c.row, c.product, c.expire_ms)
-    return _call(b, c.product) if kind == CALL else uncross_at(address, c.row, c.product, c.price, c.flags)
-
-
 @inlined
 def step(b: Columns, r: Rules, address: int, kind: int, c: Command) -> int:
     """Carry out one command, appending to fills and events under the number `c.row`.
@@ -579,8 +564,8 @@ def step(b: Columns, r: Rules, address: int, kind: int, c: Command) -> int:
     Returns
     -------
     int
-        A `Code`, or below zero one of ``NEED_...``: nothing has happened, grow the column and call again.
-        ``header[H_RESTING]`` holds what rests of the order [Wh].
+        A `Code`, or below zero one of ``NEED_...``: nothing has happened, grow the column and call again, or for
+        `NEED_RARE` call `rare_at`. ``header[H_RESTING]`` holds what rests of the order [Wh].
     """
     b.header[H_RESTING] = 0
     if kind == SUBMIT:
@@ -589,7 +574,7 @@ def step(b: Columns, r: Rules, address: int, kind: int, c: Command) -> int:
         return _cancel(b, r, c.row, c.order, c.owner)
     if kind == REPLACE:
         return _replace(b, r, address, c.row, c.order, c.owner, c.price, c.quantity)
-    return rare_at(address, kind, c)
+    return NEED_RARE
 
 
 # --- entries for the face
@@ -626,11 +611,36 @@ def step_at(
     display: int,
     expire_ms: int,
 ) -> int:
-    """Carry out one command; see `step` and `_answer`."""
+    """Carry out a single command; see `step` and `_answer`."""
     b = columns_at(address)
     _begin(b)
     c = Command(0, product, order, owner, side, price, quantity, flags, display, expire_ms)
     return _answer(b, step(b, rules_of(b), address, kind, c))
+
+
+@njit(cache=True, nogil=True)
+def rare_at(address: int, row: int, kind: int, product: int, owner: int, price: int, flags: int, until: int) -> int:
+    """Carry out a command that is neither SUBMIT nor CANCEL nor REPLACE, appending to the record; see `step`."""
+    b = columns_at(address)
+    r = rules_of(b)
+    b.header[H_RESTING] = 0
+    if kind == CANCEL_OWNER:
+        return _cancel_owner(b, r, row, owner)
+    if kind != EXPIRE and kind != CALL and kind != UNCROSS:
+        return UNKNOWN_KIND
+    if product < 0 or product >= r.products:
+        return UNKNOWN_PRODUCT
+    if kind == EXPIRE:
+        return _expire(b, address, row, product, until)
+    return _call(b, product) if kind == CALL else uncross_at(address, row, product, price, flags)
+
+
+@njit(cache=True)
+def rare_step_at(address: int, kind: int, product: int, owner: int, price: int, flags: int, until: int) -> int:
+    """Carry out a single command that is neither SUBMIT nor CANCEL nor REPLACE; see `step` and `_answer`."""
+    b = columns_at(address)
+    _begin(b)
+    return _answer(b, rare_at(address, 0, kind, product, owner, price, flags, until))
 
 
 @njit(cache=True, nogil=True)
@@ -652,7 +662,7 @@ def process_at(
     Returns
     -------
     int
-        `count`, or the row of the first command that lacks room: ``codes`` holds what at that row.
+        `count`, or the row of the first command that could not be carried out: ``codes`` holds what it needs.
     """
     b = columns_at(address)
     r = rules_of(b)

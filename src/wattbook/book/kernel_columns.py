@@ -64,7 +64,7 @@ WIDTHS: Final = {
     "fills": 6, "events": 7,
 }  # fmt: skip
 
-NEED_EVENTS, NEED_ORDERS, NEED_LEVELS, NEED_NODES, NEED_EXTRAS = range(-1, -6, -1)
+NEED_EVENTS, NEED_ORDERS, NEED_LEVELS, NEED_NODES, NEED_EXTRAS, NEED_RARE = range(-1, -7, -1)
 
 LOW_32: Final = 0xFFFFFFFF
 ROW_BITS: Final = 26

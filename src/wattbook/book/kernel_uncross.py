@@ -15,7 +15,7 @@ import numpy as np
 from numba import njit
 
 from wattbook.book import words
-from wattbook.book.kernel_auction import TICK, allot, clearing_tick, crossing_wh, floors, pair
+from wattbook.book.kernel_auction import NOWHERE, TICK, allot, clearing_tick, crossing_wh, floors, pair
 from wattbook.book.kernel_columns import (
     BEST,
     CALLING,
@@ -85,16 +85,42 @@ def share_margin(queue: NDArray[np.int64], filled: NDArray[np.int64], lot: int) 
         first -= 1
     while past < len(filled) and queue[past, TICK] == queue[last, TICK]:
         past += 1
-    wants, shares = queue[first:past, QUANTITY] // lot, filled[first:past] // lot
-    available = shares.sum()
-    if available == wants.sum():
+    wants, shares = np.empty(past - first, np.int64), np.empty(past - first, np.int64)
+    remainders = np.empty(past - first, np.int64)
+    available = left = 0
+    for i in range(past - first):
+        wants[i] = queue[first + i, QUANTITY] // lot
+        available += filled[first + i] // lot
+        left += wants[i]
+    if available == left:
         return
-    remainder = np.empty_like(wants)
-    missing = floors(wants, available, shares, remainder)
-    by_remainder = np.argsort(-remainder, kind="mergesort")
-    for i in range(missing):
-        shares[by_remainder[i]] += 1
-    filled[first:past] = shares * lot
+    missing = floors(wants, available, shares, remainders)
+    last_served = _lowest_served(remainders, missing)
+    for i in range(past - first):
+        missing -= remainders[i] > last_served
+    for i in range(past - first):
+        if remainders[i] > last_served:
+            shares[i] += 1
+        elif remainders[i] == last_served and missing > 0:
+            shares[i] += 1
+            missing -= 1
+        filled[first + i] = shares[i] * lot
+
+
+@njit(cache=True, nogil=True)
+def _lowest_served(remainders: NDArray[np.int64], missing: int) -> int:
+    """Highest number that at least `missing` remainders reach, found by halving: a sort takes long to compile."""
+    low, high = 0, NOWHERE
+    while high - low > 1:
+        middle = low + (high - low) // 2
+        count = 0
+        for i in range(len(remainders)):
+            count += remainders[i] >= middle
+        if count >= missing:
+            low = middle
+        else:
+            high = middle
+    return low
 
 
 @njit(cache=True, nogil=True)

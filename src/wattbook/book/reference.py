@@ -36,6 +36,7 @@ from wattbook.book.words import (
     Flag,
     Kind,
 )
+from wattbook.errors import ResourceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -192,7 +193,10 @@ class ReferenceBook(Doors):
         expire_ms: NDArray[np.int64] | None = None,
     ) -> Batch:
         """Carry out a batch of commands in order, see `Doors.process`."""
-        rows, display_wh, expire_ms = checked_commands(commands, display_wh, expire_ms)
+        try:
+            rows, display_wh, expire_ms = checked_commands(commands, display_wh, expire_ms)
+        except MemoryError as error:
+            raise ResourceError("no memory for a copy of this batch: use smaller ones") from error
         self._fills, self._events = [], []
         codes = np.empty(len(rows), dtype=np.int64)
         resting_wh = np.empty(len(rows), dtype=np.int64)
@@ -580,13 +584,11 @@ class ReferenceBook(Doors):
 
     def best_bid(self, product: int = 0) -> int | None:
         """Highest bid [ticks], None without bids."""
-        self._known(product)
-        return self._best(product, BUY)
+        return self._best(self._known(product), BUY)
 
     def best_ask(self, product: int = 0) -> int | None:
         """Lowest ask [ticks], None without asks."""
-        self._known(product)
-        return self._best(product, SELL)
+        return self._best(self._known(product), SELL)
 
     def _best(self, product: int, side: int) -> int | None:
         queues = self._queues.get((product, side))
@@ -594,8 +596,7 @@ class ReferenceBook(Doors):
 
     def is_calling(self, product: int = 0) -> bool:
         """Say whether a product is in its call phase."""
-        self._known(product)
-        return product in self._in_call
+        return self._known(product) in self._in_call
 
     def _calling(self) -> list[int]:
         return sorted(self._in_call)

@@ -73,18 +73,21 @@ class Terms:
     lot_wh: int
 
     def __post_init__(self) -> None:
-        problems = list(self._problems())
+        problems = self._problems_alone()
+        if not problems:
+            # Numbers of a narrow dtype would be compared and divided in it.
+            for name in ("products", "floor_tick", "cap_tick", "step_tick", "max_orders", "lot_wh"):
+                object.__setattr__(self, name, int(getattr(self, name)))
+            problems = self._problems_together()
         if problems:
             raise ConfigError(problems)
-        for name in ("products", "floor_tick", "cap_tick", "step_tick", "max_orders", "lot_wh"):
-            object.__setattr__(self, name, int(getattr(self, name)))
 
     @property
     def mode(self) -> int:
         """Number of the self-trade mode."""
         return SELF_TRADE_MODES.index(self.self_trade)
 
-    def _problems(self) -> list[str]:
+    def _problems_alone(self) -> list[str]:
         bounds = {
             "products": (1, MAX_PRODUCTS),
             "floor_tick": (-NOTIONAL_MAX, NOTIONAL_MAX),
@@ -96,11 +99,13 @@ class Terms:
         found = [
             text for name, (low, high) in bounds.items() if (text := _outside(name, getattr(self, name), low, high))
         ]
-        if self.self_trade not in SELF_TRADE_MODES:
+        if not isinstance(self.self_trade, str) or self.self_trade not in SELF_TRADE_MODES:
             hint = nearest(str(self.self_trade), SELF_TRADE_MODES)
             found.append(f"self_trade={self.self_trade!r} is not one of {', '.join(SELF_TRADE_MODES)}{hint}")
-        if found:
-            return found
+        return found
+
+    def _problems_together(self) -> list[str]:
+        found = []
         if self.floor_tick > self.cap_tick:
             found.append(f"floor_tick={self.floor_tick} is above cap_tick={self.cap_tick}: swap them")
         found += [
@@ -185,7 +190,7 @@ def _read_head(line: bytes) -> tuple[Terms, int, list[int], int]:
         terms = Terms(**{field.name: head[field.name] for field in fields(Terms)})
         last_order, count, columns = head["last_order"], head["orders"], tuple(head["columns"])
         calling = list(head["calling"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise CorruptError(f"the book state's head cannot be read: {error}") from error
     if columns != RESTING_COLUMNS or type(last_order) is not int or type(count) is not int:
         raise CorruptError("the book state's head names other columns or no whole numbers")

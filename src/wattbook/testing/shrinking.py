@@ -149,7 +149,8 @@ class _Shrinking:
         if abs(value - plain) == 0:
             return
         yield plain
-        half = plain + int((value - plain) / 2) // unit * unit if abs(value) < 1 << 53 else plain + unit
+        # What is off the step or the lot stays off it by as much, or halving would mend what fails.
+        half = plain + (value - plain) // 2 // unit * unit + (value - plain) % unit
         if abs(half - plain) < abs(value - plain):
             yield half
         if abs(value - plain) > unit:

@@ -1,0 +1,213 @@
+"""What every mutant of the kernel is asked, and what is right.
+
+Owns the stages: streams whose answers the reference has given beforehand, the conformance cases, laws of memory. A book
+that answers otherwise raises `Different`. Knows nothing of mutants.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import killing_streams as streams
+import numpy as np
+
+from wattbook.book import BUY, SELL, Kind, ReferenceBook
+from wattbook.testing.conformance import CASES, run_case
+from wattbook.testing.generator import Commands
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+SIDES: Final = (BUY, SELL)
+_LARGE: Final = 8_300
+
+
+class Different(AssertionError):  # noqa: N818 - a finding
+    """The mutant answers otherwise."""
+
+
+class Expected(NamedTuple):
+    """A stream and what is right after each of its batches: the answers, the fingerprint, the best prices."""
+
+    stream: streams.Stream
+    batches: list[tuple[Commands, Any, str, list[Any]]]
+
+
+# --- what is right
+
+
+def bests(book: Any, products: int) -> list[Any]:
+    """Best price and what is shown there, of all sides."""
+    return [book.best(product, side) for product in range(products) for side in SIDES]
+
+
+def expected(stream: streams.Stream) -> Expected:
+    """Ask the reference."""
+    book = ReferenceBook(**stream.terms)
+    batches = []
+    for number, part in enumerate(stream.parts()):
+        answer = book.process(*part)
+        batches.append((part, answer, book.fingerprint(), bests(book, book.terms.products)))
+        if number in stream.restores:
+            book = ReferenceBook.restore(book.export())
+    return Expected(stream, batches)
+
+
+# --- what is asked of a mutant
+
+
+def same(one: Any, other: Any) -> None:
+    """Compare two batches, or anything else."""
+    if not (np.array_equal(one, other) if isinstance(one, np.ndarray) else one == other):
+        raise Different
+
+
+def follow(book_class: Any, right: Expected, *, check: bool = False) -> None:
+    """Send a stream through a book, batch by batch."""
+    stream = right.stream
+    book = book_class(**stream.terms)
+    for number, (part, answer, fingerprint, best) in enumerate(right.batches):
+        for ours, theirs in zip(book.process(*part), answer, strict=True):
+            same(ours, theirs)
+        same(book.fingerprint(), fingerprint)
+        same(bests(book, book.terms.products), best)
+        if check:
+            book.check()
+        if number in stream.restores:
+            book = book_class.restore(book.export())
+            same(book.fingerprint(), fingerprint)
+
+
+def follow_by_calls(book_class: Any, right: Expected) -> None:
+    """Send a stream through a book, call by call."""
+    book = book_class(**right.stream.terms)
+    for part, answer, fingerprint, _ in right.batches:
+        for row, command in enumerate(part.table().tolist()):
+            same(book.step(*command), int(answer.codes[row]))
+            same(book.resting_wh, int(answer.resting_wh[row]))
+            same(book.fill_rows[:, 1:], answer.fills[answer.fills[:, 0] == row, 1:])
+            same(book.event_rows[:, 1:], answer.events[answer.events[:, 0] == row, 1:])
+        same(book.fingerprint(), fingerprint)
+
+
+def grow_in_the_middle(book_class: Any, rights: Iterable[Expected]) -> None:
+    """Send streams through a book whose record begins with next to nothing."""
+    face = import_module("wattbook.book.face")
+    before = face._MOST_FIRST_EVENTS, face._FIRST_EVENTS
+    try:
+        for at, right in enumerate(rights):
+            face._MOST_FIRST_EVENTS, face._FIRST_EVENTS = 1 + at % 9, 2 + at % 7
+            follow(book_class, right)
+    finally:
+        face._MOST_FIRST_EVENTS, face._FIRST_EVENTS = before
+
+
+def stay_small(book_class: Any) -> None:
+    """Whatever leaves gives its room to what comes: a book that is filled again and again stays as large."""
+    count, sizes = 150, []
+    order = np.arange(1, count + 1)
+    side = np.where(order % 2, BUY, SELL)
+    columns = [0 * order, 0 * order, order, order % 3, side, side * -(40 * order), 4 + 0 * order, 0 * order]
+    rows = np.column_stack(columns)
+    cancels = np.column_stack([0 * order + Kind.CANCEL, 0 * order, order, order % 3, *[0 * order] * 4])
+    display, expire_ms = np.where(order % 4, 0, 2), np.where(order % 5, 0, 9)
+    book = book_class()
+    for turn in range(4):
+        book.process(rows, display, expire_ms)
+        if turn % 2:
+            book.process(cancels)
+        else:
+            book.expire(0)
+        same(len(book), 0)
+        sizes.append(book.nbytes)
+        rows[:, 2] += count
+        cancels[:, 2] += count
+    same(sizes[1:], sizes[:1] * 3)
+    come_and_go(book_class)
+
+
+def come_and_go(book_class: Any) -> None:
+    """A hundred short lives leave a book as large as the first did."""
+    book, sizes = book_class(), []
+    for order in range(1, 131):
+        book.submit(order, 1, BUY, order, 6, display_wh=2, expire_ms=7)
+        book.cancel(order, 1)
+        sizes.append(book.nbytes)
+    same(sizes[-1], sizes[0])
+
+
+def conform(book_class: Any, cases: Iterable[Any], *, batch: bool) -> None:
+    """Run conformance cases."""
+
+    class Unchecked(book_class):  # type: ignore[misc]  # the book's own assertions are told apart
+        def check(self) -> None:
+            pass
+
+    for case in cases:
+        run_case(case, Unchecked, batch=batch)
+
+
+def large() -> tuple[bytes, Expected]:
+    """Make a book of so many orders that it asks for lines ahead of time, and what it is asked."""
+    order = np.arange(1, _LARGE + 1)
+    side = np.where(order % 2, BUY, SELL)
+    columns = [0 * order, 0 * order, order, order % 5, side, side * -(1 + order % 911), 1 + order % 9, 0 * order]
+    book = ReferenceBook()
+    book.process(np.column_stack(columns))
+    state = book.export()
+    rng = np.random.default_rng(3)
+    table = np.zeros((90, 10), dtype=np.int64)
+    table[:, 0] = rng.choice([0, 1, 2], len(table))
+    table[:, 2] = np.where(table[:, 0] == 0, _LARGE + 1 + np.arange(len(table)), rng.integers(1, _LARGE, len(table)))
+    table[:, 3], table[:, 4] = table[:, 2] % 5, rng.choice([BUY, SELL], len(table))
+    table[:, 5], table[:, 6] = rng.integers(-950, 950, len(table)), rng.integers(1, 9, len(table))
+    commands = Commands.of(table)
+    answer = book.process(*commands)
+    whole = streams.Stream({}, commands, [len(table)], frozenset())
+    return state, Expected(whole, [(commands, answer, book.fingerprint(), bests(book, 1))])
+
+
+def follow_large(book_class: Any, state: bytes, right: Expected) -> None:
+    """Go on with a large book."""
+    book = book_class.restore(state)
+    same(book.export() == state, True)
+    part, answer, fingerprint, best = right.batches[0]
+    for ours, theirs in zip(book.process(*part), answer, strict=True):
+        same(ours, theirs)
+    same(book.fingerprint(), fingerprint)
+    same(bests(book, 1), best)
+
+
+def stages() -> dict[str, Callable[[Any], None]]:
+    """Everything a mutant is asked, the deadliest first; the last stage is the book's own assertions."""
+    short = [expected(stream) for stream in streams.of_setups(40, 7)]
+    named = {
+        "setups": [expected(stream) for stream in streams.of_setups(330, 11)],
+        "ones": [expected(stream) for stream in streams.streams_of_one()],
+        "takers": [expected(stream) for stream in streams.deep_takers()],
+        "auctions": [expected(stream) for stream in streams.auctions()],
+        "tables": [expected(stream) for stream in streams.crowded_tables()],
+        "ladders": [expected(stream) for stream in streams.ladders()],
+        "crowds": [expected(stream) for stream in streams.crowds()],
+    }
+    state, right = large()
+
+    def all_of(rights: list[Expected]) -> Callable[[Any], None]:
+        return lambda book_class: [follow(book_class, right) for right in rights] and None
+
+    found: dict[str, Callable[[Any], None]] = {"short": all_of(short)}
+    found["cases"] = lambda book_class: conform(book_class, CASES, batch=False)
+    found |= {name: all_of(rights) for name, rights in named.items()}
+    found["cases in batches"] = lambda book_class: conform(book_class, CASES, batch=True)
+    found["calls"] = lambda book_class: (
+        [follow_by_calls(book_class, right) for right in chain(named["takers"][:5], islice(named["setups"], 0, 35, 3))]
+        and None
+    )
+    found["small records"] = lambda book_class: grow_in_the_middle(book_class, short + named["takers"])
+    found["memory"] = stay_small
+    found["large"] = lambda book_class: follow_large(book_class, state, right)
+    checked = [short[at] for at in range(0, 35, 4)] + named["tables"][3:5] + named["ladders"][::4]
+    found["check"] = lambda book_class: [follow(book_class, right, check=True) for right in checked] and None
+    return found
