@@ -18,7 +18,7 @@ test: $(STAMP)
 slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow --durations=10
 	$(BIN)/python benchmarks/book_batch.py --check
-	$(BIN)/wattbook bench book --no-peers --check
+	$(BIN)/wattbook bench book --no-peers --check --slack 0.25
 
 lint: $(STAMP)
 	$(BIN)/ruff format --check .

@@ -51,7 +51,7 @@ def main(wanted: argparse.Namespace) -> int:
         show(report, changes)
     if then is not None and not changes:
         print("the baseline was taken with other streams: nothing to compare", file=sys.stderr)
-    return int(wanted.check and not all(bound["holds"] for bound in report["bounds"]))
+    return int(wanted.check and not all(bound.holds_within(wanted.slack) for bound in bounds(report)))
 
 
 def measure(wanted: argparse.Namespace, say: Callable[[str], None]) -> dict[str, Any]:

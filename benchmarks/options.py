@@ -30,6 +30,10 @@ def book_options(arguments: Sequence[str] | None, program: str | None = None) ->
     parser.add_argument("--save", type=Path, metavar="FILE", help="keep the report as a baseline")
     parser.add_argument("--baseline", type=Path, metavar="FILE", help="compare with a kept report, as ratios")
     parser.add_argument("--check", action="store_true", help="end with 1 when a bound is missed")
+    parser.add_argument(
+        "--slack", type=_share, default=0.0, metavar="SHARE",
+        help="with --check: let a timed bound be missed by so much, on a machine that others use",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser.parse_args(arguments)
 
@@ -53,3 +57,11 @@ def _count(text: str) -> int:
     if number < 1:
         raise ValueError
     return number
+
+
+def _share(text: str) -> float:
+    """Read a share from 0 to below 1."""
+    share = float(text)
+    if not 0 <= share < 1:
+        raise ValueError
+    return share

@@ -104,6 +104,26 @@ def grow_in_the_middle(book_class: Any, rights: Iterable[Expected]) -> None:
         face._MOST_FIRST_EVENTS, face._FIRST_EVENTS = before
 
 
+def follow_with_too_little(book_class: Any, right: Expected) -> None:
+    """Give every batch a record that is one row too short, of events or of fills: it must be made longer in time."""
+    record_class = import_module("wattbook.book.face").Record
+    book = book_class(**right.stream.terms)
+    for number, (part, answer, fingerprint, _) in enumerate(right.batches):
+        fills, events = len(answer.fills), len(answer.events)
+        rows = (fills, max(events - 1, 0)) if number % 2 else (max(fills - 1, 0), 3 * events + 500)
+        answers = np.empty((2, len(part.rows)), dtype=np.int64)
+        record = record_class(_guarded(rows[0], 6), _guarded(rows[1], 7), answers)
+        book._fresh_record = lambda count, record=record: record
+        for ours, theirs in zip(book.process(*part), answer, strict=True):
+            same(ours, theirs)
+        same(book.fingerprint(), fingerprint)
+
+
+def _guarded(rows: int, width: int) -> Any:
+    """Rows of a record inside a larger array: the address of no row at all is a good one, too."""
+    return np.empty((rows + 1, width), dtype=np.int64)[:rows]
+
+
 def stay_small(book_class: Any) -> None:
     """Whatever leaves gives its room to what comes: a book that is filled again and again stays as large."""
     count, sizes = 150, []
@@ -187,10 +207,11 @@ def stages() -> dict[str, Callable[[Any], None]]:
         "setups": [expected(stream) for stream in streams.of_setups(330, 11)],
         "ones": [expected(stream) for stream in streams.streams_of_one()],
         "takers": [expected(stream) for stream in streams.deep_takers()],
+        "rules": [expected(stream) for stream in chain(streams.odd_terms(), streams.deadlines(), streams.slices())],
         "auctions": [expected(stream) for stream in streams.auctions()],
         "tables": [expected(stream) for stream in streams.crowded_tables()],
         "ladders": [expected(stream) for stream in streams.ladders()],
-        "crowds": [expected(stream) for stream in streams.crowds()],
+        "crowds": [expected(stream) for stream in chain(streams.crowds(), streams.openings())],
     }
     state, right = large()
 
@@ -206,6 +227,8 @@ def stages() -> dict[str, Callable[[Any], None]]:
         and None
     )
     found["small records"] = lambda book_class: grow_in_the_middle(book_class, short + named["takers"])
+    tight = [expected(stream) for stream in streams.few_at_a_time()]
+    found["too little"] = lambda book_class: [follow_with_too_little(book_class, right) for right in tight] and None
     found["memory"] = stay_small
     found["large"] = lambda book_class: follow_large(book_class, state, right)
     checked = [short[at] for at in range(0, 35, 4)] + named["tables"][3:5] + named["ladders"][::4]

@@ -201,6 +201,61 @@ def crowds() -> Iterator[Stream]:
         yield stream(products, {"products": products}, Commands.of(np.concatenate(parts)), 90)
 
 
+def odd_terms() -> Iterator[Stream]:
+    """Steps, lots and limits of every small size, with prices and quantities beside them."""
+    for seed, (step, lot) in enumerate(((2, 1), (2, 3), (3, 2), (1, 4), (4, 1), (7, 2))):
+        weather = Weather(flaws=0.6, steps=4, types=_RESTING)
+        yield drawn(seed, 200, weather, step_tick=step, lot_wh=lot, floor_tick=-50 * step, cap_tick=40 * step)
+
+
+def deadlines() -> Iterator[Stream]:
+    """Many orders that are good until a time, and one expiry after the other; few of them empty a product."""
+    for seed in range(4):
+        weather = Weather((0.74, 0.08, 0.08, 0.1, 0, 0, 0, 0), _RESTING, 0.0, 9, lean=5, icebergs=0.2, timed=0.6)
+        features = Features.full(products=1 + seed % 2, max_orders=40)
+        table = draw(seed, 300, features, weather).table()
+        expires = np.flatnonzero((table[:, 0] == Kind.EXPIRE) & (table[:, 9] == 0))
+        table[expires[::2], 9] = 1_000 + expires[::2]
+        yield stream(seed, features.terms, Commands.of(table), 20)
+
+
+def slices() -> Iterator[Stream]:
+    """Again and again one to three orders, some with a slice or two hidden, and a fill-or-kill order."""
+    rng = np.random.default_rng(12)
+    for mode in SELF_TRADE_MODES:
+        rows, order = [], 0
+        for _ in range(80):
+            for _ in range(int(rng.integers(1, 4))):
+                order += 1
+                quantity = int(rng.integers(1, 7))
+                display = int(rng.integers(1, quantity + 1)) if rng.random() < 0.5 else 0
+                price, owner = int(rng.integers(2)), int(rng.integers(1, 4))
+                rows.append((Kind.SUBMIT, 0, order, owner, SELL, price, quantity, 0, display, 0))
+            order += 1
+            rows.append((Kind.SUBMIT, 0, order, 1, BUY, 1, int(rng.integers(1, 13)), Flag.FOK, 0, 0))
+            rows.append((Kind.EXPIRE, 0, 0, 0, 0, 0, 0, 0, 0, 0))
+        yield stream(12, {"self_trade": mode}, Commands.of(np.array(rows, dtype=np.int64)))
+
+
+def openings() -> Iterator[Stream]:
+    """Orders that each open a side of a product of its own, so that every node of a way through the tree is new."""
+    for cap in (400_000, 31, 1 << 40):
+        order = np.arange(1, 81)
+        side = np.where(order % 2, BUY, SELL)
+        zero = 0 * order
+        columns = [zero, (order - 1) // 2, order, order % 7, side, 16 - side * (order % 9), 1 + zero, *[zero] * 3]
+        yield stream(cap, {"products": 40, "cap_tick": cap, "floor_tick": 0}, Commands.of(np.column_stack(columns)))
+
+
+def few_at_a_time() -> Iterator[Stream]:
+    """One to three commands at a time, with many matches each."""
+    for seed, mode in enumerate(SELF_TRADE_MODES * 2):
+        kinds = (0.78, 0.05, 0.11, 0.01, 0.01, 0.02, 0.02, 0)
+        weather = Weather(kinds, _RESTING, 0.0, 2, (0.5, 0.3, 0.2, 0, 0), 2, icebergs=0.4)
+        band = {"floor_tick": -12, "cap_tick": 12} if seed % 2 else {}
+        yield drawn(60 + seed, 200, weather, 1 + seed % 3, self_trade=mode, products=1, max_orders=20, **band)
+
+
 def streams_of_one() -> Iterator[Stream]:
     """Batches of one command, so that a difference in the state shows at once."""
     for seed, mode in enumerate(SELF_TRADE_MODES):
