@@ -69,7 +69,7 @@ def follow(book_class: Any, right: Expected, *, check: bool = False) -> None:
     stream = right.stream
     book = book_class(**stream.terms)
     for number, (part, answer, fingerprint, best) in enumerate(right.batches):
-        for ours, theirs in zip(book.process(*part), answer, strict=True):
+        for ours, theirs in zip(book.process(*narrow(part)), answer, strict=True):
             same(ours, theirs)
         same(book.fingerprint(), fingerprint)
         same(bests(book, book.terms.products), best)
@@ -78,6 +78,11 @@ def follow(book_class: Any, right: Expected, *, check: bool = False) -> None:
         if number in stream.restores:
             book = book_class.restore(book.export())
             same(book.fingerprint(), fingerprint)
+
+
+def narrow(part: Commands) -> tuple[Any, Any, Any]:
+    """Leave out the columns of a batch that hold nothing."""
+    return part.rows, *(column if column.any() else None for column in part[1:])
 
 
 def follow_by_calls(book_class: Any, right: Expected) -> None:

@@ -110,7 +110,9 @@ def auctions() -> Iterator[Stream]:
         terms = {"floor_tick": -40 * step, "cap_tick": 60 * step, "step_tick": step, "lot_wh": 1 + 2 * (seed % 3)}
         yield drawn(seed, 260, weather, self_trade=SELF_TRADE_MODES[(seed % 7) % 5], products=1, **terms)
     yield from _auctions_of_giants()
-    yield from _auctions_at_two_prices()
+    yield from _auctions_at_few_prices()
+    yield from _auctions_of_equal_surplus()
+    yield from _auctions_of_equal_remainders()
 
 
 def _auctions_of_giants() -> Iterator[Stream]:
@@ -123,7 +125,8 @@ def _auctions_of_giants() -> Iterator[Stream]:
             rows.append((Kind.CALL, 0, 0, 0, 0, 0, 0, 0, 0, 0))
             for _ in range(int(rng.integers(3, 9))):
                 order += 1
-                quantity = (MAX_QUANTITY_WH - int(rng.integers(0, 1 << int(rng.integers(1, 36))))) // lot * lot
+                less = int(rng.integers(0, 1 << int(rng.integers(1, 36))))
+                quantity = max(1, (MAX_QUANTITY_WH - less if rng.random() < 0.6 else less) // lot) * lot
                 side = SELL if rng.random() < 0.35 else BUY
                 rows.append((Kind.SUBMIT, 0, order, order, side, 5, quantity, 0, 0, 0))
             rows.append((Kind.UNCROSS, 0, 0, 0, 0, 5, 0, Flag.PRO_RATA, 0, 0))
@@ -132,7 +135,7 @@ def _auctions_of_giants() -> Iterator[Stream]:
         yield stream(lot, terms, Commands.of(np.array(rows, dtype=np.int64)))
 
 
-def _auctions_at_two_prices() -> Iterator[Stream]:
+def _auctions_at_few_prices() -> Iterator[Stream]:
     """Small books of few prices and quantities, where ties of every kind are common."""
     rng = np.random.default_rng(9)
     rows, order = [], 0
@@ -148,6 +151,49 @@ def _auctions_at_two_prices() -> Iterator[Stream]:
         rows.append((Kind.EXPIRE, 0, 0, 0, 0, 0, 0, 0, 0, 0))
     terms = {"floor_tick": -3, "cap_tick": 3}
     yield stream(9, terms, Commands.of(np.array(rows, dtype=np.int64)))
+
+
+def _auctions_of_equal_surplus() -> Iterator[Stream]:
+    """As much demand left over as supply, one step apart, so that the prices behind them and the reference decide."""
+    rng = np.random.default_rng(10)
+    for step in (1, 3):
+        rows, order = [], 0
+        for _ in range(60):
+            rest, behind, beyond = (int(rng.integers(1, 4)) for _ in range(3))
+            levels = [
+                (BUY, 9, 2),
+                (SELL, -9, 2),
+                (BUY, 0, rest),
+                (SELL, 1, rest),
+                (BUY, -behind, 1),
+                (SELL, 1 + beyond, 1),
+            ]
+            rows.append((Kind.CALL, 0, 0, 0, 0, 0, 0, 0, 0, 0))
+            for side, price, quantity in levels[: 2 + int(rng.integers(5))]:
+                order += 1
+                rows.append((Kind.SUBMIT, 0, order, order, side, price * step, quantity, 0, 0, 0))
+            reference = int(rng.integers(-12 * step, 12 * step + 1))
+            rows.append((Kind.UNCROSS, 0, 0, 0, 0, reference, 0, 0, 0, 0))
+            rows.append((Kind.EXPIRE, 0, 0, 0, 0, 0, 0, 0, 0, 0))
+        terms = {"floor_tick": -12 * step, "cap_tick": 12 * step, "step_tick": step}
+        yield stream(10, terms, Commands.of(np.array(rows, dtype=np.int64)))
+
+
+def _auctions_of_equal_remainders() -> Iterator[Stream]:
+    """Several orders at one price share by quantity what is there, with ties for the last lots."""
+    rng = np.random.default_rng(13)
+    rows, order = [], 0
+    for _ in range(90):
+        long_side = (BUY, SELL)[int(rng.integers(2))]
+        quantities = rng.integers(1, 8, int(rng.integers(2, 7)))
+        rows.append((Kind.CALL, 0, 0, 0, 0, 0, 0, 0, 0, 0))
+        short = int(rng.integers(1, quantities.sum() + 1))
+        for side, quantity in [(-long_side, short), *((long_side, int(quantity)) for quantity in quantities)]:
+            order += 1
+            rows.append((Kind.SUBMIT, 0, order, order, side, 3, 2 * quantity, 0, 0, 0))
+        rows.append((Kind.UNCROSS, 0, 0, 0, 0, 3, 0, Flag.PRO_RATA, 0, 0))
+        rows.append((Kind.EXPIRE, 0, 0, 0, 0, 0, 0, 0, 0, 0))
+    yield stream(13, {"floor_tick": 0, "cap_tick": 5, "lot_wh": 2}, Commands.of(np.array(rows, dtype=np.int64)))
 
 
 def crowded_tables() -> Iterator[Stream]:
@@ -250,10 +296,12 @@ def openings() -> Iterator[Stream]:
 def few_at_a_time() -> Iterator[Stream]:
     """One to three commands at a time, with many matches each."""
     for seed, mode in enumerate(SELF_TRADE_MODES * 2):
-        kinds = (0.78, 0.05, 0.11, 0.01, 0.01, 0.02, 0.02, 0)
+        kinds = (0.72, 0.05, 0.10, 0.04, 0.03, 0.03, 0.03, 0)
         weather = Weather(kinds, _RESTING, 0.0, 2, (0.5, 0.3, 0.2, 0, 0), 2, icebergs=0.4)
         band = {"floor_tick": -12, "cap_tick": 12} if seed % 2 else {}
-        yield drawn(60 + seed, 200, weather, 1 + seed % 3, self_trade=mode, products=1, max_orders=20, **band)
+        yield drawn(
+            60 + seed, 200, weather, 1 + seed % 3, self_trade=mode, products=1 + seed // 5, max_orders=20, **band
+        )
 
 
 def streams_of_one() -> Iterator[Stream]:

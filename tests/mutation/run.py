@@ -84,6 +84,7 @@ def load(mutant: Mutant | None) -> Any:
     """Import the compiled book, with one of its files changed."""
     tree = mutant and operators.mutated(BOOK / f"{mutant.module}.py", mutant)
     unload()
+    import_module("wattbook.book.kernel_machine").u = unsigned
     if mutant and tree:
         name = f"wattbook.book.{mutant.module}"
         module = ModuleType(name)
@@ -92,6 +93,13 @@ def load(mutant: Mutant | None) -> Any:
         exec(compile(tree, module.__file__, "exec"), module.__dict__)
         setattr(wattbook.book, mutant.module, module)
     return import_module("wattbook.book.face").Book
+
+
+def unsigned(index: int) -> int:
+    """Keep the promise of `kernel_machine.u`: compiled, a negative index is far outside and no row from the end."""
+    if index < 0:
+        raise IndexError(index)
+    return int(index)
 
 
 def unload() -> None:

@@ -23,8 +23,8 @@ KERNEL_TREE = Path(kernel_tree.__file__)
 LEAST_KILLED = 0.90
 LEAST_RUN = 60
 STAGES = (
-    "short", "cases", "setups", "ones", "takers", "rules", "auctions", "tables", "ladders", "crowds", "cases in batches",
-    "calls", "small records", "too little", "memory", "large", "check",
+    "short", "cases", "setups", "ones", "takers", "rules", "auctions", "tables", "ladders", "crowds",
+    "cases in batches", "calls", "small records", "too little", "memory", "large", "check",
 )  # fmt: skip
 SOURCE = """
 from wattbook.book.kernel_columns import BEST, ROOT

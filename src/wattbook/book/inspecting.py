@@ -5,12 +5,13 @@ Owns the assertions behind `Book.check`; changes nothing.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from wattbook.book.kernel_columns import (
     BEST,
+    BITS,
     CALLING,
     EARLIEST,
     EXTRA,
@@ -28,25 +29,21 @@ from wattbook.book.kernel_columns import (
     H_NODES,
     H_NODES_USED,
     H_ORDERS_USED,
+    H_TABLE_SHIFT,
     H_TOP,
     KEY,
     LINKS,
     LOW_32,
-    ORDER,
     ORDERS,
-    OWNER,
     OWNER_TOO,
     ROOT,
+    ROW,
+    ROW_BITS,
     SLICES,
     Columns,
-    bits_of,
-    level_of,
-    next_of,
-    previous_of,
-    remaining_of,
-    shown_of,
 )
-from wattbook.book.kernel_table import place_of, slot_in
+from wattbook.book.kernel_machine import BUCKET, BUCKET_BITS
+from wattbook.book.kernel_table import SPREAD, TAG
 from wattbook.book.kernel_tree import DIGIT_BITS
 from wattbook.book.words import MAX_QUANTITY_WH, MAX_SLICES
 
@@ -103,48 +100,76 @@ def _tree(b: Columns, node: int, step: int, prefix: int) -> tuple[list[tuple[int
     return found, nodes
 
 
+class Resting(NamedTuple):
+    """One order, its words taken apart."""
+
+    order: int
+    shown: int
+    hidden: int
+    level: int
+    after: int
+    before: int
+    display: int
+    expire_ms: int
+    has_extra: bool
+
+
+def _resting(b: Columns, slot: int) -> Resting:
+    order, owner, size, links = b.orders[slot].tolist()
+    has_extra = bool(links & EXTRA)
+    display, hidden, expire_ms, _ = b.extras[owner].tolist() if has_extra else (0, 0, 0, 0)
+    before = links >> BITS.bit_length() & ROW
+    return Resting(order, size >> ROW_BITS, hidden, size & ROW, links >> 32, before, display, expire_ms, has_extra)
+
+
 def _check_side(b: Columns, terms: Terms, row: int, found: list[tuple[int, int]]) -> int:
     """Return how many of a side's orders have extras."""
     assert b.sides[row, BEST] == found[0][1]
-    orders = slices = extras = 0
-    due = []
-    for key, level in found:
-        queue = _check_level(b, terms, row, key, level)
-        orders += len(queue)
-        for slot in queue:
-            if bits_of(b, slot) & EXTRA:
-                display, hidden, expire_ms, _ = b.extras[b.orders[slot, OWNER]].tolist()
-                extras += 1
-                slices += -(-hidden // display) if hidden else 0
-                due += [expire_ms] if expire_ms else []
-                assert display or expire_ms
-                assert 0 < shown_of(b, slot) <= (display or MAX_QUANTITY_WH)
-                assert not display or remaining_of(b, slot) <= MAX_SLICES * display
-    assert (orders, slices) == (b.sides[row, ORDERS], b.sides[row, SLICES])
+    queue = [each for key, level in found for each in _check_level(b, terms, row, key, level)]
+    extras = [each for each in queue if each.has_extra]
+    for each in extras:
+        assert each.display or each.expire_ms
+        assert 0 < each.shown <= (each.display or MAX_QUANTITY_WH)
+        assert not each.display or each.shown + each.hidden <= MAX_SLICES * each.display
+    slices = sum(-(-each.hidden // each.display) for each in extras if each.hidden)
+    assert (len(queue), slices) == (b.sides[row, ORDERS], b.sides[row, SLICES])
+    due = [each.expire_ms for each in extras if each.expire_ms]
     assert not due or 0 < b.sides[row, EARLIEST] <= min(due)
-    return extras
+    return len(extras)
 
 
-def _check_level(b: Columns, terms: Terms, row: int, key: int, level: int) -> list[int]:
+def _check_level(b: Columns, terms: Terms, row: int, key: int, level: int) -> list[Resting]:
     """Orders of a level in priority order."""
     its_key, total, ends, place = b.levels[level].tolist()
-    steps = key if row & 1 else int(b.header[H_TOP]) - key
     assert (its_key, place >> 32) == (key, row)
-    assert 0 <= steps <= int(b.header[H_TOP])
+    assert 0 <= key <= int(b.header[H_TOP])
     queue, before, slot = [], 0, ends >> 32
     while slot:
-        assert previous_of(b, slot) == before
-        assert level_of(b, slot) == level
-        assert 0 < remaining_of(b, slot) <= MAX_QUANTITY_WH
-        assert remaining_of(b, slot) % terms.lot_wh == shown_of(b, slot) % terms.lot_wh == 0
-        assert 0 < b.orders[slot, ORDER] <= b.header[H_LAST_ORDER]
-        assert slot_in(b, place_of(b, b.orders[slot, ORDER])) == slot
-        queue.append(slot)
-        before, slot = slot, int(next_of(b, slot))
+        each = _resting(b, slot)
+        assert (each.before, each.level) == (before, level)
+        assert 0 < each.shown + each.hidden <= MAX_QUANTITY_WH
+        assert each.hidden % terms.lot_wh == each.shown % terms.lot_wh == 0
+        assert 0 < each.order <= b.header[H_LAST_ORDER]
+        assert _is_found(b, each.order, slot)
+        queue.append(each)
+        before, slot = slot, each.after
     assert before == ends & LOW_32
     assert place & LOW_32 == len(queue) > 0
-    assert total == sum(shown_of(b, slot) for slot in queue)
+    assert total == sum(each.shown for each in queue)
     return queue
+
+
+def _is_found(b: Columns, order: int, slot: int) -> bool:
+    """Say whether a search for an order in the table ends at its row."""
+    tag = (order ^ order >> 31) & TAG
+    bucket = (tag * SPREAD & LOW_32) >> int(b.header[H_TABLE_SHIFT]) << BUCKET_BITS
+    while True:
+        entries = b.table[bucket : bucket + BUCKET].tolist()
+        if tag << 32 | slot in entries:
+            return True
+        if 0 in entries:
+            return False
+        bucket = (bucket + BUCKET) % len(b.table)
 
 
 def _chain(at: int, following: np.ndarray) -> int:

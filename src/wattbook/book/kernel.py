@@ -72,7 +72,7 @@ from wattbook.book.kernel_columns import (
     side_row,
     sign_of,
 )
-from wattbook.book.kernel_machine import inlined, line, u, view
+from wattbook.book.kernel_machine import inlined, line, merged, u, view
 from wattbook.book.kernel_queues import append, lessen, remove_at, set_remaining, slices_of
 from wattbook.book.kernel_table import (
     ask_for_neighbours,
@@ -344,7 +344,7 @@ def meet_itself_at(address: int, row: int, other: int, limit: int, order: int, o
     return quantity
 
 
-@inlined
+@merged
 def _fill(b: Columns, r: Rules, c: Command, slot: int, price: int, quantity: int) -> int:
     """Trade at the maker's price what both have; return what remains of the taker."""
     maker = b.orders[u(slot), ORDER]
@@ -356,7 +356,7 @@ def _fill(b: Columns, r: Rules, c: Command, slot: int, price: int, quantity: int
     return quantity - traded
 
 
-@inlined
+@merged
 def _take(b: Columns, r: Rules, address: int, c: Command, at: int, key: int) -> int:
     """Match with the best opposite order while the limits cross; return what remains."""
     other, limit, quantity = at ^ 1, r.top - key, c.quantity
@@ -372,7 +372,7 @@ def _take(b: Columns, r: Rules, address: int, c: Command, at: int, key: int) -> 
     return quantity
 
 
-@inlined
+@merged
 def _enter(b: Columns, r: Rules, address: int, c: Command, at: int, key: int, crossing: bool) -> None:
     """Let an admitted order take what it may; rest or cancel what remains."""
     remaining = c.quantity
@@ -394,7 +394,7 @@ def _enter(b: Columns, r: Rules, address: int, c: Command, at: int, key: int, cr
 # --- commands
 
 
-@inlined
+@merged
 def _submit(b: Columns, r: Rules, address: int, c: Command) -> int:
     if c.product < 0 or c.product >= r.products:
         return UNKNOWN_PRODUCT
@@ -557,7 +557,7 @@ def _call(b: Columns, product: int) -> int:
     return OK
 
 
-@inlined
+@merged
 def step(b: Columns, r: Rules, address: int, kind: int, c: Command) -> int:
     """Carry out one command, appending to fills and events under the number `c.row`.
 

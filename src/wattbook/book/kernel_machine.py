@@ -10,7 +10,7 @@ nothing of books.
 from __future__ import annotations
 
 import ctypes
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numba
 import numpy as np
@@ -24,13 +24,21 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+_Function = TypeVar("_Function", bound="Callable[..., Any]")
 BUCKET_BITS: Final = 3
 BUCKET: Final = 1 << BUCKET_BITS
 """Int64 numbers in a cache line."""
 BUCKET_MASK: Final = BUCKET - 1
 
-inlined = njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
-"""For small functions: division by zero cannot occur there, nobody needs to look for it."""
+_NO_WAY_IN: Final[dict[str, Any]] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+inlined: Callable[[_Function], _Function] = njit(
+    cache=True, nogil=True, forceinline=True, error_model="numpy", **_NO_WAY_IN
+)
+"""For small functions: division by zero cannot occur there, so nobody looks for it, and only kernels call them, so that
+no way in from Python is compiled."""
+merged = njit(cache=True, nogil=True, inline="always", error_model="numpy")
+"""For large functions that one other calls: put into it before anything is compiled, as each that is compiled by itself
+is optimised again with everything it calls."""
 
 # --- plain Python
 

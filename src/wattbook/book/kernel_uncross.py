@@ -38,6 +38,7 @@ from wattbook.book.kernel_columns import (
     rules_of,
     sign_of,
 )
+from wattbook.book.kernel_machine import inlined
 from wattbook.book.kernel_queues import lessen
 from wattbook.book.kernel_tree import level_after
 
@@ -55,7 +56,7 @@ FILLED: Final = int(words.Event.FILLED)
 QUANTITY: Final = 4
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def gather(b: Columns, r: Rules, row: int, queue: NDArray[np.int64], slots: NDArray[np.int64]) -> None:
     """Write a side's orders in priority order: `queue` (k, 5) as `kernel_auction` wants it, and their rows (k,)."""
     at, level = 0, b.sides[row, BEST]
@@ -123,7 +124,7 @@ def _lowest_served(remainders: NDArray[np.int64], missing: int) -> int:
     return low
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def trade(b: Columns, r: Rules, row: int, product: int, bid: int, ask: int, price: int, quantity: int) -> None:
     """Fill two resting orders with each other."""
     bid_first = b.orders[bid, ORDER] < b.orders[ask, ORDER]

@@ -117,7 +117,7 @@ class Terms:
 
 
 def _outside(name: str, value: object, low: int, high: int) -> str:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+    if isinstance(value, bool | np.timedelta64) or not isinstance(value, int | np.integer):
         return f"{name}={value!r} is not a whole number"
     return "" if low <= value <= high else f"{name}={value} is outside {low} .. {high}"
 

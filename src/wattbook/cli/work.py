@@ -133,6 +133,7 @@ def check_data(file: str) -> None:
 
 def warm_up() -> None:
     """Compile everything by running a small street."""
+    from wattbook.book.warming import warm
     from wattbook.scenario import LocalMarket, Scenario, neighbourhood, utility
     from wattbook.units import eur_per_mwh, minutes
 
@@ -142,6 +143,7 @@ def warm_up() -> None:
     supplier = utility("blue", retail=eur_per_mwh(160), feed_in=eur_per_mwh(80))
     market = LocalMarket(period=minutes(60))
     Scenario(start="2016-06-06", days=1, agents=[*members, supplier], local=market).run(seed=0, baseline=False)
+    warm()
     kept = f", dropped those of {dropped} other versions" if dropped else ""
     typer.echo(f"kernels are compiled ({time.perf_counter() - began:.1f} s){kept}")
 
