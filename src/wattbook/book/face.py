@@ -485,8 +485,8 @@ def _empty_rows(name: str, count: int) -> NDArray[np.int64]:
 
 
 def _longer(name: str, column: NDArray[Any]) -> NDArray[Any]:
-    """`column` with room for a quarter more: doubling would leave half of a large book empty."""
-    longer = _rows(name, len(column) + max(len(column) // 4, _FIRST_ORDERS))
+    """`column` with room for an eighth more: doubling would leave half of a large book empty."""
+    longer = _rows(name, len(column) + max(len(column) // 8, _FIRST_ORDERS))
     longer[: len(column)] = column
     return longer
 
