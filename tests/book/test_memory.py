@@ -160,7 +160,10 @@ def test_what_the_caller_holds_of_a_batch_is_never_written_over(hold):
     held = hold(book.process(pairs(1_000, 30)))
     before = content(held)
     for first in range(2_000, 12_000, 1_000):
-        book.process(pairs(first, 30, price=first))
+        others = pairs(first, 30, price=first)
+        others[::2, 6] = first  # what is left of an ask is not 1
+        others[first // 1_000 % 4 :: 4, 0] = 9  # nothing that is known
+        assert len(np.unique(book.process(others).codes)) == 2
         book.submit(first + 900, 3, SELL, 9, 2)
         book.submit(first + 901, 3, BUY, 9, 2)
     assert content(held) == before
