@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: run test slow lint types check scenarios doctest clean
+.PHONY: run test slow slow-part lint types check scenarios doctest clean
 
 run: $(STAMP)
 	$(BIN)/wattbook warm-up
@@ -14,11 +14,23 @@ run: $(STAMP)
 test: $(STAMP)
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-# Full-size suites: a million commands, whole-year profiles, byte-by-byte corruption, the interpreter without compiler.
+# Full-size suites: ten million commands, whole-year profiles, byte-by-byte corruption, the interpreter without compiler,
+# the kernel with bounds checked, mutants of it, and every promise of speed and memory.
 slow: $(STAMP)
-	$(BIN)/python -m pytest -m slow --durations=10
+	$(BIN)/python -m pytest -m slow tests/book/test_equality.py tests/mutation
+	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile --durations=10 \
+		--ignore=tests/book/test_equality.py --ignore=tests/mutation
 	$(BIN)/python benchmarks/book_batch.py --check
 	$(BIN)/wattbook bench book --no-peers --check --slack 0.25
+
+# The part of them that fits into a quarter of an hour.
+slow-part: $(STAMP)
+	$(BIN)/python -m pytest -m "slow and not long" tests/book/test_equality.py
+	$(BIN)/python -m pytest -m "slow and not long" -n 2 --dist loadfile --durations=10 \
+		--ignore=tests/book/test_equality.py --ignore=tests/mutation
+	$(BIN)/python tests/mutation/run.py --sample 60
+	$(BIN)/python benchmarks/book_batch.py --check
+	$(BIN)/wattbook bench book --batch --no-peers --check --slack 0.25
 
 lint: $(STAMP)
 	$(BIN)/ruff format --check .

@@ -258,6 +258,7 @@ def passes_the_books_tests(**settings):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @needs_compiler
 def test_the_books_tests_pass_with_bounds_checked():
     assert in_a_child(["-c", OUT_OF_BOUNDS], NUMBA_BOUNDSCHECK="1").stdout == "caught\n", "bounds are not checked"
@@ -265,6 +266,7 @@ def test_the_books_tests_pass_with_bounds_checked():
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @needs_compiler
 def test_the_books_tests_pass_without_the_compiler():
     asked = in_a_child(

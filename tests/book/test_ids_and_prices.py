@@ -266,6 +266,7 @@ def test_thousands_of_levels_on_both_sides_are_walked_in_order():
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["by 2**20", "62 random bits", "of the last bucket"])
 def test_a_large_book_finds_its_ids_and_prices(name):
     """So large that it looks ahead for the lines it will need."""
