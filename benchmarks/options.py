@@ -27,7 +27,7 @@ def book_options(arguments: Sequence[str] | None, program: str | None = None) ->
     parser.add_argument("--messages", type=_count, default=MESSAGES, metavar="N", help="messages of each stream")
     parser.add_argument("--passes", type=_count, default=1, metavar="N", help="times each stream is gone through")
     parser.add_argument("--quick", action="store_true", help="small sizes: does it work?")
-    parser.add_argument("--save", type=Path, metavar="FILE", help="keep the report as a baseline")
+    parser.add_argument("--save", type=_new_file, metavar="FILE", help="keep the report as a baseline")
     parser.add_argument("--baseline", type=Path, metavar="FILE", help="compare with a kept report, as ratios")
     parser.add_argument("--check", action="store_true", help="end with 1 when a bound is missed")
     parser.add_argument(
@@ -53,15 +53,25 @@ OPTIONS: Final = {"book": book_options, "run": run_options}
 
 def _count(text: str) -> int:
     """Read a whole number from 1."""
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return int(text)
 
 
 def _share(text: str) -> float:
     """Read a share from 0 to below 1."""
-    share = float(text)
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
     if not 0 <= share < 1:
-        raise ValueError
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share from 0 to below 1")
     return share
+
+
+def _new_file(text: str) -> Path:
+    """Read where to write; said before minutes of measuring rather than after."""
+    path = Path(text)
+    if path.is_dir() or not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"{text} cannot be written: name a file in a folder that is there")
+    return path

@@ -121,7 +121,9 @@ def _startup(report: dict[str, Any]) -> Table | None:
     return _plain("start-up to the first order [s]", rows)
 
 
-def _bounds(report: dict[str, Any]) -> Table:
+def _bounds(report: dict[str, Any]) -> Table | None:
+    if not report["bounds"]:
+        return None
     table = Table(title="bounds", title_justify="left")
     for column in ("what", "wanted", "found", ""):
         table.add_column(column, justify="right" if column in {"wanted", "found"} else "left")

@@ -9,6 +9,7 @@ The cache holds programs that numba loads without question, so it lies in a fold
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import os
@@ -27,6 +28,7 @@ _UNCOMPILED: Final = frozenset({"cli", "scenario", "scenarios", "results", "test
 _SETTINGS: Final = ("NUMBA_BOUNDSCHECK", "NUMBA_DEBUG", "NUMBA_DEBUGINFO", "NUMBA_OPT", "NUMBA_CPU_NAME")
 """Numba compiles other code under these, and would take what lies in the cache all the same."""
 _DIGEST_BYTES: Final = 8
+_KEPT_S: Final = 7 * 86_400
 _INT64_BOUND: Final = 1 << 63
 
 
@@ -66,14 +68,17 @@ def is_cold() -> bool:
 
 
 def prune() -> int:
-    """Delete the folders of other versions beside our own and count them."""
+    """Delete the folders of other versions beside our own that nobody has used for a week, and count them."""
     here = Path(os.environ.get(ENVIRONMENT, ""))
     if not here.name.startswith(_PREFIX):
         return 0
     import shutil
 
+    kept_since = here.stat().st_mtime - _KEPT_S  # another program may run from one right now
     others = [
-        path for path in here.parent.glob(_PREFIX + "*") if path != here and path.is_dir() and not path.is_symlink()
+        path
+        for path in here.parent.glob(_PREFIX + "[0-9a-f]" * 2 * _DIGEST_BYTES)  # nobody else's wattbook-something
+        if path != here and path.is_dir() and not path.is_symlink() and path.stat().st_mtime < kept_since
     ]
     for path in others:
         shutil.rmtree(path, ignore_errors=True)
@@ -188,6 +193,8 @@ def _is_ours(folder: Path) -> bool:
 def _announce(folder: Path) -> None:
     """Tell numba, whether it is already imported or not."""
     os.environ[ENVIRONMENT] = str(folder)
+    with contextlib.suppress(OSError):
+        os.utime(folder)  # so that `prune` sees that it is used
     numba = sys.modules.get("numba")
     if numba is not None:
         numba.config.CACHE_DIR = str(folder)

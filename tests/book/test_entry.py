@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -274,3 +275,36 @@ def test_the_books_tests_pass_without_the_compiler():
     )
     assert asked.stdout == "False\n"
     passes_the_books_tests(NUMBA_DISABLE_JIT="1")
+
+
+def test_threads_may_share_a_book():
+    """Growing must not lose what another thread does meanwhile; each receipt tells of its own command."""
+    book, ids, filled = Book(), itertools.count(1), []
+
+    def work(owner):
+        for i in range(1_500):
+            with numbering:
+                order = next(ids)
+                receipt = book.submit(order, owner, BUY if i % 2 else SELL, 100 + i % 7, 10)
+            filled.append((receipt.filled_wh, int(receipt.fills[:, 5].sum())))
+            book.replace(order, owner, 100 + i % 5, 8)
+            if i % 3 == 0:
+                book.cancel(order, owner)
+            if i % 200 == 0:
+                book.process(np.zeros((3, 8), dtype=np.int64))
+                book.orders()
+
+    numbering = threading.Lock()
+    threads = [threading.Thread(target=work, args=(owner,)) for owner in range(4)]
+    switching = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(switching)
+    book.check()
+    assert len(filled) == 6_000
+    assert all(told == summed for told, summed in filled)

@@ -130,7 +130,7 @@ def _guarded(rows: int, width: int) -> Any:
 
 
 def stay_small(book_class: Any) -> None:
-    """Whatever leaves gives its room to what comes: a book that is filled again and again stays as large."""
+    """Whatever leaves gives its room to what comes: a book filled again and again stays as large; then it grows."""
     count, sizes = 150, []
     order = np.arange(1, count + 1)
     side = np.where(order % 2, BUY, SELL)
@@ -150,7 +150,11 @@ def stay_small(book_class: Any) -> None:
         rows[:, 2] += count
         cancels[:, 2] += count
     same(sizes[1:], sizes[:1] * 3)
+    more = np.concatenate([rows, np.add(rows, [0, 0, count, 0, 0, 7, 0, 0])])
+    same(book.process(more, 0 * more[:, 0] + 2).codes.any(), False)
+    same(len(book), 2 * count)
     come_and_go(book_class)
+    grow_when_full(book_class)
 
 
 def come_and_go(book_class: Any) -> None:
@@ -161,6 +165,33 @@ def come_and_go(book_class: Any) -> None:
         book.cancel(order, 1)
         sizes.append(book.nbytes)
     same(sizes[-1], sizes[0])
+
+
+def grow_when_full(book_class: Any) -> None:
+    """Every row but row 0 is used before a column grows: 64 rows of a new book hold 63 orders, levels and nodes."""
+    side = [(BUY, SELL)[number % 2] for number in range(80)]
+    plain = [(number + 1, 1, side[number], -10 * number * side[number], 5) for number in range(66)]
+    same(_growths(book_class(), [{"product": 0}] * 66, plain), [64])
+    sides = [(number + 1, 1, side[number], 8 - side[number], 5) for number in range(66)]
+    shallow = book_class(floor_tick=0, cap_tick=31, products=40)
+    same(_growths(shallow, [{"product": number // 2} for number in range(66)], sides), [64])
+    same(_growths(book_class(), [{"display_wh": 2}] * 66, plain), [1, 64, 65])
+    book = book_class()
+    same(_growths(book, [{"product": 0}] * 63, [(number + 1, 1, BUY, -9, 5) for number in range(63)]), [])
+    before = book.nbytes
+    book.replace(1, 1, -7, 5)
+    same(book.nbytes, before)
+
+
+def _growths(book: Any, keywords: list[dict[str, int]], orders: list[tuple[int, ...]]) -> list[int]:
+    """Submit orders; tell at which of them, from 1, the book became larger."""
+    found, before = [], book.nbytes
+    for number, (order, more) in enumerate(zip(orders, keywords, strict=True), start=1):
+        book.submit(*order, **more)
+        if book.nbytes != before:
+            found.append(number)
+        before = book.nbytes
+    return found
 
 
 def conform(book_class: Any, cases: Iterable[Any], *, batch: bool) -> None:

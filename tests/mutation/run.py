@@ -261,7 +261,7 @@ def summary(every: list[Mutant], outcomes: list[Outcome], reasons: dict[tuple[st
         ],
         "listed_but_gone": [list(key) for key in reasons if key not in known],
         "listed_but_killed": [
-            list(one.mutant.key) for one in outcomes if one not in alive and one.mutant.key in reasons
+            list(one.mutant.key) for one in outcomes if one.how in {"difference", "crash"} and one.mutant.key in reasons
         ],
     }
 
@@ -285,6 +285,11 @@ def tell(told: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def sources() -> dict[str, str]:
+    """Text of everything that a mutant's process imports anew."""
+    return {path.name: path.read_text(encoding="utf-8") for path in sorted(BOOK.glob("*.py"))}
+
+
 def main() -> int:
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -298,6 +303,7 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="write the outcome here")
     given = parser.parse_args()
     reasons = explanations()
+    before = sources()
     every = [mutant for path in FILES for mutant in operators.mutants(path)]
     chosen = every if given.all or given.file or given.listed else sample(every, given.sample, given.seed)
     chosen = [mutant for mutant in chosen if given.file in {None, mutant.module}]
@@ -319,6 +325,8 @@ def main() -> int:
         if number % 100 == 0:
             sys.stdout.write(f"{number} of {len(chosen)}\n")
         sys.stdout.flush()
+    if sources() != before:
+        raise SystemExit("the book's files were changed during the run: its outcome means nothing")
     told = summary(every, outcomes, reasons)
     if given.json:
         given.json.write_text(json.dumps(told, indent=1), encoding="utf-8")

@@ -217,7 +217,7 @@ def _pro_rata(quantity: Rows, available: int) -> Rows:
 def _order_problems(orders: Rows, lot_wh: int) -> list[str]:
     columns = len(ORDER_COLUMNS)
     wanted = f"orders must be an int64 array of shape (n, {columns}), columns {', '.join(ORDER_COLUMNS)}"
-    if not isinstance(orders, np.ndarray):
+    if not isinstance(orders, np.ndarray) or isinstance(orders, np.ma.MaskedArray):
         return [f"{wanted}; not a {type(orders).__name__}"]
     found = []
     if orders.dtype != np.int64:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import operator
 import sys
+import threading
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -94,7 +95,17 @@ class Record(NamedTuple):
 
 
 class Book(Doors):
-    """The book, compiled: the same answers as `ReferenceBook`; see `Doors` for parameters."""
+    """The book, compiled: the same answers as `ReferenceBook`; see `Doors` for parameters.
+
+    Threads may share one: each command and each batch is carried out before the next begins. Only the raw door `step`,
+    and what tells of its last command, belong to one thread at a time.
+    """
+
+    _columns: Columns
+    _addresses: NDArray[np.int64]
+    _address: int
+    _header: NDArray[np.int64]
+    _scalars: memoryview[int]
 
     def __init__(
         self,
@@ -107,7 +118,7 @@ class Book(Doors):
         lot_wh: int = 1,
     ) -> None:
         super().__init__(products, floor_tick, cap_tick, step_tick, self_trade, max_orders, lot_wh)
-        self._columns = Columns(
+        columns = Columns(
             header=self._first_header(),
             sides=_rows("sides", 2 * self.terms.products),
             masks=_rows("masks", _FIRST_ORDERS),
@@ -120,10 +131,9 @@ class Book(Doors):
             events=_rows("events", _FIRST_EVENTS),
         )
         self._spare: list[Record] = []
+        self._lock = threading.Lock()
         self._step_at = entry(kernel.step_at, _STEP_ARGUMENTS)
-        self._addresses = np.zeros(2 * len(self._columns), dtype=np.int64)
-        self._address = self._addresses.ctypes.data
-        self._settle()
+        self._install(columns)
 
     def _first_header(self) -> NDArray[np.int64]:
         header = np.zeros(HEADER_LENGTH, dtype=np.int64)
@@ -195,14 +205,16 @@ class Book(Doors):
             and (type(flags) is int or type(flags) is Flag)
         ):
             try:
-                answer = self._step_at(
-                    self._address, 0, product, order, owner, side, price_tick, quantity_wh, flags, display_wh, expire_ms
-                )
+                with self._lock:
+                    answer = self._step_at(
+                        self._address, 0, product, order, owner, side, price_tick, quantity_wh, flags, display_wh,
+                        expire_ms,
+                    )  # fmt: skip
+                    if answer & HAS_FILLS and answer >= 0:
+                        return self._receipt_with_fills(answer)
             except OverflowError:
                 return refused(Code.NOT_A_WHOLE_NUMBER)
             if answer >= 0:
-                if answer & HAS_FILLS:
-                    return self._receipt_with_fills(answer)
                 return _new_tuple(Receipt, (CODES[answer & _CODE], 0, answer >> CODE_BITS, NO_FILLS, 0, 0))
         return super().submit(order, owner, side, price_tick, quantity_wh, product, flags, display_wh, expire_ms)
 
@@ -210,7 +222,8 @@ class Book(Doors):
         """Cancel what rests of `owner`'s order."""
         if type(order) is type(owner) is int:
             try:
-                answer = self._step_at(self._address, 1, 0, order, owner, 0, 0, 0, 0, 0, 0)
+                with self._lock:
+                    answer = self._step_at(self._address, 1, 0, order, owner, 0, 0, 0, 0, 0, 0)
             except OverflowError:
                 return refused(Code.NOT_A_WHOLE_NUMBER)
             if answer >= 0:
@@ -221,12 +234,13 @@ class Book(Doors):
         """Give `owner`'s resting order a new limit [ticks] and remaining quantity [Wh]."""
         if type(order) is type(owner) is type(price_tick) is type(quantity_wh) is int:
             try:
-                answer = self._step_at(self._address, 2, 0, order, owner, 0, price_tick, quantity_wh, 0, 0, 0)
+                with self._lock:
+                    answer = self._step_at(self._address, 2, 0, order, owner, 0, price_tick, quantity_wh, 0, 0, 0)
+                    if answer & HAS_FILLS and answer >= 0:
+                        return self._receipt_with_fills(answer)
             except OverflowError:
                 return refused(Code.NOT_A_WHOLE_NUMBER)
             if answer >= 0:
-                if answer & HAS_FILLS:
-                    return self._receipt_with_fills(answer)
                 return _new_tuple(Receipt, (CODES[answer & _CODE], 0, answer >> CODE_BITS, NO_FILLS, 0, 0))
         return super().replace(order, owner, price_tick, quantity_wh)
 
@@ -234,8 +248,9 @@ class Book(Doors):
         if not all(map(is_int64, command)):
             return refused(Code.NOT_A_WHOLE_NUMBER)
         command = tuple(map(operator.index, command))
-        answer = self._step_at(self._address, *command)
-        return self._receipt_with_fills(answer if answer >= 0 else self._meet_need(answer, *command))
+        with self._lock:
+            answer = self._step_at(self._address, *command)
+            return self._receipt_with_fills(answer if answer >= 0 else self._meet_need(answer, *command))
 
     def _receipt_with_fills(self, answer: int) -> Receipt:
         """Receipt whose fills are looked up when they are asked for: single commands never write over fills."""
@@ -252,7 +267,9 @@ class Book(Doors):
     ) -> Batch:
         """Carry out a batch of commands in order, see `Doors.process`."""
         try:
-            return self._process(*checked_commands(commands, display_wh, expire_ms))
+            checked = checked_commands(commands, display_wh, expire_ms)
+            with self._lock:
+                return self._process(*checked)
         except MemoryError as error:
             raise ResourceError("no memory for what this batch tells: use smaller ones") from error
 
@@ -267,9 +284,9 @@ class Book(Doors):
         mine, fills_before = self._columns, self._scalars[H_FILLS]
         record = self._fresh_record(count)
         codes, resting_wh = record.answers[0, :count], record.answers[1, :count]
-        self._record_into(record.fills, record.events, 0)
         row = 0
         try:
+            self._record_into(record.fills, record.events, 0)
             while (row := kernel.process_at(self._address, *where, row, count, codes, resting_wh)) < count:
                 need = int(codes[row])
                 if need == NEED_RARE:
@@ -319,10 +336,49 @@ class Book(Doors):
 
     def _record_into(self, fills: NDArray[np.int64], events: NDArray[np.int64], used: int) -> None:
         """Have the kernel record into other columns, of whose fills the first `used` stay."""
-        self._columns = self._columns._replace(fills=fills, events=events)
-        self._addresses[-4:] = (fills.ctypes.data, len(fills), events.ctypes.data, len(events))
-        self._header[[H_FIRST_FILL, H_FILLS]] = used
-        self._header[H_EVENTS] = 0
+        header = self._header.copy()
+        header[[H_FIRST_FILL, H_FILLS]] = used
+        header[H_EVENTS] = 0
+        self._install(self._columns._replace(header=header, fills=fills, events=events))
+
+    def _install(self, columns: Columns) -> None:
+        """Exchange the columns and their addresses at one stroke: an interrupt comes before or after it."""
+        addresses = _addresses_of(columns)
+        self.__dict__.update(
+            _columns=columns, _addresses=addresses, _address=addresses.ctypes.data,
+            _header=columns.header, _scalars=memoryview(columns.header.data),
+        )  # fmt: skip
+
+    def _grow(self, need: int) -> None:
+        """Lengthen the columns that the kernel found too short, keeping their rows."""
+        try:
+            self._install(self._longer_columns(need))
+        except MemoryError as error:
+            raise ResourceError(f"no memory for a book of more than {len(self)} orders: use smaller batches") from error
+
+    def _longer_columns(self, need: int) -> Columns:
+        columns = self._columns
+        if need == NEED_EVENTS:
+            return self._longer_record()
+        if need == NEED_LEVELS:
+            return columns._replace(levels=_longer("levels", columns.levels))
+        if need == NEED_NODES:
+            return columns._replace(
+                masks=_longer("masks", columns.masks), branches=_longer("branches", columns.branches)
+            )
+        if need == NEED_EXTRAS:
+            return columns._replace(extras=_longer("extras", columns.extras))
+        assert need == NEED_ORDERS
+        longer = columns._replace(orders=_longer("orders", columns.orders))
+        length = _table_length(len(longer.orders))
+        if length == len(columns.table):
+            return longer
+        header = columns.header.copy()
+        header[H_TABLE_SHIFT] = _table_shift(length)
+        longer = longer._replace(header=header, table=_rows("table", length))
+        addresses = _addresses_of(longer)
+        kernel.fill_table_at(addresses.ctypes.data)
+        return longer
 
     def _longer_record(self) -> Columns:
         """Columns with a record that takes what the next command needs.
@@ -333,48 +389,14 @@ class Book(Doors):
         if self._scalars[H_EVENTS] == 0:
             events = columns.events if len(columns.events) >= needed else _empty_rows("events", 2 * needed)
             fills = _empty_rows("fills", max(needed, min(2 * len(columns.fills), _FILLS_KEPT)))
-            self._header[[H_FIRST_FILL, H_FILLS]] = 0
-            return columns._replace(fills=fills, events=events)
+            header = columns.header.copy()
+            header[[H_FIRST_FILL, H_FILLS]] = 0
+            return columns._replace(header=header, fills=fills, events=events)
         count = len(columns.events) + max(len(columns.events), needed)
         longer = _empty_rows("fills", count // 2), _empty_rows("events", count)
         for old, new in zip((columns.fills, columns.events), longer, strict=True):
             new[: len(old)] = old
         return columns._replace(fills=longer[0], events=longer[1])
-
-    def _settle(self) -> None:
-        """Tell the kernel where the columns lie."""
-        self._header = self._columns.header
-        self._scalars = memoryview(self._header.data)
-        self._addresses[:] = [number for column in self._columns for number in (column.ctypes.data, len(column))]
-
-    def _grow(self, need: int) -> None:
-        """Lengthen the columns that the kernel found too short, keeping their rows."""
-        columns = self._columns
-        try:
-            if need == NEED_EVENTS:
-                columns = self._longer_record()
-            elif need == NEED_LEVELS:
-                columns = columns._replace(levels=_longer("levels", columns.levels))
-            elif need == NEED_NODES:
-                columns = columns._replace(
-                    masks=_longer("masks", columns.masks), branches=_longer("branches", columns.branches)
-                )
-            elif need == NEED_EXTRAS:
-                columns = columns._replace(extras=_longer("extras", columns.extras))
-            else:
-                assert need == NEED_ORDERS
-                orders = _longer("orders", columns.orders)
-                length = _table_length(len(orders))
-                table = columns.table if length == len(columns.table) else _rows("table", length)
-                columns = columns._replace(orders=orders, table=table)
-        except MemoryError as error:
-            raise ResourceError(f"no memory for a book of more than {len(self)} orders: use smaller batches") from error
-        has_new_table = columns.table is not self._columns.table
-        self._columns = columns
-        self._settle()
-        if has_new_table:
-            self._header[H_TABLE_SHIFT] = _table_shift(len(columns.table))
-            kernel.fill_table_at(self._address)
 
     # --- what Doors asks for
 
@@ -443,9 +465,10 @@ class Book(Doors):
         return found
 
     def _resting(self, first: int, last: int) -> NDArray[np.int64]:
-        count = int(self._columns.sides[2 * first : 2 * last, ORDERS].sum())
-        out = np.empty((count, len(RESTING_COLUMNS)), dtype=np.int64)
-        written = kernel.collect_at(self._address, first, last, out)
+        with self._lock:
+            count = int(self._columns.sides[2 * first : 2 * last, ORDERS].sum())
+            out = np.empty((count, len(RESTING_COLUMNS)), dtype=np.int64)
+            written = kernel.collect_at(self._address, first, last, out)
         assert written == count
         return out
 
@@ -462,12 +485,18 @@ class Book(Doors):
 
     def check(self) -> None:
         """Assert all that must always hold."""
-        inspect(self._columns, self.terms)
+        with self._lock:
+            inspect(self._columns, self.terms)
 
 
 @functools.cache
 def _rare_entry() -> Callable[..., int]:
     return entry(kernel.rare_step_at, _RARE_ARGUMENTS)
+
+
+def _addresses_of(columns: Columns) -> NDArray[np.int64]:
+    """Where the columns lie and how long they are, as the kernel wants it."""
+    return np.array([number for column in columns for number in (column.ctypes.data, len(column))], dtype=np.int64)
 
 
 def _rows(name: str, count: int) -> NDArray[Any]:

@@ -135,7 +135,7 @@ def verify(run: RunArgument, _debug: DebugOption = False) -> None:
 
 @app.command("warm-up")
 def warm_up(_debug: DebugOption = False) -> None:
-    """Compile all kernels once, and drop those of other versions."""
+    """Compile all kernels once, and drop those of versions unused for a week."""
     from wattbook.cli.work import warm_up as work
 
     work()
@@ -149,7 +149,7 @@ def warm_up(_debug: DebugOption = False) -> None:
 def bench(
     arguments: Annotated[Optional[list[str]], typer.Argument(metavar="[OPTIONS]")] = None,  # noqa: UP045
 ) -> None:
-    """Measure the book, or whole runs; 'wattbook bench book --help' names the options of each."""
+    """Measure the book, or whole runs; 'wattbook bench book --help' and 'bench run --help' name their options."""
     from wattbook.cli.bench import run_benchmark
 
     raise typer.Exit(run_benchmark(arguments or []))

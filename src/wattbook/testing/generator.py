@@ -12,13 +12,15 @@ import numpy as np
 
 from wattbook.book import BUY, MAX_QUANTITY_WH, SELL, Kind
 from wattbook.book.words import MAX_SLICES
+from wattbook.errors import ConfigError
 from wattbook.testing.features import NEVER_RESTS, ORDER_TYPES
+from wattbook.testing.rounds import Rounds
 from wattbook.testing.weather import CALM
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from wattbook.testing.features import Features
     from wattbook.testing.weather import Weather
@@ -67,10 +69,36 @@ class Commands(NamedTuple):
         return np.column_stack([self.rows, self.display_wh, self.expire_ms])
 
     @classmethod
-    def of(cls, table: NDArray[np.int64]) -> Commands:
-        """Make the stream whose `table` this is."""
-        table = np.asarray(table, dtype=np.int64).reshape(-1, 10)
+    def of(cls, table: ArrayLike) -> Commands:
+        """Make the stream whose `table` this is; of eight columns one without slices and time limits.
+
+        Raises
+        ------
+        ConfigError
+            If it is no table of whole numbers with eight or ten columns.
+        """
+        table = _wide(table)
         return cls(np.ascontiguousarray(table[:, :8]), table[:, 8].copy(), table[:, 9].copy())
+
+
+def _wide(table: ArrayLike) -> NDArray[np.int64]:
+    """Check a table of eight or ten columns; int64 of shape (n, 10)."""
+    try:
+        given = np.asarray(table)
+    except ValueError:
+        raise ConfigError("commands are rows of equal length: eight numbers (COMMAND_COLUMNS) or ten") from None
+    if given.shape == (0,):
+        given = np.zeros((0, 10), dtype=np.int64)
+    if given.ndim != len(("row", "column")) or given.shape[1] not in {8, 10}:
+        raise ConfigError(
+            f"commands have the shape {given.shape}: give rows of eight numbers (COMMAND_COLUMNS), or of ten, "
+            "with display_wh and expire_ms"
+        )
+    if len(given) and given.dtype.kind != "i":
+        raise ConfigError(f"commands are whole numbers of int64, not {given.dtype}")
+    wide = np.zeros((len(given), 10), dtype=np.int64)
+    wide[:, : given.shape[1]] = given
+    return wide
 
 
 def draw(seed: int, count: int, features: Features, weather: Weather = CALM) -> Commands:
@@ -111,6 +139,7 @@ class _Draw:
         self._draw_names()
         self._draw_auctions()
         self._draw_icebergs_and_limits()
+        self.rounds.finish(self.table, self.middle)
         self._blank()
         if self.features.hostile:
             self._spoil()
@@ -156,10 +185,12 @@ class _Draw:
         )  # the table's length
         self.table[_OWNER] = self._pick(_OWNERS, weather.owners) if features.hostile else self._pick((1, 2, 3))
         self.table[_SIDE] = self._pick((BUY, SELL))
-        self.submits = self.table[_KIND] == Kind.SUBMIT
-        self.may_rest = self.submits & (self.table[_FLAGS] & int(NEVER_RESTS) == 0)
         lots = np.where(self._share(0.22), 12 + self._up_to(48), 1 + self._up_to(12))
         self.table[_QUANTITY] = lots * features.lot_wh
+        self.rounds = Rounds(self.rng, self.count, features, weather.rounds)
+        self.rounds.put_orders(self.table)
+        self.submits = self.table[_KIND] == Kind.SUBMIT
+        self.may_rest = self.submits & (self.table[_FLAGS] & int(NEVER_RESTS) == 0)
 
     def _draw_prices(self) -> None:
         features, step = self.features, self.features.step_tick

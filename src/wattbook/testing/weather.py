@@ -43,6 +43,9 @@ class Weather:
         Steps by which orders that may rest stand back, so that both sides grow before something crosses.
     icebergs, timed : float
         Shares of orders that may rest with a slice, and with a time limit.
+    rounds : float
+        Call auctions of an emptied product per command, whose price is left to the reference (see `rounds`); at most
+        one per ten commands.
     """
 
     kinds: tuple[float, ...] = _MIXED_KINDS
@@ -53,6 +56,7 @@ class Weather:
     lean: int = 0
     icebergs: float = 0.3
     timed: float = 0.3
+    rounds: float = 0.014
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +79,11 @@ SETUPS: Final = {
     "flawed": Setup(Weather(types=_RESTING_TYPES, flaws=0.9, icebergs=0.5), {**_WIDE, "lot_wh": 2}),
     "calm": Setup(CALM, _WIDE),
     "edges": Setup(Weather(flaws=0.15), {**_NARROW, "max_orders": 30, "lot_wh": 3}),
-    "crowded": Setup(Weather(_REPLACING_KINDS, _RESTING_TYPES, flaws=0.15, steps=4), {**_WIDE, "max_orders": 14}),
+    "crowded": Setup(Weather(_REPLACING_KINDS, _RESTING_TYPES, flaws=0.15, steps=4, rounds=0.004), {**_WIDE, "max_orders": 14}),
     "crossing": Setup(
-        Weather(_REPLACING_KINDS, _TAKING_TYPES, 0.12, 2, (0.4, 0.3, 0.3, 0, 0), lean=2), {**_WIDE, "lot_wh": 7}
+        Weather(_REPLACING_KINDS, _TAKING_TYPES, 0.12, 2, (0.4, 0.3, 0.3, 0, 0), lean=2, rounds=0.004), {**_WIDE, "lot_wh": 7}
     ),
-    "calling": Setup(Weather(_CALLING_KINDS, _WAITING_TYPES, 0.08, 3, (0.35, 0.3, 0.2, 0.1, 0.05)), _WIDE),
-    "deep": Setup(Weather(_PILING_KINDS, _RESTING_TYPES), {**_WIDE, "max_orders": MAX_ORDERS}),
+    "calling": Setup(Weather(_CALLING_KINDS, _WAITING_TYPES, 0.08, 3, (0.35, 0.3, 0.2, 0.1, 0.05), rounds=0.03), _WIDE),
+    "deep": Setup(Weather(_PILING_KINDS, _RESTING_TYPES, rounds=0), {**_WIDE, "max_orders": MAX_ORDERS}),
 }
 """Weathers by name, each with the terms of a book to go with it."""
