@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -308,3 +309,32 @@ def test_threads_may_share_a_book():
     book.check()
     assert len(filled) == 6_000
     assert all(told == summed for told, summed in filled)
+
+
+@needs_compiler
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timer signals here")
+def test_an_interrupt_leaves_a_book_whole():
+    """Wherever it comes, in the midst of growing above all."""
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    before, interrupted = signal.signal(signal.SIGALRM, stop), 0
+    try:
+        for turn in range(200):
+            book = Book()
+            try:
+                signal.setitimer(signal.ITIMER_REAL, 1e-4 + turn * 7e-6)
+                for order in range(1, 4_000):
+                    side = BUY if order % 2 else SELL
+                    book.submit(order, 1, side, 100 - side * (1 + order % 50), 5)
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            except KeyboardInterrupt:
+                interrupted += 1
+            book.check()
+            assert book.submit(1_000_000, 1, BUY, 1, 1).code is Code.OK
+            assert len(Book.restore(book.export())) == len(book)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert interrupted > 100

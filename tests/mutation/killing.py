@@ -11,6 +11,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import killing_streams as streams
+import numba
 import numpy as np
 
 from wattbook.book import BUY, SELL, Kind, ReferenceBook
@@ -236,6 +237,45 @@ def follow_large(book_class: Any, state: bytes, right: Expected) -> None:
     same(bests(book, 1), best)
 
 
+def ask_ahead(book_class: Any, state: bytes) -> None:
+    """A large book asks for the lines of an order, its level, its neighbours and its place before they are needed.
+
+    Only without the compiler can one listen to that.
+    """
+    if not numba.config.DISABLE_JIT:
+        return
+    table, columns = (import_module(f"wattbook.book.kernel_{name}") for name in ("table", "columns"))
+    asked: list[int] = []
+    table.prefetch = asked.append
+    book = book_class.restore(state)
+    queue, b = book.orders(), book._columns
+    rows = {int(order): row for row, order in enumerate(b.orders[:, columns.ORDER]) if order}
+    chosen = [at for at in range(5, len(queue) - 5, 97) if queue[at - 1][3] == queue[at][3] == queue[at + 1][3]]
+    wanted: list[tuple[set[int], int]] = []
+    for at in chosen:
+        before, order, after = (rows[queue[place][0]] for place in (at - 1, at, at + 1))
+        lines = {b.orders[row].ctypes.data for row in (before, order, after)}
+        lines.add(b.levels[columns.level_of(b, order)].ctypes.data)
+        wanted.append((lines, b.table[table.place_of(b, queue[at][0]) & ~7 :].ctypes.data))
+    zeros = [0] * 4
+    book.process(np.array([[Kind.CANCEL, 0, *queue[at][:2], *zeros] for at in chosen]))
+    table.prefetch = _nothing
+    heard = set(asked)
+    inner = wanted[20:-20]
+    same(sum(lines <= heard for lines, _ in inner) > 0.9 * len(inner), True)
+    same(sum(place in heard for _, place in inner) > 0.8 * len(inner), True)
+    same(all(_is_inside(b, address) for address in heard), True)
+
+
+def _nothing(_: int) -> None:
+    """Ask for no line, as the twin of `prefetch` does."""
+
+
+def _is_inside(b: Any, address: int) -> bool:
+    columns = (b.levels, b.orders, b.table)
+    return any(column.ctypes.data <= address < column.ctypes.data + column.nbytes for column in columns)
+
+
 def stages() -> dict[str, Callable[[Any], None]]:
     """Everything a mutant is asked, the deadliest first; the last stage is the book's own assertions."""
     short = [expected(stream) for stream in streams.of_setups(40, 7)]
@@ -267,6 +307,7 @@ def stages() -> dict[str, Callable[[Any], None]]:
     found["too little"] = lambda book_class: [follow_with_too_little(book_class, right) for right in tight] and None
     found["memory"] = stay_small
     found["large"] = lambda book_class: follow_large(book_class, state, right)
+    found["ahead"] = lambda book_class: ask_ahead(book_class, state)
     checked = [short[at] for at in range(0, 35, 4)] + named["tables"][3:5] + named["ladders"][::4]
     found["check"] = lambda book_class: [follow(book_class, right, check=True) for right in checked] and None
     return found

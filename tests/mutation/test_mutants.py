@@ -24,7 +24,7 @@ LEAST_KILLED = 0.90
 LEAST_RUN = 60
 STAGES = (
     "short", "cases", "setups", "ones", "takers", "rules", "auctions", "tables", "ladders", "crowds",
-    "cases in batches", "calls", "small records", "too little", "memory", "large", "check",
+    "cases in batches", "calls", "small records", "too little", "memory", "large", "ahead", "check",
 )  # fmt: skip
 SOURCE = """
 from wattbook.book.kernel_columns import BEST, ROOT

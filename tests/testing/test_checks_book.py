@@ -35,7 +35,7 @@ def test_each_law_catches_the_book_that_breaks_it(broken, name):
 
 def test_a_book_that_loses_orders_when_it_is_crowded_is_caught(broken):
     with pytest.raises(Falsified, match="vanished"):
-        checked(broken.overwriting, Features.full(products=2), seeds=(), invariants=["B23"], shrink_s=0.2)
+        checked(broken.overwriting, Features.full(products=2), seeds=[0], commands=1, invariants=["B23"], shrink_s=0.2)
 
 
 def test_a_book_that_raises_does_not_answer(broken):

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from wattbook import LocalMarket, Pv, Scenario, consumer, prosumer, testing, utility
+from wattbook.errors import ConfigError
 from wattbook.testing import Falsified, Record, check_run
 from wattbook.units import eur_per_mwh, kw, minutes
 
@@ -51,6 +52,7 @@ def spoiled(record, table, where, **values):
         ("B9", "orders", {"event": "accepted"}, {"order": lambda row: row["order"] + 1_000_000}),
         ("B15", "trades", {}, {"time": lambda row: row["period"] - timedelta(minutes=5)}),
         ("B15", "orders", {"event": "accepted"}, {"time": lambda row: row["period"]}),
+        ("B15", "orders", {"event": "cancelled"}, {"time": lambda row: row["period"]}),
         ("B16", "trades", {}, {"price_tick": lambda row: 10**7}),
     ],
 )
@@ -68,3 +70,18 @@ def test_a_frame_is_as_good_as_a_list(run, record):
     from wattbook.testing.checks_journal import rows_of
 
     assert rows_of(run.trades) == record.trades == rows_of(record.trades)
+
+
+def test_a_record_takes_frames_and_refuses_what_it_cannot_judge(run, record):
+    assert Record(run.orders, run.trades, record.closes_before).trades == record.trades
+    with pytest.raises(ConfigError, match="closes_before=5"):
+        replace(record, closes_before=5)
+    with pytest.raises(ConfigError, match="orders lacks seq"):
+        replace(record, orders=[{key: value for key, value in row.items() if key != "seq"} for row in record.orders])
+    with pytest.raises(ConfigError, match="as datetimes"):
+        check_run(spoiled(record, "trades", {}, time=lambda row: str(row["time"])))
+    for empty in ({"invariants": []}, {"invariants": ["B99"]}, {"invariants": "B15"}):
+        with pytest.raises(ConfigError):
+            check_run(record, **empty)
+    with pytest.raises(ConfigError, match="no order events"):
+        check_run(replace(record, orders=[], trades=[]))

@@ -309,7 +309,7 @@ def test_a_book_without_an_ability_leaves_out_the_cases_that_need_it():
         def submit(self, order, owner, side, price_tick, quantity_wh):
             return self._book.submit(order, owner, side, price_tick, quantity_wh)
 
-    able = [story for story in CASES if needs(story) <= {"cancel"}]
+    able = [story for story in CASES if needs(story) <= {"cancel", "refuses"}]
     assert len(able) > 40
     assert failures(able, Plain, events=False) == []
 

@@ -8,6 +8,7 @@ import json
 import numba
 import pytest
 
+from wattbook.errors import ConfigError
 from wattbook.messages import BUY, FOREVER, NO_PRICE, OUT_ACTION, OUT_BOOK, OUT_PRICE, OUT_QUANTITY, OUT_SIDE, Action
 from wattbook.policies import PERSONAS, Mind, home, idle, nominate, truthful, zero_intelligence
 from wattbook.testing import Falsified, check_policy
@@ -98,9 +99,8 @@ def reshapes(see, memory, draw, out):
         (writes(delay=1.5), "delay", "1.5, not a whole number"),
         (writes(delay=True), "delay", "True, not a whole number"),
         (writes(delay=None), "delay", "None, not a whole number"),
-        (writes(delay=0), "delay", "the delay 0 ms"),
         (writes(delay=-5), "delay", "the delay -5 ms"),
-        (writes(delay=FOREVER + 1), "delay", "return 1 .. FOREVER"),
+        (writes(delay=FOREVER + 1), "delay", "return 0 .. FOREVER"),
         (writes((1, OUT_PRICE, 7)), "form", "behind row 0"),
         (writes((0, OUT_ACTION, 99)), "action", "action 99, which no agent may"),
         (writes((0, OUT_ACTION, int(Action.OPEN))), "action", "action 16"),
@@ -113,7 +113,8 @@ def test_what_a_policy_must_not_do_is_found(policy, name, text):
     with pytest.raises(Falsified, match=text) as caught:
         check_policy(policy)
     assert caught.value.name == name
-    exec(compile(caught.value.reproducer.rsplit("\n", 1)[0], "reproducer", "exec"), space := {})
+    shown = caught.value.reproducer if name == "depends on its past" else caught.value.reproducer.rsplit("\n", 1)[0]
+    exec(compile(shown, "reproducer", "exec"), space := {policy.__name__: policy})
     assert space["see"]._fields == CALM_SEE._fields
 
 
@@ -121,3 +122,24 @@ def test_a_mind_keeps_its_memory_in_the_reproducer():
     with pytest.raises(Falsified) as caught:
         check_policy(Mind(writes(delay=-1), "bad", (3, 4)))
     assert "memory = np.array([3, 4] + [0] * 14" in caught.value.reproducer
+
+
+def test_the_reproducer_of_a_policy_with_a_past_shows_it(capsys):
+    fault = counts(itertools.count())
+    with pytest.raises(Falsified) as caught:
+        check_policy(fault)
+    exec(caught.value.reproducer, {"policy": counts(itertools.count())})
+    assert capsys.readouterr().out.endswith("sights are answered otherwise next time\n")
+
+
+def test_a_delay_of_0_is_legal_and_an_exit_is_a_finding():
+    check_policy(writes(delay=0))
+
+    def leaves(see, memory, draw, out):
+        raise SystemExit
+
+    with pytest.raises(Falsified, match="raised SystemExit"):
+        check_policy(leaves)
+    for wrong in (3, None, Mind(7, "seven")):
+        with pytest.raises(ConfigError):
+            check_policy(wrong)

@@ -64,6 +64,15 @@ def test_without_anything_smaller_the_stream_comes_back():
     assert shrink(given, lambda commands: commands == given, FULL) == given
 
 
+class Doors:
+    """Has no process."""
+
+
+def test_a_book_that_was_judged_by_process_is_shown_so():
+    text = reproducer(ReferenceBook, [Command(Kind.SUBMIT, 0, 1, 7, BUY, 5, 4, 0)], Features())
+    assert text.endswith("book.process(np.array([[0, 0, 1, 7, 1, 5, 4, 0]]))  # submit")
+
+
 def test_a_reproducer_says_what_a_person_would_write():
     features = Features.full(products=2)
     commands = [
@@ -75,10 +84,10 @@ def test_a_reproducer_says_what_a_person_would_write():
         Command(Kind.CALL, 1, 0, 0, 0, 0, 0, 0),
         Command(Kind.UNCROSS, 1, 0, 0, 0, 5, 0, 32),
     ]
-    text = reproducer(ReferenceBook, commands, features)
+    text = reproducer(Doors, commands, features)
     assert text == (
-        "from wattbook.book import BUY, SELL, Flag, ReferenceBook\n\n"
-        "book = ReferenceBook()\n"
+        "from wattbook.book import BUY, SELL, Flag\nfrom tests.testing.test_shrinking import Doors\n\n"
+        "book = Doors()\n"
         "book.submit(order=1, owner=7, side=BUY, price_tick=5, quantity_wh=4, product=1, "
         "flags=Flag.POST_ONLY | Flag.REPRICE, display_wh=2, expire_ms=60)\n"
         "book.submit(order=2, owner=7, side=SELL, price_tick=5, quantity_wh=4)\n"
@@ -88,4 +97,4 @@ def test_a_reproducer_says_what_a_person_would_write():
         "book.call(product=1)\n"
         "book.uncross(product=1, reference_tick=5, flags=Flag.PRO_RATA)"
     )
-    exec(text, {})
+    exec(text.replace("from tests.testing.test_shrinking import Doors\n", ""), {"Doors": ReferenceBook})

@@ -10,6 +10,7 @@ Everything is loaded when it is first asked for.
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -80,10 +81,16 @@ __all__ = [
     "shrink",
     "why_unreachable",
 ]
+if find_spec("hypothesis") is None:
+    __all__.remove("BookMachine")
 
 
 def __getattr__(name: str) -> object:
     """Load a public name from its file (PEP 562); B1 - B23 and A1 - A8 are the invariants themselves."""
+    if name == "BookMachine" and find_spec("hypothesis") is None:
+        raise AttributeError(
+            "wattbook.testing.BookMachine needs Hypothesis, which is not installed: pip install 'wattbook[testing]'"
+        )
     if name in _FILE_OF:
         value: object = getattr(import_module(f"wattbook.testing.{_FILE_OF[name]}"), name)
     elif name[:1] in {"A", "B"} and name[1:].isdigit():

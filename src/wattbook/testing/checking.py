@@ -9,7 +9,7 @@ import numpy as np
 from wattbook.book import BUY, SELL, Kind
 from wattbook.errors import ConfigError, nearest
 from wattbook.testing.auditing import ANSWERS, audit
-from wattbook.testing.checks_auction import AUCTION_INVARIANTS, auction_reproducer, cleared
+from wattbook.testing.checks_auction import AUCTION_INVARIANTS, auction_reproducer, fault
 from wattbook.testing.checks_book import STEP_INVARIANTS
 from wattbook.testing.checks_journal import JOURNAL_INVARIANTS
 from wattbook.testing.checks_stream import STREAM_INVARIANTS
@@ -24,7 +24,7 @@ from wattbook.testing.weather import SETUPS
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from wattbook.testing.checks_auction import Auction, AuctionInvariant
     from wattbook.testing.checks_journal import JournalInvariant
@@ -126,11 +126,19 @@ def check_book(
     Falsified
         With the smallest stream found as Python to paste.
     ConfigError
-        If there is no such invariant.
+        If there is no such invariant, or nothing to judge.
     """
     features = features or Features()
-    chosen, skipped = _judgeable(make_book, features, invariants)
+    _need_callable("make_book", make_book)
+    seeds = seeds_of(seeds)
+    if commands < 1:
+        raise ConfigError(f"commands={commands}: nothing would be judged")
+    chosen, skipped = _judgeable(make_book, features, named(invariants, INVARIANTS))
+    if not chosen:
+        raise ConfigError(["nothing to judge", *(f"{name}: {why}" for name, why in skipped.items())])
     turns = list(weathers) if weathers is not None else [setup.weather for setup in SETUPS.values()]
+    if not turns:
+        raise ConfigError("weathers is empty: nothing would be judged")
     used: list[int] = []
     total = 0
     for place, seed in enumerate(seeds):
@@ -145,11 +153,52 @@ def check_book(
     return Report(tuple(chosen), skipped, total, tuple(used))
 
 
-def hold(name: str, make_book: MakeBook, commands: object, features: Features | None = None) -> None:
+def seeds_of(seeds: Iterable[int]) -> list[int]:
+    """Check that there are seeds.
+
+    Raises
+    ------
+    ConfigError
+        If there is none, or it is one number.
+    """
+    if not hasattr(seeds, "__iter__"):
+        raise ConfigError(f"seeds={seeds!r} must be several: range({seeds!r}) or [{seeds!r}]")
+    found = list(seeds)
+    if not found:
+        raise ConfigError("seeds is empty: nothing would be judged")
+    return found
+
+
+def named(invariants: Collection[str], known: Collection[str]) -> list[str]:
+    """Check names of invariants.
+
+    Raises
+    ------
+    ConfigError
+        If there is none, one is unknown, or it is a bare string.
+    """
+    if isinstance(invariants, str):
+        raise ConfigError(f"invariants={invariants!r} must be several names: [{invariants!r}]")
+    names = list(invariants)
+    if not names:
+        raise ConfigError("invariants is empty: nothing would be judged")
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ConfigError([f"invariant {name!r} is unknown{nearest(name, known)}" for name in unknown])
+    return names
+
+
+def _need_callable(name: str, given: object) -> None:
+    if not callable(given):
+        raise ConfigError(f"{name} is {type(given).__name__}, which cannot be called: give a class or a function")
+
+
+def hold(name: str, make_book: MakeBook, commands: Commands | ArrayLike, features: Features | None = None) -> None:
     """Raise `Falsified` if new books break one invariant under one stream; nothing is shrunk."""
     features = features or Features()
-    table = commands.table() if isinstance(commands, Commands) else np.asarray(commands, dtype=np.int64).reshape(-1, 10)
-    stream = as_commands(table.tolist())
+    _need_callable("make_book", make_book)
+    given = commands if isinstance(commands, Commands) else Commands.of(commands)
+    stream = as_commands(given.table().tolist())
     chosen, skipped = _judgeable(make_book, features, [name])
     if skipped:
         raise ConfigError([f"{name} cannot be judged: {why}" for why in skipped.values()])
@@ -160,9 +209,6 @@ def hold(name: str, make_book: MakeBook, commands: object, features: Features | 
 
 def _judgeable(make_book: MakeBook, features: Features, names: Collection[str]) -> tuple[list[str], dict[str, str]]:
     """Which invariants can be judged on this book, and why not the others."""
-    unknown = [name for name in names if name not in INVARIANTS]
-    if unknown:
-        raise ConfigError([f"invariant {name!r} is unknown{nearest(name, INVARIANTS)}" for name in unknown])
     book = make_book()
     silent = {"a self-trade mode": features.self_trade != "off", "REPRICE orders": "REPRICE" in features.types}
     if not hasattr(book, "process") and any(silent.values()):
@@ -194,8 +240,11 @@ def _first_failure(
             return failure
     for name in names:
         if name in _STREAMS:
-            for number, text in _STREAMS[name].judge(make_book, stream, features):
-                return Failure(name, number, text)
+            try:
+                for number, text in _STREAMS[name].judge(make_book, stream, features):
+                    return Failure(name, number, text)
+            except Exception as error:  # noqa: BLE001  # the book under test is a stranger's code
+                return Failure(ANSWERS, len(stream) - 1, f"under {name} it raised {type(error).__name__}: {error}")
     return None
 
 
@@ -217,7 +266,7 @@ def _told(
         small = shrink(small, lambda candidate: failing(candidate) is not None, features, shrink_s)
     last = failing(small) or failure
     meaning = INVARIANTS[failure.name].meaning if failure.name in INVARIANTS else "Every command is answered."
-    shown = reproducer(make_book, small, features)
+    shown = reproducer(make_book, small, features, at_once=failure.name == "B19")
     text = (
         f"{failure.name}: {meaning}\n"
         f"Found in {source}, shrunk from {failure.number + 1} commands to {len(small)}: {last.text}.\n\n"
@@ -269,17 +318,20 @@ def check_auction(
     Raises
     ------
     Falsified
-        With the smallest array of orders found.
+        With the smallest array of orders found; an auction that raises or gives no such answer fails as ANSWERS.
+    ConfigError
+        If there is nothing to judge.
     """
-    judges = [each for each in AUCTION_INVARIANTS if each.name in invariants]
+    _need_callable("auction", auction)
+    names = named(invariants, OF_AN_AUCTION)
+    judges = [each for each in AUCTION_INVARIANTS if each.name in names]
     used = []
-    for seed in seeds:
+    for seed in seeds_of(seeds):
         array, reference = draw_auction(seed, orders)
         for rule in ("uniform", "pay-as-bid"):
-            clearing = cleared(auction, array, reference, rule)
-            for each in judges:
-                if next(each.judge(clearing), None) is not None:
-                    raise _auction_told(auction, array, reference, rule, each, seed, shrink_s)
+            found = fault(auction, array, reference, rule, judges)
+            if found is not None:
+                raise _auction_told(auction, array, reference, rule, found[0], seed, shrink_s)
         used.append(seed)
     return Report(tuple(each.name for each in judges), {}, 2 * len(used), tuple(used))
 
@@ -320,7 +372,8 @@ def _auction_told(
     def found(commands: list[Command]) -> str | None:
         if any(c.quantity_wh <= 0 or c.side not in {BUY, SELL} for c in commands):
             return None
-        return next(invariant.judge(cleared(auction, rows(commands), reference, rule)), None)
+        broken = fault(auction, rows(commands), reference, rule, [invariant])
+        return broken[1] if broken is not None and broken[0] == invariant else None
 
     stream = [_submit(*row) for row in array.tolist()]
     small = shrink(stream, lambda commands: found(commands) is not None, Features(), shrink_s)

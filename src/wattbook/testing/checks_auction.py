@@ -2,22 +2,25 @@
 
 An auction under test is ``auction(orders, reference_tick, rule)``: orders int64 (n, 5), rows of order, owner, side,
 price_tick, quantity_wh in time priority, no two of one id; rule "uniform" or "pay-as-bid". It returns something with
-`.price_tick` (None where nothing trades), `.quantity_wh` and `.fills` (`FILL_COLUMNS`).
+`.price_tick` (None where nothing trades), `.quantity_wh` and `.fills` (`FILL_COLUMNS`), all in whole numbers.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from operator import index
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from wattbook.book import BUY, SELL, Flag
+from wattbook.book import BUY, FILL_COLUMNS, SELL, Flag
+from wattbook.testing.features import Features
+from wattbook.testing.generator import Commands
 from wattbook.testing.invariants import Falsified
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from numpy.typing import NDArray
 
@@ -270,22 +273,60 @@ class AuctionInvariant:
         """An auction needs no doors; a book needs UNCROSS among its features."""
         return ()
 
-    def check(
-        self, auction: Auction, orders: NDArray[np.int64], reference_tick: int | None = None, rule: str = "uniform"
-    ) -> None:
-        """Raise `Falsified` if an auction breaks this law with these orders."""
-        for text in self.judge(cleared(auction, orders, reference_tick, rule)):
+    def check(self, auction: Any, orders: Any, reference_tick: Any = None, rule: str = "uniform") -> None:
+        """Raise `Falsified` if an auction breaks this law with these orders.
+
+        Of a book with UNCROSS: ``check(make_book, commands, features)``, as for the laws of the book.
+        """
+        if isinstance(orders, Commands) or isinstance(reference_tick, Features):
+            from wattbook.testing.checking import hold
+
+            hold(self.name, auction, orders, reference_tick)
+            return
+        orders = np.asarray(orders, dtype=np.int64).reshape(-1, len(Bid._fields))
+        found = fault(auction, orders, reference_tick, rule, [self])
+        if found is not None:
+            law, text = found
             shown = auction_reproducer(auction, orders, reference_tick, rule)
-            raise Falsified(self.name, f"{self.name}: {self.meaning}\n{text}\n\n{shown}", shown)
+            raise Falsified(law.name, f"{law.name}: {law.meaning}\n{text}\n\n{shown}", shown)
+
+
+class _UnansweredError(Exception):
+    """An auction raised, or gave something that is no answer."""
+
+
+def fault(
+    auction: Auction, orders: NDArray[np.int64], reference_tick: int | None, rule: str, laws: Iterable[AuctionInvariant]
+) -> tuple[AuctionInvariant, str] | None:
+    """Clear orders: the first of the laws that is broken, and how; `ANSWERED` where there is no answer to judge."""
+    try:
+        clearing = cleared(auction, orders, reference_tick, rule)
+    except _UnansweredError as error:
+        return ANSWERED, str(error)
+    for law in laws:
+        for text in law.judge(clearing):
+            return law, text
+    return None
 
 
 def cleared(auction: Auction, orders: NDArray[np.int64], reference_tick: int | None, rule: str) -> Clearing:
     """Clear orders by the auction under test and note what it says."""
-    answer = auction(orders, reference_tick, rule)
-    fills = [tuple(fill[2:]) for fill in np.asarray(answer.fills).tolist()]
-    price = None if answer.price_tick is None else int(answer.price_tick)
-    rows = tuple(Bid(*row) for row in orders.tolist())
-    return Clearing(rows, price, int(answer.quantity_wh), fills, reference_tick, rule == "pay-as-bid")
+    try:
+        answer = auction(orders.copy(), reference_tick, rule)
+    except Exception as error:  # the auction under test is a stranger's code
+        raise _UnansweredError(f"it raised {type(error).__name__}: {error}") from error
+    try:
+        rows = np.asarray(answer.fills).reshape(-1, len(FILL_COLUMNS)).tolist()
+        fills = [tuple(map(index, row[2:])) for row in rows]
+        price = None if answer.price_tick is None else index(answer.price_tick)
+        quantity = index(answer.quantity_wh)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise _UnansweredError(
+            f"it answered with {type(answer).__name__}, not with price_tick, quantity_wh and fills "
+            f"({', '.join(FILL_COLUMNS)}) in whole numbers: {error}"
+        ) from error
+    known = tuple(Bid(*row) for row in orders.tolist())
+    return Clearing(known, price, quantity, fills, reference_tick, rule == "pay-as-bid")
 
 
 def auction_reproducer(auction: Auction, orders: NDArray[np.int64], reference_tick: int | None, rule: str) -> str:
@@ -299,6 +340,9 @@ def auction_reproducer(auction: Auction, orders: NDArray[np.int64], reference_ti
         f"print({name}(orders, {reference_tick}, {rule!r}))"
     )
 
+
+ANSWERED: Final = AuctionInvariant("ANSWERS", "Every auction is answered.", lambda _: iter(()))
+"""What an auction breaks that raises, or answers with something else than a clearing."""
 
 AUCTION_INVARIANTS: Final = (
     AuctionInvariant("A1", "The volume is the largest there is.", _most_volume),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from wattbook.errors import ConfigError, nearest
 from wattbook.testing.invariants import Falsified
 
 if TYPE_CHECKING:
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
     Rows = list[Mapping[str, Any]]
 
 _LOWER: Final = {"filled", "cancelled", "expired", "prevented"}
+_OF_ORDERS: Final = frozenset({
+    "seq", "time", "book", "period", "order", "event", "side", "price_tick", "quantity_wh", "remaining_wh",
+})  # fmt: skip
+_OF_TRADES: Final = frozenset({
+    "seq", "time", "book", "period", "price_tick", "quantity_wh", "aggressor", "maker_order", "taker_order",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +33,17 @@ class Record:
 
     Attributes
     ----------
-    orders, trades : list of mapping
-        Rows by seq, columns as in the run's tables.
+    orders, trades : list of mapping, or frame
+        Rows by seq, columns as in the run's tables; a frame becomes a list.
     closes_before : timedelta
         How long before its delivery period a product's gate closes.
     floor_tick, cap_tick : int or None
         Price band, None where it is not known.
+
+    Raises
+    ------
+    ConfigError
+        If a table is none or lacks a column, or `closes_before` is no span of time.
     """
 
     orders: Rows
@@ -40,9 +52,17 @@ class Record:
     floor_tick: int | None = None
     cap_tick: int | None = None
 
+    def __post_init__(self) -> None:
+        for name, columns in (("orders", _OF_ORDERS), ("trades", _OF_TRADES)):
+            object.__setattr__(self, name, _checked_rows(name, getattr(self, name), columns))
+        if not isinstance(self.closes_before, timedelta) or self.closes_before < timedelta():
+            raise ConfigError(f"closes_before={self.closes_before!r} must be a timedelta of 0 or more")
+
     @classmethod
     def of(cls, run: Any) -> Record:
         """Take a `Run` apart."""
+        if not all(hasattr(run, name) for name in ("record", "orders", "trades")):
+            raise ConfigError(f"{type(run).__name__} is neither a Run nor a Record: give one of them")
         market = run.record.header["local_market"] or {}
         return cls(
             rows_of(run.orders),
@@ -59,13 +79,36 @@ def rows_of(table: Any) -> Rows:
     return sorted(rows, key=lambda row: row["seq"])
 
 
+def _checked_rows(name: str, table: Any, columns: frozenset[str]) -> Rows:
+    rows: list[Any] = list(table.iter_rows(named=True)) if hasattr(table, "iter_rows") else []
+    if not hasattr(table, "iter_rows"):
+        if not isinstance(table, list | tuple) or not all(hasattr(row, "keys") for row in table):
+            raise ConfigError(f"{name} is {type(table).__name__}: give a frame or a list of mappings")
+        rows = list(table)
+    for row in rows:
+        absent = sorted(columns - row.keys())
+        if absent:
+            raise ConfigError(f"{name} lacks {', '.join(absent)}")
+    return rows_of(rows)
+
+
 def _gate_holds(record: Record) -> Iterator[str]:
-    late: list[tuple[str, Mapping[str, Any]]] = [("trade", row) for row in record.trades]
-    late += [("order event", row) for row in record.orders if row["event"] in {"accepted", "filled", "replaced"}]
-    for what, row in late:
-        time, period = row["time"], row["period"]
-        if isinstance(time, datetime) and isinstance(period, datetime) and time >= period - record.closes_before:
-            yield f"{what} {row['seq']} is at {time:%H:%M:%S.%f}, the gate of {period:%Y-%m-%d %H:%M} closed before"
+    """At closure what rests expires, in that very millisecond; a refusal changes nothing."""
+    for what, rows in (("trade", record.trades), ("order event", record.orders)):
+        for row in rows:
+            time, gate = row["time"], _gate(row, record)
+            closing = row.get("event") == "expired" and time == gate
+            if time >= gate and row.get("event") != "refused" and not closing:
+                yield f"{what} {row['seq']} is at {time:%H:%M:%S.%f}, its gate closed at {gate:%Y-%m-%d %H:%M:%S}"
+
+
+def _gate(row: Mapping[str, Any], record: Record) -> datetime:
+    time, period = row["time"], row["period"]
+    if not isinstance(time, datetime) or not isinstance(period, datetime):
+        raise ConfigError(f"B15 needs time and period as datetimes, not {time!r} and {period!r}")
+    if (time.utcoffset() is None) != (period.utcoffset() is None):
+        raise ConfigError("B15 needs time and period both with a time zone, or both without")
+    return period - record.closes_before
 
 
 def _accounted(record: Record) -> Iterator[str]:
@@ -148,6 +191,15 @@ def _inside_band(record: Record) -> Iterator[str]:
             yield f"trade {row['seq']} at {row['price_tick']} is outside {record.floor_tick} .. {record.cap_tick}"
 
 
+def _why_not(name: str, record: Record) -> str:
+    """Why a law cannot be judged on a record; empty if it can."""
+    if not record.orders and not record.trades:
+        return "the record has no order events and no trades"
+    if name == "B16" and (record.floor_tick is None or record.cap_tick is None):
+        return "the record has no floor_tick or no cap_tick"
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class JournalInvariant:
     """A law that a run's record must obey.
@@ -170,8 +222,12 @@ class JournalInvariant:
         return ()
 
     def check(self, run: Any) -> None:
-        """Raise `Falsified` if a `Run` (or a `Record`) breaks this law."""
-        for text in self.judge(run if isinstance(run, Record) else Record.of(run)):
+        """Raise `Falsified` if a `Run` (or a `Record`) breaks this law, `ConfigError` if it cannot be judged."""
+        record = run if isinstance(run, Record) else Record.of(run)
+        why = _why_not(self.name, record)
+        if why:
+            raise ConfigError(f"{self.name} cannot be judged: {why}")
+        for text in self.judge(record):
             raise Falsified(self.name, f"{self.name}: {self.meaning}\n{text}", "")
 
 
@@ -205,15 +261,26 @@ def check_run(run: Any, invariants: Iterable[str] = OF_A_RUN) -> tuple[str, ...]
     Returns
     -------
     tuple of str
-        Names of the laws that held.
+        Names of the laws that held; B16 is not among them where the band is not known.
 
     Raises
     ------
     Falsified
         With the first row that breaks one.
+    ConfigError
+        If nothing can be judged: no rows, no datetimes, no such law.
     """
     record = run if isinstance(run, Record) else Record.of(run)
-    chosen = [each for each in RECORD_INVARIANTS if each.name in set(invariants)]
+    if isinstance(invariants, str):
+        raise ConfigError(f"invariants={invariants!r} must be several names: [{invariants!r}]")
+    names = set(invariants)
+    unknown = sorted(names - set(OF_A_RUN))
+    if unknown:
+        raise ConfigError([f"invariant {name!r} is not judged on a run{nearest(name, OF_A_RUN)}" for name in unknown])
+    reasons = {name: _why_not(name, record) for name in sorted(names)}
+    if all(reasons.values()):
+        raise ConfigError(f"nothing to judge: {'; '.join(dict.fromkeys(reasons.values())) or 'no invariants'}")
+    chosen = [each for each in RECORD_INVARIANTS if each.name in names and not reasons[each.name]]
     for each in chosen:
         each.check(record)
     return tuple(each.name for each in chosen)

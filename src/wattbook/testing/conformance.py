@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from wattbook.book import BUY, COMMAND_COLUMNS, SELL, Code, Flag, Kind
+from wattbook.errors import ConfigError
 from wattbook.testing import (
     conformance_cases_admission,
     conformance_cases_auction,
@@ -115,10 +116,13 @@ def needs(case: Case) -> frozenset[str]:
 
     "products", "self-trade", "max-orders", "lot", "step", "band", "iceberg", "good-till-time",
     "immediate-or-cancel", "fill-or-kill", "post-only", "market", "reprice", "pro-rata", "pay-as-bid", "unknown-flags",
+    "refuses" where some command must be refused with its code,
     and by their names the doors beside submit: "cancel", "replace", "expire", "cancel_owner", "call", "uncross",
     "command".
     """
     found = {_TERM_NEEDS[name] for name in case.terms}
+    if any(step.code is not Code.OK for step in case.steps):
+        found.add("refuses")
     for step in case.steps:
         found |= {need for name, need in _ARGUMENT_NEEDS.items() if step.arguments.get(name)}
         found |= _flag_needs(step)
@@ -205,14 +209,35 @@ def run_case(case: Case, make_book: MakeBook, *, batch: bool = False, events: bo
     Raises
     ------
     NonconformingError
-        With the first difference and the calls that lead to it.
+        With the first difference and the calls that lead to it, or with what the book raised.
+    ConfigError
+        If the book lacks a door that the case or the comparison needs.
     """
-    run = _Run(case, make_book(**case.terms), events=events)
-    if batch:
-        run.in_one_batch()
-    else:
-        run.call_by_call()
-    run.compare_ending()
+    book = make_book(**case.terms)
+    _need_doors(case, book, batch=batch, events=events)
+    run = _Run(case, book, events=events)
+    try:
+        if batch:
+            run.in_one_batch()
+        else:
+            run.call_by_call()
+        run.compare_ending()
+    except NonconformingError:
+        raise
+    except Exception as error:  # the book is a stranger's code
+        raise NonconformingError(run.failed(error)) from error
+
+
+def _need_doors(case: Case, book: Any, *, batch: bool, events: bool) -> None:
+    doors = {step.door for step in case.steps}
+    wanted = {"orders", "depth", "best_bid", "best_ask"} | ({"is_calling"} if "call" in doors else set())
+    wanted |= {"process"} if batch else {"process" if door == UNKNOWN_DOOR else door for door in doors}
+    absent = sorted(door for door in wanted if not hasattr(book, door))
+    if absent:
+        raise ConfigError(f"{case.name!r}: the book has no {', '.join(absent)}; leave out what `needs` tells of")
+    told = any(step.events is not None for step in case.steps)
+    if events and not batch and told and not (hasattr(book, "event_rows") and hasattr(book, "event_count")):
+        raise ConfigError(f"{case.name!r}: the book has no event_rows and event_count: give events=False")
 
 
 class _Run:
@@ -287,13 +312,19 @@ class _Run:
         if expected != found:
             raise NonconformingError(self._difference(what, expected, found))
 
+    def failed(self, error: Exception) -> str:
+        """Tell what the book raised."""
+        return self._story(f"the book raised {type(error).__name__}", f"    {error}\n")
+
     def _difference(self, what: str, expected: object, found: object) -> str:
+        return self._story(what, f"    expected {_told(expected)}\n    found    {_told(found)}\n")
+
+    def _story(self, what: str, found: str) -> str:
         terms = ", ".join(f"{name}={value!r}" for name, value in self._case.terms.items())
         calls = "\n".join(f"    book.{step}" for step in self._case.steps[: self._done])
         return (
             f"{self._case.name!r}: {what} after command {self._done} of {len(self._case.steps)}\n"
-            f"    expected {_told(expected)}\n    found    {_told(found)}\n"
-            f"after\n    book = make_book({terms})\n{calls}"
+            f"{found}after\n    book = make_book({terms})\n{calls}"
         )
 
     def _rows(self, steps: Sequence[Step]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:

@@ -8,6 +8,7 @@ is welcome, not needed: events, `orders`, `depth`, `best_bid`, `best_ask`, `fing
 
 from __future__ import annotations
 
+from operator import index
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -137,12 +138,12 @@ class Driver:
     def answers(self, batch: Any, count: int) -> list[Answer]:
         """Take a batch's answer apart, command by command."""
         fills: list[list[Fill]] = [[] for _ in range(count)]
-        for row, *fill in np.asarray(batch.fills).tolist():
+        for row, *fill in _whole(batch.fills):
             fills[row].append(Fill(*fill))
         events: list[list[Told]] | list[None] = [None] * count
         told = getattr(batch, "events", None)
         if told is not None:
-            events = _by_row(np.asarray(told).tolist(), count)
+            events = _by_row(_whole(told), count)
         codes = _column(batch, "codes", count)
         resting = _column(batch, "resting_wh", count)
         return [Answer(*parts) for parts in zip(codes, fills, events, resting, strict=True)]
@@ -238,9 +239,14 @@ def _answer_of(answer: Any, command: Command) -> Answer:
         return Answer(-1, [], None, None)
     fills = getattr(answer, "fills", answer)
     code = getattr(answer, "code", None)
-    rows = [_fill_of(tuple(map(int, fill)), command) for fill in fills]
+    rows = [_fill_of(tuple(map(index, fill)), command) for fill in fills]
     resting = getattr(answer, "resting_wh", None)
-    return Answer(None if code is None else int(code), rows, None, None if resting is None else int(resting))
+    return Answer(None if code is None else int(code), rows, None, None if resting is None else index(resting))
+
+
+def _whole(table: Any) -> list[list[int]]:
+    """Rows of whole numbers; anything else is refused, not rounded."""
+    return [list(map(index, row)) for row in np.asarray(table).tolist()]
 
 
 def _fill_of(fill: tuple[int, ...], command: Command) -> Fill:
@@ -260,4 +266,4 @@ def _by_row(events: list[list[int]], count: int) -> list[list[Told]]:
 
 def _column(batch: Any, name: str, count: int) -> list[int] | list[None]:
     column = getattr(batch, name, None)
-    return [None] * count if column is None else [int(value) for value in column]
+    return [None] * count if column is None else list(map(index, column))

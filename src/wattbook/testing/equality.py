@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, Self
 import numpy as np
 
 from wattbook.book import Batch
+from wattbook.errors import ConfigError
 from wattbook.testing.coverage import Cell, cells
 from wattbook.testing.generator import Commands, draw
 from wattbook.testing.weather import SETUPS
@@ -69,6 +70,10 @@ class Comparison(NamedTuple):
 
     commands: int
     cells: Counter[Cell]
+
+    def __str__(self) -> str:
+        """One line to print."""
+        return f"{self.commands} commands of {len(self.cells)} kinds (cells) were answered alike"
 
 
 def compare(make_one: MakesBook, make_other: MakesBook, commands: Commands, features: Features, seed: int = 0) -> Batch:
@@ -153,7 +158,14 @@ def compare_bulk(
     ------
     Differ
         With the seed and the setup that draw the stream again.
+    ConfigError
+        If there is nothing to compare.
     """
+    if not hasattr(seeds, "__iter__"):
+        raise ConfigError(f"seeds={seeds!r} must be several: range({seeds!r}) or [{seeds!r}]")
+    seeds, setups = list(seeds), list(setups)
+    if not seeds or not setups or count < 1:
+        raise ConfigError(f"nothing to compare: seeds={seeds}, setups={setups}, count={count}")
     total, seen = 0, Counter[Cell]()
     for seed in seeds:
         for name in setups:

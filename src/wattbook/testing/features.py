@@ -37,7 +37,7 @@ class Features:
     max_orders : int or None
         How many orders may rest; None for a book that is never full.
     kinds : tuple of Kind
-        Commands that the book knows. CALL needs UNCROSS.
+        Commands that the book knows, as members or by name: ``("SUBMIT", "CANCEL")``. CALL needs UNCROSS.
     types : tuple of str
         Names out of `ORDER_TYPES`.
     icebergs, expiry : bool
@@ -69,6 +69,10 @@ class Features:
     hostile: bool = False
 
     def __post_init__(self) -> None:
+        if not isinstance(self.kinds, tuple | list):
+            raise ConfigError(f'kinds={self.kinds!r} must be a tuple: ("SUBMIT", "CANCEL")')
+        kinds = tuple(Kind.__members__.get(str(each), each) for each in self.kinds)
+        object.__setattr__(self, "kinds", kinds)
         problems = list(self._problems())
         if problems:
             raise ConfigError(problems)

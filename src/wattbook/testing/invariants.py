@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from numpy.typing import ArrayLike
+
     from wattbook.testing.driving import Answer, Command, MakeBook, Seen
     from wattbook.testing.features import Features
+    from wattbook.testing.generator import Commands
     from wattbook.testing.shadow import Move, Shadow, Standing
 
 
@@ -98,8 +101,8 @@ class StepInvariant:
     needs: tuple[str, ...]
     judge: Callable[[Step], Iterator[str]]
 
-    def check(self, make_book: MakeBook, commands: object, features: Features | None = None) -> None:
-        """Raise `Falsified` if a new book breaks this one under `commands` (a `Commands` or rows of 10 numbers)."""
+    def check(self, make_book: MakeBook, commands: Commands | ArrayLike, features: Features | None = None) -> None:
+        """Raise `Falsified` if a new book breaks this one under `commands` (`Commands`, or rows of 8 or 10 numbers)."""
         from wattbook.testing.checking import hold
 
         hold(self.name, make_book, commands, features)
@@ -122,8 +125,8 @@ class StreamInvariant:
     needs: tuple[str, ...]
     judge: Callable[[MakeBook, list[Command], Features], Iterator[tuple[int, str]]]
 
-    def check(self, make_book: MakeBook, commands: object, features: Features | None = None) -> None:
-        """Raise `Falsified` if new books break this one under `commands` (a `Commands` or rows of 10 numbers)."""
+    def check(self, make_book: MakeBook, commands: Commands | ArrayLike, features: Features | None = None) -> None:
+        """Raise `Falsified` if new books break this one under `commands` (`Commands`, or rows of 8 or 10 numbers)."""
         from wattbook.testing.checking import hold
 
         hold(self.name, make_book, commands, features)

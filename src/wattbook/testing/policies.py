@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from wattbook.chance import draw as drawn
+from wattbook.errors import ConfigError
 from wattbook.messages import (
     FOREVER,
     MEMORY_SIZE,
@@ -66,6 +67,21 @@ _EXTREMES: Final = {
     "order_wh": (1, _LARGE_WH), "buy_limit_wh": (0, _LARGE_WH), "sell_limit_wh": (0, _LARGE_WH),
     "available": (0, -(10**12), 1 << 60),
 }  # fmt: skip
+
+
+_PAST: Final = "depends on its past"
+_ONCE: Final = """memory = np.array({memory}, dtype=np.int64)
+out = np.zeros((OUT_ROWS, OUT_COLUMNS), dtype=np.int64)
+print({policy}(see, memory, lambda k: draw({key}, k), out), out)"""
+_AGAIN: Final = """def ask(see):
+    memory = np.array({memory}, dtype=np.int64)
+    out = np.zeros((OUT_ROWS, OUT_COLUMNS), dtype=np.int64)
+    return {policy}(see, memory, lambda k: draw({key}, k), out), out.tolist(), memory.tolist()
+
+shown = list(sights())
+first = [ask(see) for see in shown]
+again = [ask(see) for see in reversed(shown)]
+print(sum(one != other for one, other in zip(first, reversed(again))), "sights are answered otherwise next time")"""
 
 
 class PolicyReport(NamedTuple):
@@ -132,7 +148,11 @@ def check_policy(policy: Policy | Mind, *, compiles: bool = False) -> PolicyRepo
         At the first thing that a policy must not do, with Python that does it again; its `name` is one of "raises",
         "delay", "form", "action", "book", "depends on its past".
     """
+    if not isinstance(policy, Mind) and not callable(policy):
+        raise ConfigError(f"{type(policy).__name__} is no policy: give a function of see, memory, draw, out, or a Mind")
     mind = policy if isinstance(policy, Mind) else Mind(policy, getattr(policy, "__name__", "policy"))
+    if not callable(mind.policy):
+        raise ConfigError(f"the policy of mind {mind.name!r} is {type(mind.policy).__name__}, which cannot be called")
     shown = list(sights())
     first = [_ask(mind, see) for see in shown]
     for see, answered in zip(shown, first, strict=True):
@@ -162,7 +182,9 @@ def _ask(mind: Mind, see: See, policy: Any = None, draw: Callable[[int], int] | 
     memory[: len(mind.memory)] = mind.memory
     try:
         delay = (policy or mind.policy)(see, memory, draw or (lambda k: drawn(_KEY, k)), out)
-    except Exception as error:  # a policy is a stranger's code
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a policy is a stranger's code, and may even ask to exit
         raise _falsified("raises", mind, see, f"it raised {type(error).__name__}: {error}") from error
     for name, whole in (("out", whole_out), ("memory", whole_memory)):
         if (whole[:OUT_COLUMNS] != _GUARD).any() or (whole[-OUT_COLUMNS:] != _GUARD).any():
@@ -176,8 +198,8 @@ def _judge(mind: Mind, see: See, answered: _Answered) -> None:
     delay = answered.delay
     if isinstance(delay, bool) or not isinstance(delay, int | np.integer):
         raise _falsified("delay", mind, see, f"it returned {delay!r}, not a whole number of ms")
-    if not 0 < delay <= FOREVER:
-        raise _falsified("delay", mind, see, f"it returned the delay {delay} ms: return 1 .. FOREVER")
+    if not 0 <= delay <= FOREVER:
+        raise _falsified("delay", mind, see, f"it returned the delay {delay} ms: return 0 .. FOREVER")
     rows = _rows(answered.out)
     if answered.out[len(rows) :].any():
         raise _falsified("form", mind, see, f"it wrote into out behind row {len(rows)}, whose action 0 ends the list")
@@ -197,7 +219,7 @@ def _rows(out: NDArray[np.int64]) -> list[list[int]]:
 def _same(mind: Mind, see: See, one: _Answered, other: _Answered) -> None:
     if one.delay != other.delay or not all(map(np.array_equal, one[1:], other[1:])):
         text = "asked twice with the same see, memory and draws it answered differently: keep state in memory only"
-        raise _falsified("depends on its past", mind, see, text)
+        raise _falsified(_PAST, mind, see, text)
 
 
 def _compiled(mind: Mind, shown: list[See], answers: list[_Answered]) -> tuple[bool, str]:
@@ -220,11 +242,10 @@ def _falsified(name: str, mind: Mind, see: See, text: str) -> Falsified:
     policy = getattr(mind.policy, "__name__", "policy")
     shown = (
         "import numpy as np\n"
+        "from wattbook.chance import draw\n"
         "from wattbook.messages import MEMORY_SIZE, OUT_COLUMNS, OUT_ROWS\n"
-        "from wattbook.testing.policies import CALM_SEE\n\n"
+        "from wattbook.testing.policies import CALM_SEE, sights\n\n"
         f"see = CALM_SEE._replace({', '.join(f'{field}={value}' for field, value in changed.items())})\n"
-        f"memory = np.array({list(mind.memory)} + [0] * {MEMORY_SIZE - len(mind.memory)}, dtype=np.int64)\n"
-        "out = np.zeros((OUT_ROWS, OUT_COLUMNS), dtype=np.int64)\n"
-        f"print({policy}(see, memory, lambda k: k, out), out)"
-    )
+        f"{_AGAIN if name == _PAST else _ONCE}"
+    ).format(policy=policy, key=_KEY, memory=f"{list(mind.memory)} + [0] * {MEMORY_SIZE - len(mind.memory)}")
     return Falsified(name, f"{name}: {text}\n\n{shown}\n", shown)

@@ -363,7 +363,11 @@ def check_relation(
     # A limit on the number of orders binds more often when there are more of them.
     narrowed = replace(relation.narrow(features), max_orders=None)
     weathers = [setup.weather for setup in SETUPS.values()]
-    compared = 0
+    if not hasattr(seeds, "__iter__"):
+        raise ConfigError(f"seeds={seeds!r} must be several: range({seeds!r}) or [{seeds!r}]")
+    seeds, compared = list(seeds), 0
+    if not seeds or commands < 1:
+        raise ConfigError(f"nothing to judge: seeds={seeds}, commands={commands}")
     for place, seed in enumerate(seeds):
         table = draw(seed, commands, narrowed, weathers[place % len(weathers)]).table().tolist()
         stream = accepted_only(make_book, as_commands(table), features)

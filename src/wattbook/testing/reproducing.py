@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from wattbook.testing.features import Features
 
 
-def reproducer(make_book: Any, commands: Sequence[Command], features: Features) -> str:
-    """Write imports, a new book, and one call a line; single-order doors where the book has them.
+def reproducer(make_book: Any, commands: Sequence[Command], features: Features, *, at_once: bool = False) -> str:
+    """Write imports, a new book, and one call a line, at the door that was judged: `process` where the book has it.
 
     Parameters
     ----------
@@ -24,10 +24,15 @@ def reproducer(make_book: Any, commands: Sequence[Command], features: Features) 
         Its name makes the book; a nameless one is called ``make_book``.
     commands : sequence of Command
         What to carry out.
+    at_once : bool
+        Whether one `process` has them all.
     """
     name, module, arguments = _factory(make_book)
-    has_doors = hasattr(make_book(), "submit") and all(command.kind in set(Kind) for command in commands)
-    lines = [_call(command, features) for command in commands] if has_doors else [_batch(commands, features)]
+    has_doors = not hasattr(make_book(), "process")
+    if has_doors:
+        lines = [_call(command, features) for command in commands if command.kind in set(Kind)]
+    else:
+        lines = [_batch(commands, features)] if at_once else [_row(command, features) for command in commands]
     body = "\n".join(lines)
     words = [word for word in ("BUY", "SELL", "Flag") if f"{word}." in body or f"={word}" in body]
     if module == "wattbook.book":
@@ -37,7 +42,7 @@ def reproducer(make_book: Any, commands: Sequence[Command], features: Features) 
         imports.append("import numpy as np")
     if module:
         imports.append(f"from {module} import {name}")
-    return "\n".join([*imports, "", f"book = {name}({arguments})", body])
+    return "\n".join([*imports, *([""] if imports else []), f"book = {name}({arguments})", body])
 
 
 def _factory(make_book: Any) -> tuple[str, str, str]:
@@ -70,6 +75,16 @@ def _call(command: Command, features: Features) -> str:
             text = flag_names(value)
         shown.append(f"{key}={text}")
     return f"book.{door(command)}({', '.join(shown)})"
+
+
+def _row(command: Command, features: Features) -> str:
+    """One command as a batch of its own, as it was judged."""
+    known = command.kind in set(Kind)
+    wide = ""
+    if features.icebergs or features.expiry:
+        wide = f", display_wh=np.array([{command.display_wh}]), expire_ms=np.array([{command.expire_ms}])"
+    row = f"book.process(np.array([{list(map(int, command[:8]))}]){wide})"
+    return f"{row}  # {door(command)}" if known else row
 
 
 def _batch(commands: Sequence[Command], features: Features) -> str:

@@ -113,5 +113,5 @@ class Rounds:
         end = np.where(rng.random(count) < 0.5, low, high)
         outside = np.where(rng.random(count) < 0.5, low, high + 2 * step) - rng.integers(1, step + 1, count)
         chosen = rng.choice(4, count, p=[0.4, 0.3, 0.15, 0.15])
-        drawn: NDArray[np.int64] = np.select([chosen == 0, chosen == 1, chosen == 2], [inside, between, end], outside)  # noqa: PLR2004 - the four shares
+        drawn: NDArray[np.int64] = np.select([chosen == 0, chosen == 1, chosen == 2], [inside, between, end], outside)
         return drawn

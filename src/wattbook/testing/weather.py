@@ -56,7 +56,7 @@ class Weather:
     lean: int = 0
     icebergs: float = 0.3
     timed: float = 0.3
-    rounds: float = 0.014
+    rounds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +79,12 @@ SETUPS: Final = {
     "flawed": Setup(Weather(types=_RESTING_TYPES, flaws=0.9, icebergs=0.5), {**_WIDE, "lot_wh": 2}),
     "calm": Setup(CALM, _WIDE),
     "edges": Setup(Weather(flaws=0.15), {**_NARROW, "max_orders": 30, "lot_wh": 3}),
-    "crowded": Setup(Weather(_REPLACING_KINDS, _RESTING_TYPES, flaws=0.15, steps=4, rounds=0.004), {**_WIDE, "max_orders": 14}),
+    "crowded": Setup(
+        Weather(_REPLACING_KINDS, _RESTING_TYPES, flaws=0.15, steps=4, rounds=0), {**_WIDE, "max_orders": 14}
+    ),
     "crossing": Setup(
-        Weather(_REPLACING_KINDS, _TAKING_TYPES, 0.12, 2, (0.4, 0.3, 0.3, 0, 0), lean=2, rounds=0.004), {**_WIDE, "lot_wh": 7}
+        Weather(_REPLACING_KINDS, _TAKING_TYPES, 0.12, 2, (0.4, 0.3, 0.3, 0, 0), lean=2, rounds=0.004),
+        {**_WIDE, "lot_wh": 7},
     ),
     "calling": Setup(Weather(_CALLING_KINDS, _WAITING_TYPES, 0.08, 3, (0.35, 0.3, 0.2, 0.1, 0.05), rounds=0.03), _WIDE),
     "deep": Setup(Weather(_PILING_KINDS, _RESTING_TYPES, rounds=0), {**_WIDE, "max_orders": MAX_ORDERS}),
