@@ -232,10 +232,13 @@ def test_a_quick_batch_report_has_machine_versions_and_figures(monkeypatch, tmp_
 def test_a_missed_bound_ends_a_check_with_1(monkeypatch, capsys):
     monkeypatch.setattr(book, "QUICK_MESSAGES", 2_000)
     monkeypatch.setattr("benchmarks.bounds.BATCH_PER_S", {"local": 1e18})
-    assert book.main(book_options(["--batch", "--quick", "--stream", "local", "--check"])) == 1
+    options = ["--batch", "--stream", "local", "--check"]
+    assert book.main(book_options([*options, "--messages", "2000"])) == 1
     said = capsys.readouterr().out
     assert "MISSED" in said
     assert "minimal book" in said
+    assert book.main(book_options([*options, "--quick"])) == 0
+    assert "MISSED" not in capsys.readouterr().out, "small sizes are held to no bound"
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"settings": 1}', "{}"])

@@ -237,12 +237,6 @@ def head_of(b: Columns, level: int) -> int:
 
 
 @inlined
-def tail_of(b: Columns, level: int) -> int:
-    """Last order of a queue."""
-    return b.levels[u(level), ENDS] & LOW_32
-
-
-@inlined
 def row_of(b: Columns, level: int) -> int:
     """Side of a level, as a row of `sides`."""
     return b.levels[u(level), PLACE] >> 32
