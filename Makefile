@@ -18,7 +18,8 @@ test: $(STAMP)
 # the kernel with bounds checked, mutants of it, and every promise of speed and memory.
 slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow tests/book/test_equality.py tests/mutation
-	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile --durations=10 \
+	$(BIN)/python -m pytest -m "slow and alone"
+	$(BIN)/python -m pytest -m "slow and not alone" -n 2 --dist loadfile --durations=10 \
 		--ignore=tests/book/test_equality.py --ignore=tests/mutation
 	$(BIN)/python benchmarks/book_batch.py --check
 	$(BIN)/wattbook bench book --no-peers --check --slack 0.25
@@ -26,7 +27,8 @@ slow: $(STAMP)
 # The part of them that fits into a quarter of an hour.
 slow-part: $(STAMP)
 	$(BIN)/python -m pytest -m "slow and not long" tests/book/test_equality.py
-	$(BIN)/python -m pytest -m "slow and not long" -n 2 --dist loadfile --durations=10 \
+	$(BIN)/python -m pytest -m "slow and alone"
+	$(BIN)/python -m pytest -m "slow and not long and not alone" -n 2 --dist loadfile --durations=10 \
 		--ignore=tests/book/test_equality.py --ignore=tests/mutation
 	$(BIN)/python tests/mutation/run.py --sample 60
 	$(BIN)/python benchmarks/book_batch.py --check

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from wattbook.book import BUY, SELF_TRADE_MODES, SELL, Batch, Book, Code, Kind, ReferenceBook
-from wattbook.book.kernel import LARGE
+from wattbook.book.kernel_ahead import LARGE
 from wattbook.book.kernel_columns import H_DEPTH, H_LEVELS, H_TABLE_SHIFT, ORDER
 from wattbook.book.kernel_machine import BUCKET, BUCKET_BITS
 from wattbook.book.kernel_table import SPREAD, TAG

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 SIDES: Final = (BUY, SELL)
 _LARGE: Final = 8_300
+_PRODUCTS: Final = 3
 
 
 class Different(AssertionError):  # noqa: N818 - a finding
@@ -135,7 +136,7 @@ def stay_small(book_class: Any) -> None:
     count, sizes = 150, []
     order = np.arange(1, count + 1)
     side = np.where(order % 2, BUY, SELL)
-    columns = [0 * order, 0 * order, order, order % 3, side, side * -(40 * order), 4 + 0 * order, 0 * order]
+    columns = [0 * order, order // 2800, order, order % 3, side, side * -(40 * order), 4 + 0 * order, 0 * order]
     rows = np.column_stack(columns)
     cancels = np.column_stack([0 * order + Kind.CANCEL, 0 * order, order, order % 3, *[0 * order] * 4])
     display, expire_ms = np.where(order % 4, 0, 2), np.where(order % 5, 0, 9)
@@ -210,20 +211,22 @@ def large() -> tuple[bytes, Expected]:
     """Make a book of so many orders that it asks for lines ahead of time, and what it is asked."""
     order = np.arange(1, _LARGE + 1)
     side = np.where(order % 2, BUY, SELL)
-    columns = [0 * order, 0 * order, order, order % 5, side, side * -(1 + order % 911), 1 + order % 9, 0 * order]
-    book = ReferenceBook()
+    columns = [0 * order, order // 2800, order, order % 5, side, side * -(1 + order % 307), 1 + order % 9, 0 * order]
+    book = ReferenceBook(products=_PRODUCTS)
     book.process(np.column_stack(columns))
     state = book.export()
     rng = np.random.default_rng(3)
     table = np.zeros((90, 10), dtype=np.int64)
     table[:, 0] = rng.choice([0, 1, 2], len(table))
     table[:, 2] = np.where(table[:, 0] == 0, _LARGE + 1 + np.arange(len(table)), rng.integers(1, _LARGE, len(table)))
+    table[:, 1] = rng.integers(-1, _PRODUCTS + 1, len(table))
     table[:, 3], table[:, 4] = table[:, 2] % 5, rng.choice([BUY, SELL], len(table))
-    table[:, 5], table[:, 6] = rng.integers(-950, 950, len(table)), rng.integers(1, 9, len(table))
+    table[:, 5], table[:, 6] = rng.integers(-320, 320, len(table)), rng.integers(1, 9, len(table))
+    table[::9, 5] = rng.choice([-50_001, 400_001, -(1 << 63), (1 << 63) - 1], len(table[::9]))
     commands = Commands.of(table)
     answer = book.process(*commands)
     whole = streams.Stream({}, commands, [len(table)], frozenset())
-    return state, Expected(whole, [(commands, answer, book.fingerprint(), bests(book, 1))])
+    return state, Expected(whole, [(commands, answer, book.fingerprint(), bests(book, _PRODUCTS))])
 
 
 def follow_large(book_class: Any, state: bytes, right: Expected) -> None:
@@ -234,36 +237,54 @@ def follow_large(book_class: Any, state: bytes, right: Expected) -> None:
     for ours, theirs in zip(book.process(*part), answer, strict=True):
         same(ours, theirs)
     same(book.fingerprint(), fingerprint)
-    same(bests(book, 1), best)
+    same(bests(book, _PRODUCTS), best)
 
 
 def ask_ahead(book_class: Any, state: bytes) -> None:
-    """A large book asks for the lines of an order, its level, its neighbours and its place before they are needed.
+    """A large book asks for lines before they are needed.
 
-    Only without the compiler can one listen to that.
+    Of an order that leaves: itself, its level, its neighbours; of one that comes: the level and the last of its queue;
+    of both their place in the table. Only without the compiler can one listen to that.
     """
     if not numba.config.DISABLE_JIT:
         return
     table, columns = (import_module(f"wattbook.book.kernel_{name}") for name in ("table", "columns"))
-    asked: list[int] = []
-    table.prefetch = asked.append
     book = book_class.restore(state)
     queue, b = book.orders(), book._columns
     rows = {int(order): row for row, order in enumerate(b.orders[:, columns.ORDER]) if order}
-    chosen = [at for at in range(5, len(queue) - 5, 97) if queue[at - 1][3] == queue[at][3] == queue[at + 1][3]]
-    wanted: list[tuple[set[int], int]] = []
+    inner = range(5, len(queue) - 5)
+    chosen = [at for at in inner if queue[at - 1][3] == queue[at][3] == queue[at + 1][3]][::11]
+    leaving, places, zeros = [], [], [0] * 4
     for at in chosen:
-        before, order, after = (rows[queue[place][0]] for place in (at - 1, at, at + 1))
-        lines = {b.orders[row].ctypes.data for row in (before, order, after)}
-        lines.add(b.levels[columns.level_of(b, order)].ctypes.data)
-        wanted.append((lines, b.table[table.place_of(b, queue[at][0]) & ~7 :].ctypes.data))
-    zeros = [0] * 4
-    book.process(np.array([[Kind.CANCEL, 0, *queue[at][:2], *zeros] for at in chosen]))
-    table.prefetch = _nothing
+        row = rows[queue[at][0]]
+        leaving.append({b.orders[rows[queue[place][0]]].ctypes.data for place in (at - 1, at, at + 1)})
+        leaving[-1].add(b.levels[columns.level_of(b, row)].ctypes.data)
+        places.append({b.table[table.place_of(b, queue[at][0]) & ~7 :].ctypes.data})
+    cancels = np.array([[Kind.CANCEL, 0, *queue[at][:2], *zeros] for at in chosen])
+    _listen(book, cancels, leaving, places)
+
+    book = book_class.restore(state)
+    b = book._columns
+    last = {(product, *order[2:4]): rows[order[0]] for product in range(_PRODUCTS) for order in book.orders(product)}
+    coming, places, new = [], [], []
+    for step, (key, row) in enumerate(sorted(last.items())[:: max(1, len(last) // 80)]):
+        order, (product, side, price) = _LARGE + 1 + step, key
+        coming.append({b.orders[row].ctypes.data, b.levels[columns.level_of(b, row)].ctypes.data})
+        places.append({b.table[table.bucket_of(b, order) :].ctypes.data})
+        new.append([Kind.SUBMIT, product, order, 9, side, price, 1, 0])
+    _listen(book, np.array(new), coming, places)
+
+
+def _listen(book: Any, commands: Any, wanted: list[set[int]], places: list[set[int]]) -> None:
+    """Carry commands out and hear what lines they ask for: most of those wanted, and none outside the columns."""
+    ahead, b, asked = import_module("wattbook.book.kernel_ahead"), book._columns, []
+    ahead.prefetch = asked.append
+    book.process(commands)
+    ahead.prefetch = _nothing
     heard = set(asked)
-    inner = wanted[20:-20]
-    same(sum(lines <= heard for lines, _ in inner) > 0.9 * len(inner), True)
-    same(sum(place in heard for _, place in inner) > 0.8 * len(inner), True)
+    for lines in (wanted[20:-20], places[20:-20]):
+        same(len(lines) > 20, True)
+        same(sum(each <= heard for each in lines) > 0.9 * len(lines), True)
     same(all(_is_inside(b, address) for address in heard), True)
 
 

@@ -361,6 +361,13 @@ def test_the_page_counts_the_cases_of_each_theme():
     assert f"{len(CASES)} cases" in text
 
 
+def test_all_pages_tell_the_same_number_of_cases():
+    root = PAGE.parent.parent
+    pages = [root / "README.md", root / "docs" / "book.md", root / "docs" / "glossary.md", PAGE]
+    told = {page.name: re.findall(r"(\d+)\s+(?:small\s+|\[)?cases", page.read_text(encoding="utf-8")) for page in pages}
+    assert told == {page.name: [str(len(CASES))] for page in pages}
+
+
 def test_the_page_names_every_need():
     text = PAGE.read_text(encoding="utf-8")
     assert set().union(*map(needs, CASES)) <= set(re.findall(r"`([\w-]+)`", text))

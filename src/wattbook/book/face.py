@@ -57,6 +57,7 @@ from wattbook.book.words import (
     Batch,
     Code,
     Flag,
+    Kind,
     Receipt,
 )
 from wattbook.compiled import entry
@@ -78,6 +79,7 @@ _MOST_BYTES_KEPT: Final = 1 << 26
 _RECORDS_KEPT: Final = 2
 """The last batch is often still in its caller's hands while the next is carried out."""
 _CODE: Final = HAS_FILLS - 1
+_SUBMIT, _CANCEL, _REPLACE = (int(kind) for kind in (Kind.SUBMIT, Kind.CANCEL, Kind.REPLACE))
 _CACHE_LINE: Final = 64
 _HELD_ONCE: Final = 2
 """What sys.getrefcount says of an object that only one other holds: it counts its own argument."""
@@ -207,7 +209,7 @@ class Book(Doors):
             try:
                 with self._lock:
                     answer = self._step_at(
-                        self._address, 0, product, order, owner, side, price_tick, quantity_wh, flags, display_wh,
+                        self._address, _SUBMIT, product, order, owner, side, price_tick, quantity_wh, flags, display_wh,
                         expire_ms,
                     )  # fmt: skip
                     if answer & HAS_FILLS and answer >= 0:
@@ -223,7 +225,7 @@ class Book(Doors):
         if type(order) is type(owner) is int:
             try:
                 with self._lock:
-                    answer = self._step_at(self._address, 1, 0, order, owner, 0, 0, 0, 0, 0, 0)
+                    answer = self._step_at(self._address, _CANCEL, 0, order, owner, 0, 0, 0, 0, 0, 0)
             except OverflowError:
                 return refused(Code.NOT_A_WHOLE_NUMBER)
             if answer >= 0:
@@ -235,7 +237,9 @@ class Book(Doors):
         if type(order) is type(owner) is type(price_tick) is type(quantity_wh) is int:
             try:
                 with self._lock:
-                    answer = self._step_at(self._address, 2, 0, order, owner, 0, price_tick, quantity_wh, 0, 0, 0)
+                    answer = self._step_at(
+                        self._address, _REPLACE, 0, order, owner, 0, price_tick, quantity_wh, 0, 0, 0
+                    )
                     if answer & HAS_FILLS and answer >= 0:
                         return self._receipt_with_fills(answer)
             except OverflowError:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from numba import njit
 
 from wattbook.book import words
+from wattbook.book.kernel_ahead import FARTHEST, LARGE, bases_at, look_ahead
 from wattbook.book.kernel_columns import (
     BEST,
     CALLING,
@@ -75,10 +76,6 @@ from wattbook.book.kernel_columns import (
 from wattbook.book.kernel_machine import inlined, line, merged, u, view
 from wattbook.book.kernel_queues import append, lessen, remove_at, set_remaining, slices_of
 from wattbook.book.kernel_table import (
-    ask_for_neighbours,
-    ask_for_order,
-    ask_for_place,
-    bases_at,
     place_of,
     place_of_slot,
     remember,
@@ -127,12 +124,6 @@ NOT_OWNER: Final = int(words.Code.NOT_OWNER)
 CODE_BITS: Final = 6
 HAS_FILLS: Final = 1 << (CODE_BITS - 1)
 """An answer of a single command holds what rests of the order, this bit and the code."""
-
-
-LARGE: Final = 1 << 13
-"""A book of more rows of orders does not fit into the nearer caches: there it pays to ask for lines ahead of time."""
-FAR, FARTHER, FARTHEST = 6, 12, 18
-"""How many commands ahead."""
 
 
 class Command(NamedTuple):
@@ -672,9 +663,7 @@ def process_at(
     for row in range(first, count):
         at = u(row)
         if is_large and row + FARTHEST < count:
-            ask_for_place(b, bases, rows[u(row + FARTHEST), 2])
-            ask_for_order(b, bases, rows[u(row + FARTHER), 2])
-            ask_for_neighbours(b, bases, rows[u(row + FAR), 2])
+            look_ahead(b, r, bases, rows, row)
         display, expires = 0, 0
         if is_wide:
             display, expires = slices[at], until[at]

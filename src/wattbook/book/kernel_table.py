@@ -1,6 +1,6 @@
 """The map from order id to row of `orders`, in buckets of a cache line each.
 
-Owns the column `table`, and what a large book asks for ahead of time. Knows no prices and no queues.
+Owns the column `table`. Knows no prices and no queues.
 """
 
 # mypy: disable-error-code="no-any-return"
@@ -8,18 +8,16 @@ Owns the column `table`, and what a large book asks for ahead of time. Knows no 
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
-from wattbook.book.kernel_columns import H_TABLE_SHIFT, LOW_32, ORDER, Columns, level_of, next_of, previous_of
+from wattbook.book.kernel_columns import H_TABLE_SHIFT, LOW_32, ORDER, Columns
 from wattbook.book.kernel_machine import (
     BUCKET,
     BUCKET_BITS,
     BUCKET_MASK,
     inlined,
-    line,
     lowest_bit,
     places,
-    prefetch,
     u,
 )
 
@@ -128,32 +126,8 @@ def _forget(b: Columns, hole: int) -> None:
     b.table[u(hole)] = 0
 
 
-# --- looking ahead
-
-
-class Bases(NamedTuple):
-    """Addresses of the columns whose lines a large book has to wait for."""
-
-    levels: int
-    orders: int
-    table: int
-
-
 @inlined
-def bases_at(address: int) -> Bases:
-    """See `columns_at`."""
-    a = line(address, 20)
-    return Bases(a[8], a[10], a[14])
-
-
-@inlined
-def ask_for_place(b: Columns, at: Bases, order: int) -> None:
-    """First step ahead of a command: the part of the table where its order is or will be."""
-    prefetch(at.table + (_bucket(b, _tag(order)) << 3))
-
-
-@inlined
-def _guess(b: Columns, order: int) -> int:
+def guess(b: Columns, order: int) -> int:
     """Row of an order that is where it should be, else 0 or another row: good enough to look ahead."""
     tag = _tag(order)
     bucket = _bucket(b, tag)
@@ -162,15 +136,6 @@ def _guess(b: Columns, order: int) -> int:
 
 
 @inlined
-def ask_for_order(b: Columns, at: Bases, order: int) -> None:
-    """Second step ahead: the order."""
-    prefetch(at.orders + (_guess(b, order) << 5))
-
-
-@inlined
-def ask_for_neighbours(b: Columns, at: Bases, order: int) -> None:
-    """Third step ahead: the order's level and those beside it in the queue."""
-    slot = _guess(b, order)
-    prefetch(at.levels + (level_of(b, slot) << 5))
-    prefetch(at.orders + (next_of(b, slot) << 5))
-    prefetch(at.orders + (previous_of(b, slot) << 5))
+def bucket_of(b: Columns, order: int) -> int:
+    """First place of the bucket where an order's id is, or will be, if that has room."""
+    return _bucket(b, _tag(order))
