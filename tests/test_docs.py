@@ -32,8 +32,17 @@ from wattbook.cli.app import app
 from wattbook.messages import Action, Cause, House, Refusal, See
 from wattbook.policies import PERSONAS
 from wattbook.results.tables import TABLES, word
+from wattbook.scenario import City
 from wattbook.scenario.model import SPOT_SHAPE
-from wattbook.scenario.parts import MEMBER_POLICIES, UTILITY_POLICIES, Consumer, Prosumer, Utility
+from wattbook.scenario.parts import (
+    MEMBER_POLICIES,
+    TRADER_POLICIES,
+    UTILITY_POLICIES,
+    Consumer,
+    Prosumer,
+    Trader,
+    Utility,
+)
 from wattbook.units import eur_per_mwh, kw, minutes
 from wattbook.world import Rank
 
@@ -186,7 +195,7 @@ def test_the_paragraphs_of_the_market_rules_are_numbered_in_order():
 # --- scenario scripts
 
 PARTS = {part.__name__: part for part in (Scenario, LocalMarket, Network, Imbalance)}
-AGENTS = {"consumer": Consumer, "prosumer": Prosumer, "utility": Utility}
+AGENTS = {"city": City, "consumer": Consumer, "prosumer": Prosumer, "trader": Trader, "utility": Utility}
 ASSETS = {asset.__name__: asset for asset in (Forecast, Pv, Battery)}
 CALL = re.compile(r"(\w+)\((.*)\)")
 
@@ -235,7 +244,7 @@ def test_the_reference_of_scripts_shows_the_default_spot_price():
 
 def test_the_reference_of_scripts_names_every_policy_that_a_text_can_mean():
     told = ticked(section(page(DOCS / "scenario.md"), "Policies"))
-    assert {*MEMBER_POLICIES, *UTILITY_POLICIES} <= told
+    assert {*MEMBER_POLICIES, *TRADER_POLICIES, *UTILITY_POLICIES} <= told
 
 
 @pytest.mark.parametrize("name", House.__members__)

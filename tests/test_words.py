@@ -97,4 +97,4 @@ def test_keys_differ_by_seed_and_by_every_name():
 def test_a_command_row_has_a_column_for_each_field():
     assert tuple(name for name, _ in COMMANDS.columns) == ("seq", *Command._fields)
     assert all(dict(stream.columns)["seq"] == "<i8" for stream in STREAMS)
-    assert len(See._fields) == 47
+    assert len(See._fields) == 55

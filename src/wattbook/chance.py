@@ -13,11 +13,16 @@ key + counter x golden gamma; we use it as a keyed hash of the counter rather th
 from __future__ import annotations
 
 import hashlib
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numba
 import numpy as np
 from numba import njit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
 
 _MASK: Final = (1 << 64) - 1
 _GAMMA: Final = 0x9E3779B97F4A7C15
@@ -36,6 +41,27 @@ def key_of(seed: int, *names: str) -> int:
     """
     digest = hashlib.blake2b("\x1f".join((str(seed), *names)).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 1
+
+
+def keys_of(seed: int, names: Iterable[str], *words: str) -> NDArray[np.int64]:
+    """Keys (n,) of the streams ``key_of(seed, name, *words)`` of many `names`, in about half the time.
+
+    >>> keys_of(7, ["home-1", "home-2"], "days").tolist() == [key_of(7, name, "days") for name in ("home-1", "home-2")]
+    True
+    """
+    before, after = f"{seed}\x1f", "".join(f"\x1f{word}" for word in words)
+    blake2b = hashlib.blake2b
+    digests = b"".join([blake2b(f"{before}{name}{after}".encode(), digest_size=8).digest() for name in names])
+    return (np.frombuffer(digests, "<u8") >> np.uint64(1)).astype(np.int64)
+
+
+def draws(keys: NDArray[np.int64], counter: int) -> NDArray[np.int64]:
+    """Draw ``draw(key, counter)`` for each of `keys` (n,)."""
+    # Machine words of arrays wrap, as they should.
+    x = keys.astype(np.uint64) + np.uint64(((int(counter) + 1) * _GAMMA) & _MASK)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(_MIX_1)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(_MIX_2)
+    return ((x ^ (x >> np.uint64(31))) >> np.uint64(1)).astype(np.int64)
 
 
 def draw(key: int, counter: int) -> int:

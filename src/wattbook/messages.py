@@ -93,6 +93,7 @@ class Refusal(IntEnum):
     NOT_A_UTILITY = 112
     NO_BATTERY = 113
     OUT_OF_RANGE = 114
+    NO_IMPROVEMENT = 115
 
 
 class House(IntEnum):
@@ -206,6 +207,22 @@ class See(NamedTuple):
     """Most that its plants and battery could give in one period."""
     available: int
     """Money that the agent may still commit [1e-8 EUR]."""
+    limit_tick: int
+    """What a trader's next unit is worth to it, or costs it; `NO_PRICE` for who is no trader or has no unit left."""
+    side: int
+    """`BUY` or `SELL` for a trader; 0 for everybody else."""
+    units: int
+    """Units that a trader has left in this product."""
+    turn: int
+    """0 while somebody else has the turn, in a market that gives turns: look and learn, orders are not taken."""
+    turns_left: int
+    """Turns until the trading day ends if nobody trades any more; 0 in a market that gives no turns."""
+    shout_side: int
+    """Side of the last order that the trader's book took in this product; 0 without one, and for who is no trader."""
+    shout_tick: int
+    """Its price, or, if it traded, the price at which it did; `NO_PRICE` without one."""
+    shout_traded: int
+    """1 if that order traded at once."""
 
 
 # A policy fills rows of `out` from the top; a row whose action is NOTHING ends the list.
@@ -221,7 +238,7 @@ OUT_FLAGS: Final = 5
 """For BATTERY: the most it may give [Wh at the meter] in the period; -1 for no limit."""
 OUT_ORDER: Final = 6
 OUT_COLUMNS: Final = 7
-MEMORY_SIZE: Final = 16
+MEMORY_SIZE: Final = 128
 
 
 class Stream(NamedTuple):

@@ -194,7 +194,7 @@ def test_the_version_is_the_projects(wattbook):
         (("run", "street.py", "--days", "2", "--set", "days=3"), "days are given twice"),
         (("run", "street.py", "--set", "days=\u0663"), "is not a whole number"),
         (("run", "street.py", "--set", "blu.retail=3"), "(did you mean 'blue'?)"),
-        (("run", "street.py", "--engine", "population"), "the one engine of this version"),
+        (("run", "street.py", "--engine", "populations"), "did you mean 'population'"),
         (("run", "stret.py"), "(did you mean 'street.py'?)"),
         (("run", "neighborhood"), "(did you mean 'neighbourhood'?)"),
         (("run",), "SCENARIO"),

@@ -24,7 +24,20 @@ from wattbook.messages import (
     Action,
     See,
 )  # fmt: skip
-from wattbook.policies import PERSONAS, Mind, home, idle, nominate, truthful, zero_intelligence
+from wattbook.policies import (
+    PERSONAS,
+    Mind,
+    adaptive_aggressive,
+    gjerstad_dickhaut,
+    home,
+    idle,
+    nominate,
+    shaver,
+    sniper,
+    truthful,
+    zero_intelligence,
+    zero_intelligence_plus,
+)
 from wattbook.policies.orders import buyer_bound_tick, on_step, quantile_wh
 from wattbook.units import MS_PER_MINUTE
 
@@ -41,6 +54,7 @@ DEFAULTS = dict.fromkeys(See._fields, 0) | {
 }  # fmt: skip
 MINDS = [home(persona) for persona in PERSONAS] + [
     zero_intelligence(), zero_intelligence(constrained=False), truthful(), nominate(), idle(),
+    zero_intelligence_plus(), gjerstad_dickhaut(), adaptive_aggressive(), sniper(), shaver(),
 ]  # fmt: skip
 
 
@@ -283,3 +297,25 @@ def test_an_unknown_persona_is_refused_with_the_nearest_name():
 def test_a_home_orders_no_more_than_its_wires_and_plants_can_carry():
     assert decide(home(), sight(generation_wh=300, sell_limit_wh=250))[1][0][OUT_QUANTITY] == 250
     assert decide(home(), sight(load_wh=300, buy_limit_wh=200, position_wh=50))[1][0][OUT_QUANTITY] == 150
+
+
+TRADERS = [zero_intelligence(), truthful(), shaver(), sniper(), zero_intelligence_plus(), gjerstad_dickhaut(),
+           adaptive_aggressive()]  # fmt: skip
+
+
+@pytest.mark.parametrize("mind", TRADERS, ids=lambda mind: mind.name)
+@pytest.mark.parametrize("side", [BUY, SELL])
+def test_a_trader_never_quotes_beyond_its_limit_and_only_in_its_turn(mind, side):
+    limit, memory = 12_000, None
+    for at, (bid, ask) in enumerate([(NO_PRICE, NO_PRICE), (11_000, 13_000), (11_990, 12_010), (12_100, 12_200)]):
+        for turn in (1, 0):
+            see = sight(
+                now_ms=GATE_MS - 1_000 + at, side=side, units=1, limit_tick=limit, turn=turn, turns_left=5,
+                local_bid=bid, local_ask=ask, shout_side=-side, shout_tick=11_000, shout_traded=turn,
+            )  # fmt: skip
+            _, rows, memory = decide(mind, see, memory)
+            assert turn or not rows
+            for row in rows:
+                assert row[OUT_SIDE] == side
+                assert row[OUT_QUANTITY] == 1
+                assert (limit - row[OUT_PRICE]) * side >= 0

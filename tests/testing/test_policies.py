@@ -121,7 +121,7 @@ def test_what_a_policy_must_not_do_is_found(policy, name, text):
 def test_a_mind_keeps_its_memory_in_the_reproducer():
     with pytest.raises(Falsified) as caught:
         check_policy(Mind(writes(delay=-1), "bad", (3, 4)))
-    assert "memory = np.array([3, 4] + [0] * 14" in caught.value.reproducer
+    assert "memory = np.array([3, 4] + [0] * 126" in caught.value.reproducer
 
 
 def test_the_reproducer_of_a_policy_with_a_past_shows_it(capsys):

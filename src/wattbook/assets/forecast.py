@@ -24,7 +24,7 @@ from wattbook.assets.kernel import (
     SHORT_STAGE_MS,
     STAGES_PER_PERIOD,
 )
-from wattbook.chance import draw, key_of
+from wattbook.chance import draws, key_of, keys_of
 from wattbook.errors import ConfigError, nearest, refuse
 from wattbook.units import MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, PPM
 
@@ -187,11 +187,10 @@ class ForecastKeys(NamedTuple):
     @classmethod
     def of(cls, seed: int, names: Sequence[str]) -> ForecastKeys:
         """Make the keys of the agents `names` under `seed`."""
-        load = np.array([key_of(seed, name, "load") for name in names], dtype=np.int64)
-        own = np.array([key_of(seed, name, "pv") for name in names], dtype=np.int64)
-        return cls(load, own, key_of(seed, NOT_AN_AGENT, "cloud"))
+        return cls(keys_of(seed, names, "load"), keys_of(seed, names, "pv"), key_of(seed, NOT_AN_AGENT, "cloud"))
 
 
 def update_phases_ms(seed: int, names: Sequence[str], every_ms: int) -> IntArray:
     """Phase of each agent's updates (a,) [ms], spread evenly over `every_ms` by the agents' names."""
-    return np.array([draw(key_of(seed, name, "update"), 0) % int(every_ms) for name in names], dtype=np.int64)
+    phases: IntArray = draws(keys_of(seed, names, "update"), 0) % int(every_ms)
+    return phases

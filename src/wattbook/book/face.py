@@ -319,6 +319,15 @@ class Book(Doors):
     # --- memory
 
     @property
+    def address(self) -> int:
+        """Where the kernel finds this book, for other kernels that call it; another after `make_room`."""
+        return self._address
+
+    def make_room(self, need: int) -> None:
+        """Give a kernel that called this book's what it answered to need, one of ``NEED_...`` but for `NEED_RARE`."""
+        self._grow(need)
+
+    @property
     def nbytes(self) -> int:
         """Memory of the book without the record of what happened [bytes]."""
         return sum(column.nbytes for column in self._columns[:-2])

@@ -145,6 +145,30 @@ def _compiled_short_view(address: int, rows: int, columns: int) -> NDArray[np.in
 
 
 @inlined
+def cube(address: int, planes: int, rows: int, columns: int) -> NDArray[np.int64]:
+    """int64 array of shape (planes, rows, columns) at an address; compiled only, as the three that follow."""
+    return carray(_pointer(address), (planes, rows, columns), np.int64)
+
+
+@inlined
+def line_32(address: int, length: int) -> NDArray[np.int32]:
+    """int32 array of shape (length,) at an address."""
+    return carray(_pointer(address), (length,), np.int32)
+
+
+@inlined
+def line_16(address: int, length: int) -> NDArray[np.int16]:
+    """int16 array of shape (length,) at an address."""
+    return carray(_pointer(address), (length,), np.int16)
+
+
+@inlined
+def line_8(address: int, length: int) -> NDArray[np.int8]:
+    """int8 array of shape (length,) at an address."""
+    return carray(_pointer(address), (length,), np.int8)
+
+
+@inlined
 def _compiled_index(index: int) -> Any:
     return np.uint64(index)
 

@@ -43,7 +43,10 @@ OutOption = Annotated[
         metavar="DIR", help="Folder to make for the run.  [default: runs/SCENARIO-SEED, or the next free number]"
     ),
 ]
-EngineOption = Annotated[str, typer.Option(metavar="processes", help="How agents are carried out.")]
+EngineOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(metavar="processes|population", help="What carries the agents out.  [default: auto]"),
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the figures as JSON, and nothing else.")]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
@@ -73,19 +76,15 @@ def run(
     days: DaysOption = None,
     settings: SetOption = None,
     out: OutOption = None,
-    engine: EngineOption = "processes",
+    engine: EngineOption = None,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
     _debug: DebugOption = False,
 ) -> None:
     """Run a scenario, with its local market and without, and save the run."""
-    if engine != "processes":
-        raise typer.BadParameter(
-            f"{engine!r} is not 'processes', the one engine of this version", param_hint="--engine"
-        )
     from wattbook.cli.work import run_scenario
 
-    run_scenario(scenario, seed, days, settings or [], out, quiet=quiet, as_json=as_json)
+    run_scenario(scenario, seed, days, settings or [], out, engine=engine, quiet=quiet, as_json=as_json)
 
 
 @app.command()

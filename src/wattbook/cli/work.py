@@ -13,7 +13,7 @@ import typer
 
 from wattbook import compiled
 from wattbook.cli.ending import say
-from wattbook.errors import ConfigError, ResourceError
+from wattbook.errors import ConfigError, ResourceError, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,16 +24,26 @@ if TYPE_CHECKING:
 RUNS: Final = Path("runs")
 LARGEST_SEED: Final = (1 << 63) - 1
 SEED_DIGITS: Final = 19
+ENGINES: Final = ("auto", "processes", "population")
 
 
 def run_scenario(
-    name: str, seed: str, days: str | None, settings: Sequence[str], out: Path | None, *, quiet: bool, as_json: bool
+    name: str,
+    seed: str,
+    days: str | None,
+    settings: Sequence[str],
+    out: Path | None,
+    *,
+    engine: str | None,
+    quiet: bool,
+    as_json: bool,
 ) -> None:
     """Run, save, tell."""
     number = _seed(seed)
+    _check_engine(engine)
     scenario = _scenario(name, days, settings)
     place = _place(out, Path(name).stem, number)
-    result = _run(scenario, number, quiet=quiet)
+    result = _run(scenario, number, engine=engine, quiet=quiet)
     result.save(place)
     if as_json:
         _print_json(result)
@@ -45,7 +55,7 @@ def run_demo(name: str, seed: int, *, quiet: bool) -> None:
     """Run a shipped scenario for somebody who sees wattbook for the first time."""
     scenario = _scenario(name, None, [])
     say(
-        f"{len(scenario.members)} members of one real grid trade with each other for {scenario.days} days; then the\n"
+        f"{scenario.homes} members of one real grid trade with each other for {scenario.days} days; then the\n"
         "same days are run without their market, to see what it changed"
     )
     place = _place(None, "demo", seed)
@@ -158,6 +168,12 @@ def _seed(text: str) -> int:
     return int(text)
 
 
+def _check_engine(engine: str | None) -> None:
+    """Refuse an engine that there is not before anything is read."""
+    if engine is not None and engine not in ENGINES:
+        raise ConfigError(f"--engine {engine[:40]!r} is not one of {', '.join(ENGINES)}{nearest(engine, ENGINES)}")
+
+
 def _scenario(name: str, days: str | None, settings: Sequence[str]) -> Scenario:
     """Read a scenario and change what the command line says; all problems are told together."""
     from wattbook.scenario import load_scenario
@@ -192,10 +208,10 @@ def _renamed(scenario: Scenario, values: dict[str, object]) -> Scenario:
     return scenario.named(f"{scenario.name} ({said})") if said else scenario
 
 
-def _run(scenario: Scenario, seed: int, *, quiet: bool) -> Run:
+def _run(scenario: Scenario, seed: int, *, quiet: bool, engine: str | None = None) -> Run:
     """Run with or without a progress line."""
     if quiet:
-        return scenario.run(seed)
+        return scenario.run(seed, engine=engine)
     for caution in scenario.cautions():
         say(f"caution: {caution}")
     if compiled.is_cold():
@@ -203,7 +219,7 @@ def _run(scenario: Scenario, seed: int, *, quiet: bool) -> Run:
     from wattbook.cli.progress import reporting
 
     with reporting(scenario.timezone) as progress:
-        return scenario.run(seed, progress=progress)
+        return scenario.run(seed, progress=progress, engine=engine)
 
 
 def _count(number: int, one: str, several: str) -> str:

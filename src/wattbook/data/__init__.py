@@ -20,6 +20,7 @@ from wattbook.data.calendar import (
     utc_text,
     zone,
 )
+from wattbook.data.homes import fill_homes_wh
 from wattbook.data.profile import Profile, ProfileSummary, check_profile, profile_wh, read_profile
 from wattbook.data.quantise import quantise
 from wattbook.data.series import Grid, Member, Plant, grid_names, load_grid, member_load_wh, plant_wh
@@ -39,6 +40,7 @@ __all__ = [
     "check_profile",
     "day_type",
     "easter_sunday",
+    "fill_homes_wh",
     "german_holidays",
     "grid_names",
     "import_simbench",

@@ -23,7 +23,7 @@ from wattbook.journal.frames import FIRST_LINK, MAX_ROWS, PREAMBLE, FrameKind, r
 from wattbook.journal.packing import canonical_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
@@ -269,25 +269,34 @@ class Journal:
         reel = self._reels[stream]
         columns = [np.empty(int(reel.chunk.fill[1]), CODES[code]) for _, code in reel.stream.columns]
         done = 0
-        for place, data in zip(reel.places, self._frames_of(reel), strict=True):
-            where = f"{self._path or 'journal'} at {place.offset}"
-            frame = read_frame(memoryview(data), 0, None, where)
-            assert frame is not None, f"{where}: a frame of the journal is gone"
-            decode(frame.payload, [column[done : done + place.rows] for column in columns])
-            done += place.rows
-        for column, unflushed in zip(columns, reel.chunk.rows(), strict=True):
-            column[done:] = unflushed
+        for block in self.blocks(stream):
+            count = len(block["seq"])
+            for column, part in zip(columns, block.values(), strict=True):
+                column[done : done + count] = part
+            done += count
         return dict(zip(reel.names, columns, strict=True))
 
-    def _frames_of(self, reel: _Reel) -> list[bytes]:
-        if not reel.places:
-            return []
+    def blocks(self, stream: str) -> Iterator[dict[str, NDArray[Any]]]:
+        """Give copies of all rows of `stream` so far, frame by frame: each column by name, (rows,)."""
+        reel = self._reels[stream]
+        for place in list(reel.places):
+            where = f"{self._path or 'journal'} at {place.offset}"
+            frame = read_frame(memoryview(self._bytes_at(place)), 0, None, where)
+            assert frame is not None, f"{where}: a frame of the journal is gone"
+            columns = [np.empty(place.rows, CODES[code]) for _, code in reel.stream.columns]
+            decode(frame.payload, columns)
+            yield dict(zip(reel.names, columns, strict=True))
+        unflushed = [column.copy() for column in reel.chunk.rows()]
+        if len(unflushed[0]):
+            yield dict(zip(reel.names, unflushed, strict=True))
+
+    def _bytes_at(self, place: _Place) -> bytes:
         if self._path is not None:
             with self._path.open("rb") as source:
-                return [_bytes_at(source, place) for place in reel.places]
-        frames = [_bytes_at(self._sink, place) for place in reel.places]
+                return _bytes_at(source, place)
+        data = _bytes_at(self._sink, place)
         self._sink.seek(self._offset)
-        return frames
+        return data
 
     def check(self) -> None:
         """Assert all that must always hold."""

@@ -109,6 +109,27 @@ class Ring(NamedTuple):
     remaining_wh: Ints
 
 
+class Notices(NamedTuple):
+    """Who wants to be woken when another's command fills one of its orders, and who is to be."""
+
+    listens: Ints
+    """(a,)"""
+    waiting: Ints
+    """(a,) 1 while the agent stands in `queue`"""
+    queue: Ints
+    """(a,)"""
+    count: Ints
+    """(1,) how many stand in `queue`"""
+    look_ms: Ints
+    """(a, p) when each agent wants to look at a product again; (0, 0) where nobody listens"""
+
+
+def no_notices(agents: int) -> Notices:
+    """Nobody listens."""
+    listens, waiting, queue = (np.zeros(agents, np.int64) for _ in range(3))
+    return Notices(listens, waiting, queue, np.zeros(1, np.int64), np.zeros((0, 0), np.int64))
+
+
 def rules_of(street: Street) -> Rules:
     """Read the rules off a street."""
     market, network = street.market, street.network

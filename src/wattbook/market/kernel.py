@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from wattbook.market.columns import Ring, Rules, Town
+    from wattbook.market.columns import Notices, Ring, Rules, Town
 
     Ints = NDArray[np.int64]
 
@@ -289,11 +289,22 @@ def _record_trade(
 
 
 @njit(cache=True, nogil=True)
+def _notify(notices: Notices, agent: int, period: int, now_ms: int) -> None:
+    """Note that an agent that listens is to look at a product in which it was filled."""
+    notices.look_ms[agent, period] = now_ms
+    if notices.waiting[agent] == 0:
+        notices.waiting[agent] = 1
+        notices.queue[notices.count[0]] = agent
+        notices.count[0] += 1
+
+
+@njit(cache=True, nogil=True)
 def record_fills(
     rules: Rules,
     town: Town,
     ring: Ring,
     reserved: Ints,
+    notices: Notices,
     fills: Ints,
     command: int,
     now_ms: int,
@@ -319,6 +330,8 @@ def record_fills(
         buyer = agent if side > 0 else maker
         seller = maker if side > 0 else agent
         _record_trade(rules, town, reserved, book, period, buyer, seller, price, wh)
+        if maker != agent and notices.listens[maker]:
+            _notify(notices, maker, period, now_ms)
         row = fill[0]
         columns[1][row] = command
         columns[2][row] = now_ms

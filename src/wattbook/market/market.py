@@ -13,7 +13,8 @@ import numpy as np
 from wattbook.book import Book, Kind
 from wattbook.ledger import UNLIMITED, Ledger
 from wattbook.market import kernel
-from wattbook.market.columns import Ring, Town, doubled, empty_ring, empty_town, rules_of
+from wattbook.market.columns import Ring, Town, doubled, empty_ring, empty_town, no_notices, rules_of
+from wattbook.market.laboratory import Laboratory
 from wattbook.market.settlement import Settlement
 from wattbook.messages import BUY, NO_PRICE, REFUSED, SELL, Action, Cause, Command, House
 
@@ -51,12 +52,14 @@ class Market:
         self.town = empty_town(street)
         self.ring = empty_ring()
         self.soc_uwh = street.battery.soc_uwh.copy()
-        self.orders = 0
-        self.trades = 0
+        self.counts = np.zeros(2, np.int64)
+        self.notices = no_notices(street.agents)
         limits = np.concatenate((street.credit_limit, np.full(len(House), UNLIMITED, np.int64)))
         self.ledger = Ledger(street.agents + len(House), limits)
         self.book = self._new_book() if book is None else book
         self.settlement = Settlement(self)
+        is_laboratory = street.market is not None and street.market.laboratory is not None
+        self.laboratory = Laboratory(street) if is_laboratory else None
         self._doors: dict[int, Callable[[int, Command], int]] = {
             Action.SUBMIT: self._submit,
             Action.CANCEL: self._cancel,
@@ -92,6 +95,16 @@ class Market:
         amounts = np.append(self.street.endowment, -int(self.street.endowment.sum()))
         accounts = np.append(np.arange(self.street.agents), self.account(House.UPSTREAM))
         self.settlement.post(-1, self.street.start_ms, 0, Cause.ENDOWMENT, 0, accounts, amounts)
+
+    @property
+    def orders(self) -> int:
+        """Orders so far that admission let through."""
+        return int(self.counts[0])
+
+    @property
+    def trades(self) -> int:
+        """Trades so far."""
+        return int(self.counts[1])
 
     def account(self, house: House) -> int:
         """Row of an account that belongs to no agent."""
@@ -162,7 +175,11 @@ class Market:
     # --- orders
 
     def _submit(self, seq: int, command: Command) -> int:
-        self.orders += 1
+        price = kernel.worst_price(self.rules, command.side, command.price_tick, command.flags)
+        code = self._improvement_code(command.book, command.period, command.side, price)
+        if code:
+            return code
+        self.counts[0] += 1
         order = self.orders
         while self.ring.order[order & (len(self.ring.order) - 1)]:
             self.ring = doubled(self.ring)
@@ -175,8 +192,7 @@ class Market:
         if code:
             kernel.forget_order(self.ring, order)
             return code
-        self._record(seq, command.time_ms, command.agent, command.side)
-        self._refresh_top(command.book, command.period)
+        self._record_order(seq, command, command.book, command.period, command.side, price)
         return code
 
     def _cancel(self, seq: int, command: Command) -> int:
@@ -189,14 +205,38 @@ class Market:
 
     def _replace(self, seq: int, command: Command) -> int:
         book, period = self._place(command.order)
-        side = int(self.ring.side[command.order & (len(self.ring.order) - 1)])
+        row = command.order & (len(self.ring.order) - 1)
+        side = int(self.ring.side[row])
+        # An order that is unknown or another's is left to the book.
+        if self.ring.order[row] == command.order and self.ring.agent[row] == command.agent:
+            code = self._improvement_code(book, period, side, command.price_tick)
+            if code:
+                return code
         code = self.book.step(
             Kind.REPLACE, 0, command.order, command.agent, 0, command.price_tick, command.quantity_wh, 0
         )
         if code == kernel.OK:
-            self._record(seq, command.time_ms, command.agent, side)
-            self._refresh_top(book, period)
+            self._record_order(seq, command, book, period, side, command.price_tick)
         return code
+
+    def _improvement_code(self, book: int, period: int, side: int, price_tick: int) -> int:
+        """Check what a laboratory market asks of a price, before the book sees it."""
+        laboratory = self.laboratory
+        if laboratory is None or not self.rules.floor_tick <= price_tick <= self.rules.cap_tick:
+            return kernel.OK
+        return laboratory.improvement_code(self.town.top[book, period], side, price_tick)
+
+    def _record_order(self, seq: int, command: Command, book: int, period: int, side: int, price_tick: int) -> None:
+        """Book and write down what came of a new or replaced order; in a laboratory a trade may clear all quotes."""
+        fills, laboratory = self.book.fill_count, self.laboratory
+        traded_tick = int(self.book.fill_rows[fills - 1, 4]) if fills and laboratory is not None else NO_PRICE
+        self._record(seq, command.time_ms, command.agent, side)
+        if laboratory is not None:
+            laboratory.note(book, period, side, price_tick, traded_tick)
+            if fills and laboratory.rules.clear_after_trade:
+                self.book.step(Kind.EXPIRE, self.product(book, period), 0, 0, 0, 0, 0, 0)
+                self._record(seq, command.time_ms, -1, 0)
+        self._refresh_top(book, period)
 
     def _cancel_all(self, seq: int, command: Command) -> int:
         self.book.step(Kind.CANCEL_OWNER, 0, 0, command.agent, 0, 0, 0, 0)
@@ -217,10 +257,10 @@ class Market:
         if book.fill_count:
             trades = self.journal.chunk("trades", book.fill_count)
             kernel.record_fills(
-                self.rules, self.town, self.ring, reserved, book.fill_rows[: book.fill_count], seq, now_ms, agent,
-                side, trades.columns, trades.fill,
+                self.rules, self.town, self.ring, reserved, self.notices, book.fill_rows[: book.fill_count], seq,
+                now_ms, agent, side, trades.columns, trades.fill,
             )  # fmt: skip
-            self.trades += book.fill_count
+            self.counts[1] += book.fill_count
         orders = self.journal.chunk("orders", book.event_count)
         kernel.record_events(
             self.rules, self.town, self.ring, reserved, book.event_rows[: book.event_count], seq, now_ms,
@@ -277,9 +317,11 @@ class Market:
         """Copy the whole state as named arrays."""
         arrays: dict[str, NDArray[Any]] = {f"town.{name}": c for name, c in self.town._asdict().items()}
         arrays |= {f"ring.{name}": column for name, column in self.ring._asdict().items()}
+        if self.laboratory is not None:
+            arrays |= {f"laboratory.{name}": column for name, column in self.laboratory.export().items()}
         arrays["soc_uwh"] = self.soc_uwh
         arrays["residual_wh"] = self.settlement.residual_wh
-        arrays["counts"] = np.array([self.orders, self.trades], np.int64)
+        arrays["counts"] = self.counts
         arrays["ledger"] = np.frombuffer(self.ledger.export(), np.uint8)
         arrays["book"] = np.frombuffer(self.book.export(), np.uint8)
         return {name: column.copy() for name, column in arrays.items()}
@@ -288,9 +330,12 @@ class Market:
         """Take on a state that `export` gave."""
         self.town = Town(**{name: arrays[f"town.{name}"] for name in Town._fields})
         self.ring = Ring(**{name: arrays[f"ring.{name}"] for name in Ring._fields})
+        if self.laboratory is not None:
+            for name, column in self.laboratory.export().items():
+                column[...] = arrays[f"laboratory.{name}"]
         self.soc_uwh = arrays["soc_uwh"]
         self.settlement.residual_wh = arrays["residual_wh"]
-        self.orders, self.trades = arrays["counts"].tolist()
+        self.counts = arrays["counts"]
         self.ledger = Ledger.restore(arrays["ledger"].tobytes())
         self.book = type(self.book).restore(arrays["book"].tobytes())
         self.check()

@@ -13,7 +13,7 @@ import numpy as np
 from wattbook.assets.kernel import deliver, energy_error_wh
 from wattbook.market import kernel
 from wattbook.messages import Cause, House, Path
-from wattbook.units import PPM, QUANTA_PER_CENT, half_even
+from wattbook.units import PPM, QUANTA_PER_CENT
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -160,10 +160,14 @@ class Settlement:
     def _settle_trades(self, seq: int, command: Command) -> None:
         """Pay for local trades, one transfer per book; money set aside for them becomes free."""
         market, p = self.market, command.period
-        for book in range(market.rules.books):
-            near = book < market.rules.feeders
-            amounts = market.town.pay[0, :, p] * (self.street.feeder == book) if near else market.town.pay[1, :, p]
-            self.post(seq, command.time_ms, p, Cause.TRADE, book, self.agents, amounts)
+        near = market.town.pay[0, :, p]
+        traded = np.flatnonzero(near)
+        traded = traded[np.argsort(self.street.feeder[traded], kind="stable")]
+        feeders, starts = np.unique(self.street.feeder[traded], return_index=True)
+        for book, who in zip(feeders.tolist(), np.split(traded, starts[1:]), strict=False):
+            self.post(seq, command.time_ms, p, Cause.TRADE, book, who, near[who])
+        for book in range(market.rules.feeders, market.rules.books):
+            self.post(seq, command.time_ms, p, Cause.TRADE, book, self.agents, market.town.pay[1, :, p])
         market.ledger.reserved[: self.street.agents] -= market.town.committed[:, p]
         market.town.committed[:, p] = 0
 
@@ -234,9 +238,17 @@ class Settlement:
         """
         rounding = self.market.account(House.ROUNDING)
         balance = self.market.ledger.balance
-        amounts = np.array([half_even(money, QUANTA_PER_CENT) * QUANTA_PER_CENT - money for money in balance.tolist()])
+        amounts = _to_cents(balance) - balance
         amounts[rounding] = 0
         amounts[rounding] = -int(amounts.sum())
         accounts = np.arange(len(balance))
         self.post(seq, command.time_ms, command.period, Cause.ROUNDING, 0, accounts, amounts)
         return kernel.OK
+
+
+def _to_cents(money: Ints) -> Ints:
+    """Round amounts (n,) [1e-8 EUR] to whole cents, half-even."""
+    cents, rest = np.divmod(money, QUANTA_PER_CENT)
+    up = (2 * rest > QUANTA_PER_CENT) | ((2 * rest == QUANTA_PER_CENT) & (cents & 1 == 1))
+    rounded: Ints = (cents + up) * QUANTA_PER_CENT
+    return rounded

@@ -6,8 +6,8 @@ market, the world and (as the journal's header) by the results.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from wattbook.messages import House, Venue
 
@@ -18,6 +18,39 @@ if TYPE_CHECKING:
     from wattbook.assets import Batteries
 
     Ints = NDArray[np.int64]
+
+_UWH_PER_WH: Final = 1_000_000
+
+
+@dataclass(frozen=True)
+class LaboratoryRules:
+    """What a laboratory market adds (`wattbook.market.laboratory`).
+
+    Attributes
+    ----------
+    improve : bool
+        Whether an order must improve the best quote of its side, or cross the other.
+    clear_after_trade : bool
+        Whether a trade takes out all that rests in its product and book.
+    takes_turns : bool
+        Whether traders take turns, one drawn at random each millisecond, instead of waking on their own clocks.
+    failed_shouts : int
+        Turns in a row without a trade that end a trading day.
+    turns_per_day : int
+        Turns after which a trading day ends in any case; 0 for no such limit.
+    days : int
+        Trading days of a session, after which traders forget; 0 if they never do.
+    traders : dict of str to (int, tuple of int)
+        By name: BUY or SELL, and what each unit (1 Wh) is worth or costs [ticks].
+    """
+
+    improve: bool = False
+    clear_after_trade: bool = False
+    takes_turns: bool = False
+    failed_shouts: int = 100
+    turns_per_day: int = 0
+    days: int = 0
+    traders: dict[str, tuple[int, tuple[int, ...]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -36,6 +69,8 @@ class MarketRules:
         Commands that one agent may send in one millisecond.
     max_quantity_wh : int
         Largest order [Wh].
+    laboratory : LaboratoryRules or None
+        What a laboratory market adds.
     """
 
     closes_before_ms: int
@@ -45,6 +80,15 @@ class MarketRules:
     self_trade: str
     orders_per_wake: int
     max_quantity_wh: int
+    laboratory: LaboratoryRules | None = None
+
+    def header(self) -> dict[str, Any]:
+        """Plain JSON values; of a market that is no laboratory nothing is said about one."""
+        plain = {name: value for name, value in asdict(self).items() if value is not None}
+        if self.laboratory is not None:
+            traders = self.laboratory.traders.items()
+            plain["laboratory"]["traders"] = {name: [side, list(units)] for name, (side, units) in traders}
+        return plain
 
 
 @dataclass(frozen=True)
@@ -54,6 +98,21 @@ class NetworkRules:
     fee_tick: tuple[int, int, int]
     loss_ppm: tuple[int, int, int]
     levy_tick: int
+
+
+class About(NamedTuple):
+    """What a header tells of the agents of a large place: few different tales, and whose each is.
+
+    Attributes
+    ----------
+    tales : tuple of dict
+        Persona, policy, label.
+    code : (a,) int64
+        Index of each agent's tale.
+    """
+
+    tales: tuple[dict[str, str], ...]
+    code: Ints
 
 
 @dataclass(frozen=True)
@@ -121,8 +180,8 @@ class Street:
     market: MarketRules | None
     bill_ms: tuple[int, ...] = ()
     """Ends of billing cycles [ms UTC]; the run's end always is one."""
-    about: dict[str, Any] = field(default_factory=dict)
-    """Per agent, for the header only: persona, policy, label."""
+    about: dict[str, Any] | About = field(default_factory=dict)
+    """Per agent, for the header only: persona, policy, label. An `About` makes the header tell agents in columns."""
 
     @property
     def agents(self) -> int:
@@ -148,21 +207,7 @@ class Street:
         """Everything that a reader of the journal needs to name its numbers, as plain JSON values."""
         utilities = [i for i, kind in enumerate(self.kinds) if kind == "utility"]
         return {
-            "agents": [
-                {
-                    "agent": name,
-                    "kind": kind,
-                    "feeder": self.feeders[self.feeder[i]] if self.feeder[i] >= 0 else None,
-                    "utility": self.names[self.utility[i]] if self.utility[i] >= 0 else None,
-                    "vat_ppm": int(self.vat_ppm[i]),
-                    "capacity_wh": int(self.battery.capacity_uwh[i] // 1_000_000),
-                    "soc_start_wh": int(self.battery.soc_uwh[i] // 1_000_000),
-                    "charge_ppm": int(self.battery.charge_ppm[i]),
-                    "removal": int(self.battery.removal[i]),
-                    **self.about.get(name, {}),
-                }
-                for i, (name, kind) in enumerate(zip(self.names, self.kinds, strict=True))
-            ],
+            "agents": self._people(self.about) if isinstance(self.about, About) else self._rows(self.about),
             "accounts": list(self.account_names()),
             "books": [{"book": name, "venue": venue.name.lower()} for name, venue in self.books],
             "start_ms": self.start_ms,
@@ -182,5 +227,45 @@ class Street:
                 "loss_ppm": list(self.network.loss_ppm),
                 "levy_tick": self.network.levy_tick,
             },
-            "local_market": None if self.market is None else vars(self.market).copy(),
+            "local_market": None if self.market is None else self.market.header(),
+        }
+
+    def _rows(self, about: dict[str, Any]) -> list[dict[str, Any]]:
+        """Tell the agents one by one."""
+        return [
+            {
+                "agent": name,
+                "kind": kind,
+                "feeder": self.feeders[self.feeder[i]] if self.feeder[i] >= 0 else None,
+                "utility": self.names[self.utility[i]] if self.utility[i] >= 0 else None,
+                "vat_ppm": int(self.vat_ppm[i]),
+                "capacity_wh": int(self.battery.capacity_uwh[i] // _UWH_PER_WH),
+                "soc_start_wh": int(self.battery.soc_uwh[i] // _UWH_PER_WH),
+                "charge_ppm": int(self.battery.charge_ppm[i]),
+                "removal": int(self.battery.removal[i]),
+                **about.get(name, {}),
+            }
+            for i, (name, kind) in enumerate(zip(self.names, self.kinds, strict=True))
+        ]
+
+    def _people(self, about: About) -> dict[str, Any]:
+        """Tell the agents column by column; texts as a list of words and each agent's place in it, -1 for none."""
+        kinds = sorted(set(self.kinds))
+        place = {kind: i for i, kind in enumerate(kinds)}
+        utilities = [i for i, kind in enumerate(self.kinds) if kind == "utility"]
+        seat = dict.fromkeys([-1], -1) | {row: i for i, row in enumerate(utilities)}
+        return {
+            "agent": list(self.names),
+            "kind": {"words": kinds, "code": [place[kind] for kind in self.kinds]},
+            "feeder": {"words": list(self.feeders), "code": self.feeder.tolist()},
+            "utility": {"words": [self.names[i] for i in utilities], "code": [seat[i] for i in self.utility.tolist()]},
+            **{
+                key: {"words": [tale[key] for tale in about.tales], "code": about.code.tolist()}
+                for key in ("persona", "policy", "label")
+            },
+            "vat_ppm": self.vat_ppm.tolist(),
+            "capacity_wh": (self.battery.capacity_uwh // _UWH_PER_WH).tolist(),
+            "soc_start_wh": (self.battery.soc_uwh // _UWH_PER_WH).tolist(),
+            "charge_ppm": self.battery.charge_ppm.tolist(),
+            "removal": self.battery.removal.tolist(),
         }

@@ -6,11 +6,30 @@ described in `wattbook.policies.mind`.
 
 from __future__ import annotations
 
+from wattbook.policies.adaptive_aggressive import adaptive_aggressive
+from wattbook.policies.gjerstad_dickhaut import gjerstad_dickhaut
 from wattbook.policies.home import PERSONAS, home
 from wattbook.policies.idle import idle
 from wattbook.policies.mind import Mind, Policy
+from wattbook.policies.shaver import shaver
+from wattbook.policies.sniper import sniper
 from wattbook.policies.truthful import truthful
 from wattbook.policies.utility import nominate
 from wattbook.policies.zero_intelligence import zero_intelligence
+from wattbook.policies.zero_intelligence_plus import zero_intelligence_plus
 
-__all__ = ["PERSONAS", "Mind", "Policy", "home", "idle", "nominate", "truthful", "zero_intelligence"]
+__all__ = [
+    "PERSONAS",
+    "Mind",
+    "Policy",
+    "adaptive_aggressive",
+    "gjerstad_dickhaut",
+    "home",
+    "idle",
+    "nominate",
+    "shaver",
+    "sniper",
+    "truthful",
+    "zero_intelligence",
+    "zero_intelligence_plus",
+]

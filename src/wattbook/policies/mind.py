@@ -4,7 +4,7 @@ A policy has one form, the same for one SimPy process per agent and for a compil
 
     policy(see, memory, draw, out) -> delay until it wants to look again [ms]
 
-`see` is a `wattbook.messages.See` of whole numbers about one product; `memory` an int64 array (16,) that belongs to
+`see` is a `wattbook.messages.See` of whole numbers about one product; `memory` an int64 array (128,) that belongs to
 the agent and is kept; ``draw(k)`` the agent's k-th random number, uniform on 0 .. 2**63 - 1; `out` an int64 array
 (8, 7) of zeros to be filled with commands from the top, columns ``OUT_*`` of `wattbook.messages`. It is pure but for
 `memory` and `out`.
@@ -52,6 +52,9 @@ class Mind:
     look_ahead_ms : int
         The policy is shown products whose gate closes within this time [ms], and each product once when its gate
         opens.
+    listens : bool
+        Whether it is woken by what others do: in the same millisecond when another's command fills one of its orders,
+        to look at that product; in a market that gives turns it is shown every order that anybody's turn brought instead.
     """
 
     policy: Policy
@@ -59,6 +62,7 @@ class Mind:
     memory: tuple[int, ...] = ()
     persona: str = ""
     look_ahead_ms: int = field(default=2 * MS_PER_HOUR)
+    listens: bool = False
 
     def __post_init__(self) -> None:
-        assert len(self.memory) <= MEMORY_SIZE, "a memory row has 16 places"
+        assert len(self.memory) <= MEMORY_SIZE, "a memory row has 128 places"

@@ -1,4 +1,4 @@
-"""Truth-telling homes: the quote is the limit, for exactly the expected quantity."""
+"""Truth-telling: the quote is the limit; of homes for exactly the expected quantity, of traders for their next unit."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from wattbook.messages import BUY, FOREVER, NO_PRICE, SELL
 from wattbook.policies.mind import Mind
 from wattbook.policies.orders import LOCAL, buyer_bound_tick, keep_one_order, on_step
+from wattbook.policies.trading import may_act, next_look, quote_unit
 from wattbook.units import MS_PER_MINUTE
 
 if TYPE_CHECKING:
@@ -21,9 +22,13 @@ if TYPE_CHECKING:
 
 
 def tell_the_truth(see: See, memory: Ints, draw: Callable[[int], int], out: Ints) -> int:  # noqa: ARG001 - the one form
-    """Bid the highest or ask the lowest price at which the home is no worse off than with its utility."""
+    """Bid the highest or ask the lowest price at which the agent is no worse off than without the trade."""
     if see.tradable == 0:
         return FOREVER
+    if see.side != 0:
+        if may_act(see):
+            quote_unit(see, out, see.limit_tick)
+        return next_look(see, draw)
     residual = see.load_wh - see.generation_wh - see.battery_wh - see.position_wh
     side = BUY if residual > 0 else SELL
     limit = buyer_bound_tick(see, see.local_fee_tick) if side == BUY else see.feed_in_tick
@@ -36,5 +41,5 @@ def tell_the_truth(see: See, memory: Ints, draw: Callable[[int], int], out: Ints
 
 
 def truthful() -> Mind:
-    """Make a home that quotes its true limits whenever its forecast changes."""
+    """Make an agent that quotes its true limits: a home whenever its forecast changes, a trader when it acts."""
     return Mind(tell_the_truth, "truthful", look_ahead_ms=60 * MS_PER_MINUTE)

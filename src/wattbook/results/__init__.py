@@ -9,6 +9,7 @@ from __future__ import annotations
 from wattbook.results.origin import provenance, scenario_digest
 from wattbook.results.record import Place, Record
 from wattbook.results.run import Run
+from wattbook.results.trading_days import competitive, trading_days
 from wattbook.results.verify import verify
 
-__all__ = ["Place", "Record", "Run", "provenance", "scenario_digest", "verify"]
+__all__ = ["Place", "Record", "Run", "competitive", "provenance", "scenario_digest", "trading_days", "verify"]

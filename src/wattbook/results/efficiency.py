@@ -50,6 +50,8 @@ from wattbook.results.energy import net_positions, share
 from wattbook.units import PPM
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from wattbook.results.record import Ints, Record
@@ -90,9 +92,10 @@ class Positions(NamedTuple):
     cost: Floats
 
 
-def positions(record: Record) -> Positions:
-    """Read the members' positions and private values off a record."""
-    place, rows = record.place, record.streams["meters"]
+def positions(record: Record, part: slice = slice(None)) -> Positions:
+    """Read the members' positions and private values off a record, of the meters' rows in `part`."""
+    place = record.place
+    rows = {key: record.streams["meters"][key][part] for key in ("agent", "period")}
     net = net_positions(record)
     mine = place.members[rows["agent"]]
     agent, period = rows["agent"][mine], rows["period"][mine].astype(np.int64)
@@ -102,7 +105,8 @@ def positions(record: Record) -> Positions:
     pairs = np.stack([place.utility, place.vat_ppm], axis=1)
     _, kind = np.unique(pairs, axis=0, return_inverse=True)
     return Positions(
-        period, place.feeder[agent], kind[agent], net.metered_wh[mine], net.feeder_wh[mine], net.district_wh[mine],
+        period, place.feeder[agent], kind[agent], net.metered_wh[part][mine], net.feeder_wh[part][mine],
+        net.district_wh[part][mine],
         retail * taxed, (retail + saved[Path.FEEDER]) * taxed, (retail + saved[Path.DISTRICT]) * taxed,
         place.feed_in_tick[place.utility[agent], period] * float(PPM),
     )  # fmt: skip
@@ -113,10 +117,14 @@ def efficiency(record: Record) -> dict[str, Any]:
 
     `gains_realised` and `gains_possible` are in 1e-8 EUR.
     """
-    place, rows = record.place, positions(record)
+    place = record.place
     size = place.periods, len(place.books)
-    realised = float(realised_gains(rows, size, place.has_district).sum()) / PPM
-    possible = float(possible_gains(rows, size, place.has_district).sum()) / PPM
+    won, most = np.zeros((2, place.periods))
+    for part in _parts(record.streams["meters"]["period"]):
+        rows = positions(record, part)
+        won += realised_gains(rows, size, place.has_district)
+        most += possible_gains(rows, size, place.has_district)
+    realised, possible = float(won.sum()) / PPM, float(most.sum()) / PPM
     ratio = share(realised, possible) if possible > 0 else None
     return {
         "allocative_efficiency": None if ratio is None else min(1.0, ratio),
@@ -124,6 +132,19 @@ def efficiency(record: Record) -> dict[str, Any]:
         "gains_realised": round(realised),
         "gains_possible": round(possible),
     }
+
+
+def _parts(period: NDArray[Any]) -> Iterator[slice]:
+    """Cut the meters' rows, ordered by `period` (n,), into parts of whole periods; others are taken as a whole."""
+    if not len(period) or (np.diff(period) < 0).any():
+        yield slice(None)
+        return
+    starts = np.flatnonzero(np.diff(period, prepend=-1))
+    begin = 0
+    for end in [*starts[1:].tolist(), len(period)]:
+        if end - begin >= _BLOCK or end == len(period):
+            yield slice(begin, end)
+            begin = end
 
 
 # --- what was realised ---

@@ -61,30 +61,40 @@ class NetPositions(NamedTuple):
 
 def net_positions(record: Record) -> NetPositions:
     """Net each agent's local trades of each period."""
-    meters, deals = record.streams["meters"], record.streams["trades"]
-    venue = record.place.venues[deals["book"]]
+    if "net" not in record.memo:
+        record.memo["net"] = _net_positions(record)
+    net: NetPositions = record.memo["net"]
+    return net
+
+
+def _net_positions(record: Record) -> NetPositions:
+    meters = record.streams["meters"]
+    row_of = _meter_rows(record)
     feeder, district = np.zeros((2, len(meters["seq"])), np.int64)
+    unmetered = np.array([kind == "trader" for kind in record.place.kinds], np.bool_)
     stray = 0
-    for side, sign in (("buyer", 1), ("seller", -1)):
-        row, found = _meter_rows(record, deals[side], deals["period"])
-        for kind, total in ((Venue.LOCAL, feeder), (Venue.DISTRICT, district)):
-            mine = found & (venue == kind)
-            np.add.at(total, row[mine], sign * deals["quantity_wh"][mine])
-        lost = ~found & (venue != Venue.WHOLESALE) & _settled(record, deals["period"])
-        stray += int(deals["quantity_wh"][lost].sum())
+    for deals in record.blocks("trades"):
+        venue = record.place.venues[deals["book"]]
+        for side, sign in (("buyer", 1), ("seller", -1)):
+            row = row_of[deals[side].astype(np.int64) * record.place.periods + deals["period"]]
+            found = row >= 0
+            for kind, total in ((Venue.LOCAL, feeder), (Venue.DISTRICT, district)):
+                mine = found & (venue == kind)
+                np.add.at(total, row[mine], sign * deals["quantity_wh"][mine])
+            lost = ~found & (venue != Venue.WHOLESALE) & _settled(record, deals["period"])
+            lost &= ~unmetered[deals[side]]
+            stray += int(deals["quantity_wh"][lost].sum())
     return NetPositions(feeder, district, meters["traded_wh"] + meters["residual_wh"], stray)
 
 
-def _meter_rows(record: Record, agent: NDArray[Any], period: NDArray[Any]) -> tuple[Ints, NDArray[np.bool_]]:
-    """Row of the meters that is (`agent`, `period`), each (n,), and whether there is one."""
-    meters, periods = record.streams["meters"], record.place.periods
-    keys = meters["agent"].astype(np.int64) * periods + meters["period"]
-    wanted = agent.astype(np.int64) * periods + period
-    if not keys.size:
-        return np.zeros(len(wanted), np.int64), np.zeros(len(wanted), np.bool_)
-    order = np.argsort(keys, kind="stable")
-    row = order[np.minimum(np.searchsorted(keys[order], wanted), len(keys) - 1)]
-    return row, keys[row] == wanted
+def _meter_rows(record: Record) -> Ints:
+    """Row of the meters that is (agent, period), (a x p,); -1 where there is none."""
+    meters, place = record.streams["meters"], record.place
+    rows = np.full(place.agents * place.periods, -1, np.int64)
+    keys = meters["agent"].astype(np.int64) * place.periods + meters["period"]
+    # Of several readings the first one counts: the last assignment stands, so go backwards.
+    rows[keys[::-1]] = np.arange(len(keys) - 1, -1, -1)
+    return rows
 
 
 def _settled(record: Record, period: NDArray[Any]) -> NDArray[np.bool_]:
@@ -96,9 +106,10 @@ def _settled(record: Record, period: NDArray[Any]) -> NDArray[np.bool_]:
 
 def soc_end(record: Record) -> Ints:
     """State of charge [Wh] of each agent (a,) at the end of the last period that was read."""
-    rows = sorted_by(record.streams["meters"], "period")
+    rows = record.streams["meters"]
+    order = slice(None) if (np.diff(rows["period"]) >= 0).all() else np.argsort(rows["period"], kind="stable")
     soc = record.place.soc_start_wh.copy()
-    soc[rows["agent"]] = rows["soc_wh"]  # of several values for one agent the last one stays
+    soc[rows["agent"][order]] = rows["soc_wh"][order]  # of several values for one agent the last one stays
     return soc
 
 
@@ -108,7 +119,8 @@ def energy_errors(record: Record) -> dict[str, int]:
     ``node`` (E1, E2)
         load + charge - generation - discharge = traded + residual (a substitute is put down to load or generation).
     ``trades``
-        The meters' traded = bought - sold of the trades; everybody who trades is metered, once a period.
+        The meters' traded = bought - sold of the trades; everybody who trades, but for traders of a
+        laboratory market, is metered, once a period.
     ``battery`` (S1, S2)
         The charge moves by charge x its efficiency less discharge x its removal, and stays in its bounds. The
         record shows whole Wh, rounded down, so less than one Wh is no error; the sum over the run is what is
@@ -137,7 +149,7 @@ def _node_error(record: Record) -> int:
 def _trades_error(record: Record, net: NetPositions) -> int:
     rows = record.streams["meters"]
     keys = rows["agent"].astype(np.int64) * record.place.periods + rows["period"]
-    repeated = len(keys) - len(np.unique(keys))
+    repeated = len(keys) - int(np.count_nonzero(np.bincount(keys)))
     return int(np.abs(rows["traded_wh"] - net.traded_wh).sum()) + net.stray_wh + repeated
 
 
@@ -150,7 +162,7 @@ def _battery_error(record: Record) -> int:
     first = np.flatnonzero(np.diff(agent, prepend=-1))
     before = np.repeat(running[first] - added[order][first], np.diff(first, append=len(agent)))
     expected = place.soc_start_wh[agent] * _UWH_PER_WH + running - before
-    capacity = np.array([row.get("capacity_wh", 0) for row in record.header["agents"]], np.int64)[agent]
+    capacity = place.capacity_wh[agent]
     outside = np.maximum(-soc, 0) + np.maximum(soc - capacity, 0)
     return int((np.abs(soc * _UWH_PER_WH - expected) // _UWH_PER_WH + outside).sum())
 

@@ -8,22 +8,27 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
 import json
 import os
 import stat
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
+
+from polars.io.plugins import register_io_source
 
 from wattbook.errors import CorruptError, ResourceError
 from wattbook.journal import canonical_json
 from wattbook.results.metrics import MEASURED
-from wattbook.results.record import is_moment
-from wattbook.results.tables import TABLES
+from wattbook.results.record import BLOCK_ROWS, is_moment
+from wattbook.results.tables import TABLES, table_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     import polars as pl
+
+    from wattbook.results.record import Record
 
 FORMAT: Final = 1
 MANIFEST: Final = "manifest.json"
@@ -156,6 +161,24 @@ def table_bytes(frame: pl.DataFrame) -> bytes:
     buffer = io.BytesIO()
     frame.rechunk().write_parquet(buffer, compression="zstd")
     return buffer.getvalue()
+
+
+def write_table(name: str, record: Record, baseline: Record | None, target: Path | BinaryIO) -> None:
+    """Write a run's table as Parquet, some rows at a time; the same rows always give the same bytes."""
+    parts = table_parts(name, record, baseline)
+    first = next(parts)
+    second = next(parts, None)
+    if second is None:
+        data = table_bytes(first)
+        target.write(data) if hasattr(target, "write") else target.write_bytes(data)
+        return
+
+    def source(*pushed_down: object) -> Iterator[pl.DataFrame]:
+        assert all(wish is None for wish in pushed_down[:3]), "a table is written as a whole"
+        yield from itertools.chain((first, second), parts)
+
+    rows = register_io_source(source, schema=first.schema)
+    rows.sink_parquet(target, compression="zstd", row_group_size=BLOCK_ROWS, maintain_order=True)
 
 
 def describe(data: bytes) -> dict[str, Any]:

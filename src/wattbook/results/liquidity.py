@@ -14,14 +14,19 @@ import numpy as np
 from wattbook.book.words import Event
 from wattbook.messages import BUY, SELL, Venue
 from wattbook.results.energy import share, sum_by
+from wattbook.results.record import BLOCK_ROWS
 from wattbook.units import MS_PER_MINUTE, TICKS_PER_EUR_PER_MWH
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from numpy.typing import NDArray
 
     from wattbook.results.record import Ints, Record
 
 LOOK_EVERY_MS: Final = 5 * MS_PER_MINUTE
+_EVENTS_ROWS: Final = 1 << 21
+"""Events that are sorted together."""
 LOOKS: Final = 24
 """Looks at each product of each book."""
 _WORST: Final = 1 << 62
@@ -74,46 +79,96 @@ def look(record: Record) -> tuple[Ints, Ints, Ints]:
     shape = len(record.place.books) * record.place.periods, LOOKS
     best_bid, best_ask = np.full(shape, -_WORST), np.full(shape, _WORST)
     depth = np.zeros(shape, np.int64)
-    spans = resting(record)
-    seen = spans.end - spans.first
-    row = np.repeat(np.arange(len(seen)), seen)
-    place = spans.product[row], np.arange(len(row)) - np.repeat(np.cumsum(seen) - seen, seen) + spans.first[row]
-    np.add.at(depth, place, spans.quantity_wh[row])
-    for side, best, better in ((BUY, best_bid, np.maximum), (SELL, best_ask, np.minimum)):
-        mine = spans.side[row] == side
-        better.at(best, (place[0][mine], place[1][mine]), spans.price_tick[row[mine]])
+    for spans in resting(record):
+        for begin in range(0, len(spans.first), BLOCK_ROWS):
+            _add_looks(Resting(*(column[begin : begin + BLOCK_ROWS] for column in spans)), best_bid, best_ask, depth)
     return best_bid, best_ask, depth
 
 
-def resting(record: Record) -> Resting:
-    """Read off the orders' events when each order rested, at which price and size.
+def _add_looks(spans: Resting, best_bid: Ints, best_ask: Ints, depth: Ints) -> None:
+    """Let every look see the orders of `spans`."""
+    seen = spans.end - spans.first
+    row = np.repeat(np.arange(len(seen)), seen)
+    look = np.arange(len(row)) - np.repeat(np.cumsum(seen) - seen, seen) + spans.first[row]
+    place = spans.product[row] * LOOKS + look
+    np.add.at(depth.reshape(-1), place, spans.quantity_wh[row])
+    for side, best, better in ((BUY, best_bid, np.maximum), (SELL, best_ask, np.minimum)):
+        mine = spans.side[row] == side
+        better.at(best.reshape(-1), place[mine], spans.price_tick[row[mine]])
+
+
+def resting(record: Record) -> Iterator[Resting]:
+    """Read off the orders' events when each order rested, at which price and size, some events at a time.
 
     After each event of an order its `remaining_wh` rests until the order's next event, at the limit that its
-    acceptance or last replacement gave.
+    acceptance or last replacement gave. The latest event of an order that still rests waits for the next block.
     """
-    place, rows = record.place, record.streams["orders"]
+    waiting = _Events(*(np.zeros(0, np.int64) for _ in _Events._fields))
+    for rows in record.blocks("orders", _EVENTS_ROWS):
+        waiting, spans = _rested(record, _with_limits(waiting, _sound_events(record, rows)))
+        yield spans
+    yield _shown(record, waiting, record.place.gate_ms(waiting.period))
+
+
+class _Events(NamedTuple):
+    """Events of orders, one row (n,) each; `limit` is the order's price after it."""
+
+    book: Ints
+    period: Ints
+    order: Ints
+    side: Ints
+    remaining_wh: Ints
+    time_ms: Ints
+    limit: Ints
+    sets_limit: Ints
+
+
+def _sound_events(record: Record, rows: Mapping[str, NDArray[Any]]) -> _Events:
+    """Events of orders in real books and periods, as they came."""
+    place = record.place
     sound = (rows["code"] == 0) & (rows["book"] >= 0) & (rows["book"] < len(place.books))
     kept = np.flatnonzero(sound & (rows["period"] >= 0) & (rows["period"] < place.periods))
-    rows = {name: column[kept] for name, column in rows.items()}
-    order = np.lexsort((rows["seq"], rows["order"], rows["book"]))
-    rows = {name: column[order].astype(np.int64) for name, column in rows.items()}
+    names = ("book", "period", "order", "side", "remaining_wh", "time_ms", "price_tick", "event")
+    columns = [rows[name][kept].astype(np.int64) for name in names]
+    columns[-1] = np.isin(columns[-1], (Event.ACCEPTED, Event.REPLACED)).astype(np.int64)
+    return _Events(*columns)
+
+
+def _with_limits(waiting: _Events, fresh: _Events) -> _Events:
+    """Sort events by book and order, those that waited first, and give each event the limit that holds after it."""
+    both = [np.concatenate(pair) for pair in zip(waiting, fresh, strict=True)]
+    joined = _Events(*both)
+    # The sort is stable, so events of one order stay in their order.
+    order = np.lexsort((joined.order, joined.book))
+    rows = _Events(*(column[order] for column in joined))
+    given = np.maximum.accumulate(np.where(rows.sets_limit, np.arange(len(order)), 0))
+    return rows._replace(limit=rows.limit[given])
+
+
+def _rested(record: Record, rows: _Events) -> tuple[_Events, Resting]:
+    """Part sorted events into those that wait for the next block, and the spans that the others began."""
     last = _last_of_its_order(rows)
-    gate = place.gate_ms(rows["period"])
-    until = np.where(last, gate, np.append(rows["time_ms"][1:], 0))
-    limits = np.isin(rows["event"], (Event.ACCEPTED, Event.REPLACED))
-    limit = rows["price_tick"][np.maximum.accumulate(np.where(limits, np.arange(len(limits)), 0))]
-    origin = gate - LOOKS * LOOK_EVERY_MS
-    first, end = (np.clip(-((origin - moment) // LOOK_EVERY_MS), 0, LOOKS) for moment in (rows["time_ms"], until))
-    shown = (rows["remaining_wh"] > 0) & (end > first)
-    product = rows["book"] * place.periods + rows["period"]
-    columns = (product, rows["side"], limit, rows["remaining_wh"], first, end)
+    alive = _Events(*(column[last & (rows.remaining_wh > 0)] for column in rows))
+    until = np.append(rows.time_ms[1:], 0)
+    done = _Events(*(column[~last] for column in rows))
+    return alive._replace(sets_limit=np.ones_like(alive.order)), _shown(record, done, until[~last])
+
+
+def _shown(record: Record, rows: _Events, until_ms: Ints) -> Resting:
+    """Cut what rested from each event until `until_ms` (n,) to its product's looks."""
+    place = record.place
+    origin = place.gate_ms(rows.period) - LOOKS * LOOK_EVERY_MS
+    first, end = (np.clip(-((origin - moment) // LOOK_EVERY_MS), 0, LOOKS) for moment in (rows.time_ms, until_ms))
+    shown = (rows.remaining_wh > 0) & (end > first)
+    product = rows.book * place.periods + rows.period
+    columns = (product, rows.side, rows.limit, rows.remaining_wh, first, end)
     return Resting(*(column[shown] for column in columns))
 
 
-def _last_of_its_order(rows: dict[str, NDArray[Any]]) -> NDArray[np.bool_]:
-    if not len(rows["order"]):
+def _last_of_its_order(rows: _Events) -> NDArray[np.bool_]:
+    if not len(rows.order):
         return np.zeros(0, np.bool_)
-    changes = (np.diff(rows["order"]) != 0) | (np.diff(rows["book"]) != 0)
+    changes = (np.diff(rows.order) != 0) | (np.diff(rows.book) != 0)
     return np.append(changes, True)
 
 

@@ -62,7 +62,11 @@ def _activity(record: Record) -> dict[str, Any]:
     local volume over the metered loads; ``local_share_of_withdrawal`` counts energy once however often it was
     resold: what came by the feeder's or the district's path, of all that was withdrawn.
     """
-    orders, rows, meters, flows = (record.streams[name] for name in ("orders", "trades", "meters", "flows"))
+    rows, meters, flows = (record.streams[name] for name in ("trades", "meters", "flows"))
+    accepted, refused = 0, 0
+    for orders in record.blocks("orders"):
+        accepted += int(((orders["event"] == Event.ACCEPTED) & (orders["code"] == 0)).sum())
+        refused += int((orders["code"] != 0).sum())
     local = record.place.venues[rows["book"]] != Venue.WHOLESALE
     district = record.place.venues[rows["book"]] == Venue.DISTRICT
     volume = int(rows["quantity_wh"][local].sum())
@@ -71,8 +75,8 @@ def _activity(record: Record) -> dict[str, Any]:
     trading = np.zeros(len(members), np.bool_)
     trading[rows["buyer"]] = trading[rows["seller"]] = True
     return {
-        "orders": int(((orders["event"] == Event.ACCEPTED) & (orders["code"] == 0)).sum()),
-        "refusals": int((orders["code"] != 0).sum()),
+        "orders": accepted,
+        "refusals": refused,
         "trades": len(rows["seq"]),
         "local_volume_wh": volume,
         "district_volume_wh": int(rows["quantity_wh"][district].sum()),

@@ -5,12 +5,13 @@ Owns the second computation of every money identity, from the record alone.
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from wattbook.messages import Action, Cause, House
-from wattbook.results.energy import soc_end, sum_by
+from wattbook.results.energy import soc_end
 from wattbook.units import QUANTA_PER_CENT
 
 if TYPE_CHECKING:
@@ -32,11 +33,15 @@ _KIND_GROUPS: Final = {"utility": "utilities", "producer": "upstream"}
 
 
 def money_of(record: Record) -> Ints:
-    """Sum of the postings (accounts, causes) [1e-8 EUR]."""
-    rows = record.streams["postings"]
-    total = np.zeros((len(record.place.accounts), len(Cause)), np.int64)
-    np.add.at(total, (rows["account"], rows["cause"]), rows["amount"])
-    return total
+    """Sum of the postings (accounts, causes) [1e-8 EUR]; not to be written to."""
+    if "money" not in record.memo:
+        total = np.zeros((len(record.place.accounts), len(Cause)), np.int64)
+        for rows in record.blocks("postings"):
+            np.add.at(total.reshape(-1), rows["account"].astype(np.int64) * len(Cause) + rows["cause"], rows["amount"])
+        total.flags.writeable = False
+        record.memo["money"] = total
+    money: Ints = record.memo["money"]
+    return money
 
 
 def received(record: Record) -> Ints:
@@ -106,38 +111,76 @@ def money_errors(record: Record) -> dict[str, int]:
 
 
 def _transfers_error(record: Record) -> int:
-    rows = record.streams["postings"]
-    _, transfer = np.unique(rows["transfer"], return_inverse=True)
-    return int(np.abs(sum_by(transfer, rows["amount"], int(transfer.max(initial=-1)) + 1)).sum())
+    totals: dict[int, int] = {}
+    for rows in record.blocks("postings"):
+        starts = np.flatnonzero(np.diff(rows["transfer"], prepend=rows["transfer"][0] - 1))
+        sums = np.add.reduceat(rows["amount"], starts)
+        for transfer, total in zip(rows["transfer"][starts].tolist(), sums.tolist(), strict=True):
+            totals[transfer] = totals.get(transfer, 0) + total
+    return sum(map(abs, totals.values()))
 
 
 def _trades_error(record: Record) -> int:
-    deals, postings, periods = record.streams["trades"], record.streams["postings"], record.place.periods
-    settled = np.ones(len(deals["seq"]), np.bool_)
+    place = record.place
+    # Postings may belong to no period, -1, which comes first.
+    total = np.zeros(len(place.accounts) * (place.periods + 1), np.int64)
+
+    def add(account: NDArray[Any], period: NDArray[Any], amount: NDArray[Any]) -> None:
+        np.add.at(total, account.astype(np.int64) * (place.periods + 1) + period + 1, amount)
+
+    settled = np.ones(place.periods, np.bool_)
     if not record.complete:
-        settled = np.isin(deals["period"], record.streams["meters"]["period"])
-    value = (deals["price_tick"] * deals["quantity_wh"])[settled]
-    paid = postings["cause"] == Cause.TRADE
-    account = [deals["buyer"][settled], deals["seller"][settled], postings["account"][paid]]
-    period = [deals["period"][settled], deals["period"][settled], postings["period"][paid]]
-    keys = np.concatenate(account).astype(np.int64) * (periods + 1) + np.concatenate(period)
-    _, key = np.unique(keys, return_inverse=True)
-    amounts = np.concatenate([-value, value, -postings["amount"][paid]])
-    return int(np.abs(sum_by(key, amounts, int(key.max(initial=-1)) + 1)).sum())
+        settled = np.isin(np.arange(place.periods), record.streams["meters"]["period"])
+    for deals in record.blocks("trades"):
+        mine = settled[deals["period"]]
+        value = (deals["price_tick"] * deals["quantity_wh"])[mine]
+        add(deals["buyer"][mine], deals["period"][mine], -value)
+        add(deals["seller"][mine], deals["period"][mine], value)
+    for rows in record.blocks("postings"):
+        paid = rows["cause"] == Cause.TRADE
+        add(rows["account"][paid], rows["period"][paid], -rows["amount"][paid])
+    return int(np.abs(total).sum())
 
 
 def _rounding_error(record: Record) -> int:
-    commands, rows = record.streams["commands"], record.streams["postings"]
-    house = record.place.house(House.ROUNDING)
-    balance: NDArray[np.int64] = np.zeros(len(record.place.accounts), np.int64)
-    done, error = 0, 0
-    most = len(balance) * QUANTA_PER_CENT // 2
-    for bill in commands["seq"][commands["action"] == Action.BILL].tolist():
-        end = int(np.searchsorted(rows["command"], bill, side="right"))
-        np.add.at(balance, rows["account"][done:end], rows["amount"][done:end])
-        cents = balance % QUANTA_PER_CENT
-        cents[house] = 0
-        kept = (rows["command"][done:end] == bill) & (rows["account"][done:end] == house)
-        error += int(cents.sum()) + max(0, abs(int(rows["amount"][done:end][kept].sum())) - most)
-        done = end
-    return error
+    bills = np.concatenate(
+        [
+            np.zeros(0, np.int64),
+            *(rows["seq"][rows["action"] == Action.BILL] for rows in record.blocks("commands")),
+        ]
+    )
+    books = _Billing(record)
+    for rows in record.blocks("postings"):
+        # Number of the bill that takes each posting in; those after the last one are in none.
+        due = np.searchsorted(bills, rows["command"], side="left")
+        edges = np.flatnonzero(np.diff(due, prepend=-1, append=len(bills) + 1))
+        for begin, end in itertools.pairwise(edges.tolist()):
+            books.close_until(int(due[begin]))
+            if due[begin] < len(bills):
+                taken = rows["command"][begin:end] == bills[due[begin]]
+                books.take(rows["account"][begin:end], rows["amount"][begin:end], taken)
+    books.close_until(len(bills))
+    return books.error
+
+
+class _Billing:
+    """Balances as bill after bill leaves them."""
+
+    def __init__(self, record: Record) -> None:
+        self.house = record.place.house(House.ROUNDING)
+        self.balance = np.zeros(len(record.place.accounts), np.int64)
+        self.closed, self.kept, self.error = 0, 0, 0
+
+    def take(self, account: NDArray[Any], amount: NDArray[Any], by_bill: NDArray[np.bool_]) -> None:
+        """Post what comes before the end of the next bill; `by_bill` are its own postings."""
+        np.add.at(self.balance, account, amount)
+        self.kept += int(amount[by_bill & (account == self.house)].sum())
+
+    def close_until(self, bill: int) -> None:
+        """Look at the balances at the end of each bill before `bill`."""
+        most = len(self.balance) * QUANTA_PER_CENT // 2
+        while self.closed < bill:
+            cents = self.balance % QUANTA_PER_CENT
+            cents[self.house] = 0
+            self.error += int(cents.sum()) + max(0, abs(self.kept) - most)
+            self.closed, self.kept = self.closed + 1, 0

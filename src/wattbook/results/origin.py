@@ -53,8 +53,11 @@ def origin_faults(info: Mapping[str, Any], record: Record, whose: str) -> Iterat
 
 def quarantines(record: Record) -> list[tuple[int, str | None]]:
     """Tell when [ms UTC] each agent was taken out of the market, in the order of events."""
-    rows, names = record.streams["commands"], record.place.names
-    mine = rows["action"] == Action.QUARANTINE
-    agents = rows["order"][mine].tolist()
-    known = [names[agent] if 0 <= agent < len(names) else None for agent in agents]
-    return list(zip(rows["time_ms"][mine].tolist(), known, strict=True))
+    names = record.place.names
+    found: list[tuple[int, str | None]] = []
+    for rows in record.blocks("commands"):
+        mine = rows["action"] == Action.QUARANTINE
+        agents = rows["order"][mine].tolist()
+        known = [names[agent] if 0 <= agent < len(names) else None for agent in agents]
+        found += zip(rows["time_ms"][mine].tolist(), known, strict=True)
+    return found

@@ -5,7 +5,8 @@ Owns the reading of the journal's header. Refuses to know how the rows came abou
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
@@ -18,13 +19,15 @@ from wattbook.messages import STREAMS, Cause, House, Path, Venue
 
 if TYPE_CHECKING:
     import pathlib
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
     Ints = NDArray[np.int64]
     Columns = Mapping[str, NDArray[Any]]
 
+BLOCK_ROWS: Final = 1 << 18
+"""Rows of a stream that are looked at together: a city's day must not lie in memory at once."""
 _LIMIT: Final = 1 << 40
 """No price, rate or size in a header comes near it; more is damage."""
 _EARLIEST_MS: Final = -62_135_510_400_000
@@ -40,8 +43,34 @@ class LiveJournal(Protocol):
     def read(self, stream: str) -> dict[str, NDArray[Any]]:
         """Give all rows of one stream."""
 
+    def blocks(self, stream: str) -> Iterator[dict[str, NDArray[Any]]]:
+        """Give all rows of one stream, some at a time."""
+
     def fingerprint(self) -> str:
         """Give the SHA-256 [hex] of all rows."""
+
+
+class Shelf(Mapping[str, "dict[str, NDArray[Any]]"]):
+    """A journal's streams by name, each read when it is first asked for as a whole, and then kept."""
+
+    def __init__(self, journal: LiveJournal) -> None:
+        self._journal = journal
+        self._held: dict[str, dict[str, NDArray[Any]]] = {}
+
+    def __getitem__(self, name: str) -> dict[str, NDArray[Any]]:
+        if name not in self._held:
+            self._held[name] = self._journal.read(name)
+        return self._held[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return (stream.name for stream in STREAMS)
+
+    def __len__(self) -> int:
+        return len(STREAMS)
+
+    def blocks(self, name: str) -> Iterator[dict[str, NDArray[Any]]]:
+        """Give a stream's rows some at a time; nothing is kept."""
+        return iter([self._held[name]]) if name in self._held else self._journal.blocks(name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,15 +90,48 @@ class Record:
     """
 
     header: dict[str, Any]
-    streams: dict[str, dict[str, NDArray[Any]]]
+    streams: Mapping[str, dict[str, NDArray[Any]]]
     fingerprint: str
     complete: bool = True
+    memo: dict[str, Any] = field(default_factory=dict, repr=False)
+    """What was worked out of the streams once and is asked for again."""
 
     @classmethod
     def of(cls, journal: LiveJournal, complete: bool = True) -> Self:
         """Take what a journal holds so far."""
         streams = {stream.name: journal.read(stream.name) for stream in STREAMS}
         return cls(dict(journal.header), streams, journal.fingerprint(), complete)
+
+    @classmethod
+    def over(cls, journal: LiveJournal) -> Self:
+        """Read a finished run's journal when its rows are asked for; it must not change any more."""
+        return cls(dict(journal.header), Shelf(journal), journal.fingerprint())
+
+    def blocks(self, name: str, rows: int = BLOCK_ROWS) -> Iterator[dict[str, NDArray[Any]]]:
+        """Give a stream in blocks of exactly `rows` rows, the last one shorter; none where it is empty.
+
+        How the journal's frames were cut leaves no trace in it.
+        """
+        parts = self.streams.blocks(name) if isinstance(self.streams, Shelf) else iter([self.streams[name]])
+        waiting: list[dict[str, NDArray[Any]]] = []
+        count = 0
+        for part in parts:
+            waiting.append(part)
+            count += len(part["seq"])
+            if count >= rows:
+                joined = _joined(waiting)
+                whole = count - count % rows
+                for first in range(0, whole, rows):
+                    yield {key: column[first : first + rows] for key, column in joined.items()}
+                waiting, count = [{key: column[whole:] for key, column in joined.items()}], count - whole
+        if count:
+            yield _joined(waiting)
+
+    def part(self, name: str, block: dict[str, NDArray[Any]]) -> Record:
+        """Give the same run with a block of one stream in its place, and no other stream."""
+        part = Record(self.header, {name: block}, self.fingerprint, self.complete)
+        part.__dict__["place"] = self.place
+        return part
 
     @classmethod
     def read(cls, data: bytes, name: str) -> Self:
@@ -96,8 +158,9 @@ class Record:
     def write(self, path: pathlib.Path) -> None:
         """Write the journal to a file that does not exist yet; the same rows always give the same bytes."""
         journal = Journal(STREAMS, self.header, sink=path)
-        for name, columns in self.streams.items():
-            journal.extend(name, {key: column for key, column in columns.items() if key != "seq"})
+        for name in self.streams:
+            for block in self.blocks(name):
+                journal.extend(name, {key: column for key, column in block.items() if key != "seq"})
         if self.complete:
             journal.close()
         else:
@@ -108,6 +171,13 @@ class Record:
     def place(self) -> Place:
         """The header as arrays."""
         return Place.of(self.header)
+
+
+def _joined(parts: list[dict[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
+    """Put blocks of one stream together."""
+    if len(parts) == 1:
+        return parts[0]
+    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,6 +209,7 @@ class Place:
     utility: Ints
     supplier: Ints
     vat_ppm: Ints
+    capacity_wh: Ints
     soc_start_wh: Ints
     charge_ppm: Ints
     removal: Ints
@@ -153,8 +224,8 @@ class Place:
     @classmethod
     def of(cls, header: Mapping[str, Any]) -> Self:
         """Read a header."""
-        agents = header["agents"]
-        names = tuple(agent["agent"] for agent in agents)
+        people = people_of(header)
+        names = tuple(people["agent"])
         books = tuple(book["book"] for book in header["books"])
         tariffs = header["tariffs"]
         rows = {name: row for row, name in enumerate(tariffs)}
@@ -163,21 +234,22 @@ class Place:
         market = header["local_market"] or {"closes_before_ms": 0}
 
         def column(key: str) -> Ints:
-            return np.array([agent.get(key, 0) for agent in agents], np.int64)
+            return np.array(people[key], np.int64)
 
         def tariff(key: str) -> Ints:
             return np.array([tariffs[name][key] for name in tariffs], np.int64).reshape(len(tariffs), header["periods"])
 
         return cls(
             names=names,
-            kinds=tuple(agent["kind"] for agent in agents),
+            kinds=tuple(people["kind"]),
             accounts=tuple(header["accounts"]),
             books=books,
             venues=np.array([Venue[book["venue"].upper()] for book in header["books"]], np.int64),
-            feeder=np.array([shelf.get(agent["feeder"], -1) for agent in agents], np.int64),
-            utility=np.array([rows.get(agent["utility"], -1) for agent in agents], np.int64),
+            feeder=np.array([shelf.get(feeder, -1) for feeder in people["feeder"]], np.int64),
+            utility=np.array([rows.get(utility, -1) for utility in people["utility"]], np.int64),
             supplier=np.array([seat[name] for name in tariffs], np.int64),
             vat_ppm=column("vat_ppm"),
+            capacity_wh=column("capacity_wh"),
             soc_start_wh=column("soc_start_wh"),
             charge_ppm=column("charge_ppm"),
             removal=column("removal"),
@@ -218,6 +290,48 @@ class Place:
         """Gate closure [ms UTC] of each of `period` (n,)."""
         gates: Ints = self.start_ms + period * self.period_ms - self.gate_before_ms
         return gates
+
+
+_TEXTS: Final = ("kind", "feeder", "utility", "persona", "policy", "label")
+_NUMBERS: Final = ("vat_ppm", "capacity_wh", "soc_start_wh", "charge_ppm", "removal")
+
+
+def people_of(header: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Read what a header tells of the agents, column by column: one by one, or of a large place in columns.
+
+    Returns
+    -------
+    dict of str to list, (a,)
+        Texts or None; numbers, 0 where nothing is told.
+    """
+    told = header["agents"]
+    if isinstance(told, list):
+        texts = {key: [agent.get(key) for agent in told] for key in ("agent", *_TEXTS)}
+        return texts | {key: [agent.get(key, 0) for agent in told] for key in _NUMBERS}
+    columns: dict[str, list[Any]] = {"agent": told["agent"]}
+    for key in _TEXTS:
+        words = [*told[key]["words"], None]
+        columns[key] = [words[place] for place in told[key]["code"]]
+    return columns | {key: told[key] for key in _NUMBERS}
+
+
+def _are_people(told: object) -> bool:
+    """Say whether columns of agents are sound."""
+    if not isinstance(told, dict) or told.keys() != {"agent", *_TEXTS, *_NUMBERS}:
+        return False
+    names = told["agent"]
+    if not isinstance(names, list) or not all(map(_text, names)):
+        return False
+    return all(_is_worded(told[key], len(names)) for key in _TEXTS) and all(
+        _wholes(told[key], len(names)) for key in _NUMBERS
+    )
+
+
+def _is_worded(told: object, length: int) -> bool:
+    if not isinstance(told, dict) or told.keys() != {"words", "code"} or not isinstance(told["words"], list):
+        return False
+    sound = all(map(_text, told["words"])) and _wholes(told["code"], length)
+    return sound and all(-1 <= place < len(told["words"]) for place in told["code"])
 
 
 def header_faults(header: object) -> list[str]:
@@ -284,7 +398,7 @@ def _is_tariff(value: object, periods: object) -> bool:
 
 
 _SOUND: Final[dict[str, Callable[[Any, dict[str, Any]], bool]]] = {
-    "agents": lambda value, _: isinstance(value, list) and all(map(_is_agent, value)),
+    "agents": lambda value, _: all(map(_is_agent, value)) if isinstance(value, list) else _are_people(value),
     "accounts": lambda value, _: isinstance(value, list) and all(map(_text, value)),
     "books": lambda value, _: isinstance(value, list) and all(map(_is_book, value)),
     "start_ms": lambda value, _: is_moment(value),
@@ -304,7 +418,8 @@ _SOUND: Final[dict[str, Callable[[Any, dict[str, Any]], bool]]] = {
 
 
 def _reference_faults(header: dict[str, Any]) -> list[str]:
-    names = [agent["agent"] for agent in header["agents"]]
+    people = people_of(header)
+    names = people["agent"]
     books = {book["book"] for book in header["books"]}
     faults = []
     if header["accounts"] != [*names, *(house.name for house in House)]:
@@ -313,9 +428,9 @@ def _reference_faults(header: dict[str, Any]) -> list[str]:
         faults.append("its agents are not sorted by names of their own")
     if not set(header["tariffs"]) <= set(names):
         faults.append("a tariff belongs to no agent")
-    if any(agent["utility"] is not None and agent["utility"] not in header["tariffs"] for agent in header["agents"]):
+    if any(utility is not None and utility not in header["tariffs"] for utility in people["utility"]):
         faults.append("an agent's utility has no tariff")
-    if any(agent["feeder"] is not None and agent["feeder"] not in books for agent in header["agents"]):
+    if any(feeder is not None and feeder not in books for feeder in people["feeder"]):
         faults.append("an agent's feeder has no book")
     return faults
 
@@ -325,7 +440,7 @@ def stream_faults(header: Mapping[str, Any], streams: Mapping[str, Columns]) -> 
 
     Commands, and the orders that answer them, may name anything: what does not exist was refused.
     """
-    agents, periods = len(header["agents"]), header["periods"]
+    agents, periods = len(people_of(header)["agent"]), header["periods"]
     highest = {
         "agent": agents, "buyer": agents, "seller": agents, "utility": agents, "account": len(header["accounts"]),
         "book": len(header["books"]), "period": periods, "cause": len(Cause), "path": len(Path),

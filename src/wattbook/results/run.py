@@ -169,7 +169,7 @@ class Run:
         if self.baseline is not None:
             self.baseline.write(directory / files.BASELINE)
         for name, path in files.TABLE_NAMES.items():
-            (directory / path).write_bytes(files.table_bytes(self.table(name)))
+            files.write_table(name, self.record, self.baseline, directory / path)
         names = files.file_names(self.baseline is not None)
         manifest = {
             "format": files.FORMAT,

@@ -144,7 +144,8 @@ def _market(record: Record, figures: Mapping[str, Any]) -> Iterator[str]:
     low, high = _band(record)
     if figures["local_vwap_eur_per_mwh"] is not None:
         price = figures["local_vwap_eur_per_mwh"]
-        yield _row("mean price", f"{price:.2f} EUR/MWh, between feed-in {low:.2f} and retail {high:.2f} (energy only)")
+        band = f", between feed-in {low:.2f} and retail {high:.2f}" if figures["members"] else ""
+        yield _row("mean price", f"{price:.2f} EUR/MWh{band} (energy only)")
     if figures["allocative_efficiency"] is not None:
         won, most = _eur(figures["gains_realised"]), _eur(figures["gains_possible"])
         yield _row("efficiency", f"{_percent(figures['allocative_efficiency'])} of possible gains ({won} of {most})")

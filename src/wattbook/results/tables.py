@@ -16,9 +16,10 @@ from wattbook.book.words import Code, Event
 from wattbook.messages import BUY, REFUSED, SELL, Action, Cause, Path, Refusal
 from wattbook.results.energy import net_positions, soc_end, sorted_by, sum_by
 from wattbook.results.money import money_of, received
+from wattbook.results.record import people_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from enum import IntEnum
 
     from numpy.typing import NDArray
@@ -42,7 +43,7 @@ _EVENTS: Final = {REFUSED: "refused", **{int(event): word(event) for event in Ev
 _SIDES: Final = {BUY: "buy", SELL: "sell"}
 
 
-def _named(names: Iterable[str], index: NDArray[Any]) -> pl.Series:
+def _named(names: Iterable[str | None], index: NDArray[Any]) -> pl.Series:
     """Text (n,) of each number of `index` (n,); null where there is no such name."""
     known = pl.Series([*names, None], dtype=pl.String)
     last = len(known) - 1
@@ -183,28 +184,35 @@ def groups(record: Record) -> pl.DataFrame:
 
 def decisions(record: Record) -> pl.DataFrame:
     """Give one row per agent's command, by the command's seq; outcome is ok or the refusal's code."""
-    rows = record.streams["commands"]
+    return _decided(record, record.streams["commands"], _outcomes(record), people_of(record.header)["policy"])
+
+
+def _decided(
+    record: Record, rows: Mapping[str, NDArray[Any]], outcomes: NDArray[Any], policies: list[str | None]
+) -> pl.DataFrame:
+    """Give the rows of some commands; `outcomes` is of all."""
     own = rows["agent"] >= 0
-    policies = [agent.get("policy") for agent in record.header["agents"]]
     return pl.DataFrame(
         {
             "time": _time(rows["time_ms"][own]),
             "agent": _named(record.place.names, rows["agent"][own]),
             "policy": _named(policies, rows["agent"][own]),
             "action": _members(Action, rows["action"][own]),
-            "outcome": _worded(_CODES, _outcomes(record)[own]),
+            "outcome": _worded(_CODES, outcomes[rows["seq"][own]]),
             "cost_usd": pl.Series(values=np.zeros(int(own.sum())), dtype=pl.Float64),
         }
     )
 
 
-def _outcomes(record: Record) -> Ints:
+def _outcomes(record: Record) -> NDArray[np.int16]:
     """Code of each command (n,): 0, or that of its first refusal."""
-    codes = np.zeros(len(record.streams["commands"]["seq"]), np.int64)
-    answers = record.streams["orders"]
-    refused = np.flatnonzero((answers["code"] != 0) & (answers["command"] >= 0) & (answers["command"] < len(codes)))
-    # The last assignment to an index stands, so go backwards.
-    codes[answers["command"][refused[::-1]]] = answers["code"][refused[::-1]]
+    count = sum(len(rows["seq"]) for rows in record.blocks("commands"))
+    codes = np.zeros(count, np.int16)
+    for answers in record.blocks("orders"):
+        refused = np.flatnonzero((answers["code"] != 0) & (answers["command"] >= 0) & (answers["command"] < count))
+        refused = refused[codes[answers["command"][refused]] == 0]
+        # The last assignment to an index stands, so go backwards.
+        codes[answers["command"][refused[::-1]]] = answers["code"][refused[::-1]]
     return codes
 
 
@@ -214,15 +222,15 @@ def agents(record: Record, baseline: Record | None = None) -> pl.DataFrame:
     A bill is what the agent paid less what it got; `saving` is the bill without the local market less the bill.
     `local_wh` is the part of `withdrawal_wh` that was bought locally.
     """
-    who = record.header["agents"]
+    who = people_of(record.header)
     bill = -received(record)
     base = None if baseline is None else -received(baseline)
     start = money_of(record)[: record.place.agents, Cause.ENDOWMENT]
-    nothing = pl.Series(values=[None] * len(who), dtype=pl.Int64)
+    nothing = pl.Series(values=[None] * len(bill), dtype=pl.Int64)
     return pl.DataFrame(
         {
             **{
-                key: pl.Series(values=[agent.get(key) for agent in who], dtype=pl.String)
+                key: pl.Series(values=who[key], dtype=pl.String)
                 for key in ("agent", "kind", "persona", "policy", "utility", "feeder")
             },
             "money_start": _whole(start),
@@ -267,3 +275,28 @@ TABLES: Final[dict[str, Callable[[Record, Record | None], pl.DataFrame]]] = {
     "groups": lambda record, _: groups(record),
 }
 """Every table of a run by name: made of its record and of its baseline's."""
+
+
+def table_parts(name: str, record: Record, baseline: Record | None) -> Iterator[pl.DataFrame]:
+    """Give the rows of a table some at a time, in order; at least one part, which may be empty."""
+    if name in {"trades", "orders", "postings"} or (name == "meters" and _in_order(record)):
+        parts: Iterator[pl.DataFrame] = (TABLES[name](record.part(name, block), None) for block in record.blocks(name))
+    elif name == "decisions":
+        outcomes, policies = _outcomes(record), people_of(record.header)["policy"]
+        parts = (_decided(record, block, outcomes, policies) for block in record.blocks("commands"))
+    else:
+        parts = iter([TABLES[name](record, baseline)])
+    first = next(parts, None)
+    yield TABLES[name](record, baseline) if first is None else first
+    yield from parts
+
+
+def _in_order(record: Record) -> bool:
+    """Tell whether the meters' rows stand by period and agent."""
+    last = -1
+    for rows in record.blocks("meters"):
+        keys = rows["period"].astype(np.int64) * record.place.agents + rows["agent"]
+        if keys[0] < last or (np.diff(keys) < 0).any():
+            return False
+        last = int(keys[-1])
+    return True

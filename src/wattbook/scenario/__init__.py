@@ -7,6 +7,7 @@ matched.
 from __future__ import annotations
 
 from wattbook.assets import Battery, Forecast, Pv
+from wattbook.scenario.cities import City, city
 from wattbook.scenario.compiling import Compiled, compile_street
 from wattbook.scenario.estimating import Estimate
 from wattbook.scenario.loading import find_script, load_scenario, shipped_scenarios
@@ -17,9 +18,11 @@ from wattbook.scenario.parts import (
     LocalMarket,
     Network,
     Prosumer,
+    Trader,
     Utility,
     consumer,
     prosumer,
+    trader,
     utility,
 )
 from wattbook.scenario.running import check_seed
@@ -27,6 +30,7 @@ from wattbook.scenario.street import neighbourhood
 
 __all__ = [
     "Battery",
+    "City",
     "Compiled",
     "Consumer",
     "Estimate",
@@ -37,8 +41,10 @@ __all__ = [
     "Prosumer",
     "Pv",
     "Scenario",
+    "Trader",
     "Utility",
     "check_seed",
+    "city",
     "compile_street",
     "consumer",
     "find_script",
@@ -46,5 +52,6 @@ __all__ = [
     "neighbourhood",
     "prosumer",
     "shipped_scenarios",
+    "trader",
     "utility",
 ]

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 
-def horizon_ms(start: str, days: int, timezone: str) -> tuple[int, int]:
-    """Start and end of a run [ms of UTC]: the end shows the same local clock `days` later.
+def horizon_ms(start: str, days: int, timezone: str, hours: int | None = None) -> tuple[int, int]:
+    """Start and end of a run [ms of UTC]: the end shows the same local clock `days` later, or comes after `hours`.
 
     >>> horizon_ms("2016-03-27", 1, "Europe/Berlin")[1] - horizon_ms("2016-03-27", 1, "Europe/Berlin")[0]
     82800000
@@ -32,7 +32,8 @@ def horizon_ms(start: str, days: int, timezone: str) -> tuple[int, int]:
     where = zone(timezone)
     local = dt.datetime.fromtimestamp(start_ms // 1000, tz=where)
     later = local.replace(tzinfo=None) + dt.timedelta(days=days)
-    return start_ms, utc_ms(later.replace(tzinfo=where)) + start_ms % 1000
+    end_ms = utc_ms(later.replace(tzinfo=where)) + start_ms % 1000
+    return start_ms, end_ms if hours is None else min(end_ms, start_ms + hours * MS_PER_HOUR)
 
 
 def opens_ms(starts_ms: Ints, opens_minute: int, timezone: str) -> Ints:

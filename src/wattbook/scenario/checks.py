@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from wattbook.errors import ConfigError, nearest
 from wattbook.scenario.calendar import horizon_ms
+from wattbook.scenario.cities import LONGEST_NAME, City
 from wattbook.scenario.faults import measured_text
 from wattbook.scenario.fields import HOURS
-from wattbook.scenario.parts import Consumer, Prosumer, Utility
+from wattbook.scenario.parts import Consumer, Prosumer, Trader, Utility
 from wattbook.scenario.profiles import is_file
 from wattbook.units import MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, UNKNOWN, eur_per_mwh, percent
 
@@ -56,19 +57,35 @@ def agent_problems(agents: Sequence[Agent], *, complete: bool) -> list[str]:
     if complete and not agents:
         problems.append("agents=[] is empty: add *neighbourhood('simbench/LV2.101') and a utility(...)")
     utilities = [agent.name for agent in agents if isinstance(agent, Utility)]
-    members = [agent for agent in agents if isinstance(agent, Consumer)]
+    members = [agent for agent in agents if isinstance(agent, Consumer | City)]
+    problems += _city_problems(agents)
     if complete and members and not utilities:
-        who = "1 member has" if len(members) == 1 else f"{len(members)} members have"
+        number = sum(member.homes if isinstance(member, City) else 1 for member in members)
+        who = "1 member has" if number == 1 else f"{number} members have"
         problems.append(f"{who} no utility: add utility('blue', retail=..., feed_in=...)")
-    if complete and agents and not members:
-        problems.append("there are utilities but no members: add consumer(...), prosumer(...) or *neighbourhood(...)")
+    if complete and agents and not members and not any(isinstance(agent, Trader) for agent in agents):
+        remedy = "add consumer(...), prosumer(...), city(...) or *neighbourhood(...)"
+        problems.append(f"there are utilities but no members: {remedy}")
     if utilities or complete:
         problems += _supplier_problems(members, utilities, counts)
     problems += [problem for agent in agents for problem in _own_problems(agent)]
     return problems
 
 
-def _supplier_problems(members: Sequence[Consumer], utilities: Sequence[str], known: Counter[str]) -> list[str]:
+def _city_problems(agents: Sequence[Agent]) -> list[str]:
+    """List what is wrong with the names of cities and of their homes."""
+    problems = []
+    for city in (agent for agent in agents if isinstance(agent, City)):
+        if len(city.name) > LONGEST_NAME:
+            problems.append(
+                f"{city.name}: a city's name stands before its homes': use at most {LONGEST_NAME} characters"
+            )
+        taken = [agent.name for agent in agents if city.is_home(agent.name)]
+        problems += [f"{name} is the name of a home of {city.name}: names are unique" for name in taken]
+    return problems
+
+
+def _supplier_problems(members: Sequence[Consumer | City], utilities: Sequence[str], known: Counter[str]) -> list[str]:
     """List the suppliers that are none, each once, however many members name it."""
     if not utilities:
         return []
@@ -90,6 +107,8 @@ def _own_problems(agent: Agent) -> list[str]:
     """List what is wrong between the values of one agent."""
     if isinstance(agent, Utility):
         return _tariff_problems(agent)
+    if isinstance(agent, Trader):
+        return _trader_problems(agent)
     problems = []
     if isinstance(agent, Prosumer) and agent.pv is None and agent.battery is None:
         remedy = "add pv=Pv(kw(8)) or battery=Battery(kwh(10), kw(5)), or make it a consumer"
@@ -99,6 +118,22 @@ def _own_problems(agent: Agent) -> list[str]:
     if isinstance(agent, Consumer) and agent.rated is None and not is_file(agent.profile):
         problems.append(f"{agent.name}.rated=None: the shipped profile {agent.profile!r} needs a rating, as kw(3)")
     return problems
+
+
+def _trader_problems(trader: Trader) -> list[str]:
+    """Demand one list of values that is traded best first."""
+    if (trader.value is None) == (trader.values is None):
+        what = "neither value nor values" if trader.value is None else "both value and values"
+        return [f"{trader.name} has {what}: write value=eur_per_mwh(300) for one unit, or values=[...] for several"]
+    units = trader.units_tick
+    rising, falling = (list(units) != sorted(units, reverse=reverse) for reverse in (True, False))
+    if trader.side == "buy" and rising:
+        return [
+            f"{trader.name}.values rise: a buyer buys its most valuable unit first, so list the highest value first"
+        ]
+    if trader.side == "sell" and falling:
+        return [f"{trader.name}.values fall: a seller sells its cheapest unit first, so list the lowest cost first"]
+    return []
 
 
 def unitless(path: str, asset: Any) -> list[str]:
@@ -130,7 +165,28 @@ def whole_problems(scenario: Scenario) -> list[str]:
     problems = _market_problems(scenario.local) if scenario.local is not None else []
     problems += unitless("forecast", scenario.forecast)
     problems += _period_problems(scenario)
+    problems += _turn_problems(scenario)
     return [*problems, *_horizon_problems(scenario), *_imbalance_problems(scenario)]
+
+
+def _turn_problems(scenario: Scenario) -> list[str]:
+    """Refuse turns where somebody would have to wait for one that never comes, and limits of turns without turns."""
+    local = scenario.local
+    if local is None:
+        return []
+    if local.turns == "random":
+        members = [member.name for member in scenario.members]
+        more = f" (and {len(members) - 1} more)" if len(members) > 1 else ""
+        return (
+            [f"local.turns='random' is for traders alone, {members[0]}{more} is none: leave turns='clock'"]
+            if members
+            else []
+        )
+    return [
+        f"local.{name} is given without turns: add turns='random'"
+        for name in ("failed_shouts", "turns_per_day", "session_days")
+        if name in local.model_fields_set and getattr(local, name) != type(local).model_fields[name].default
+    ]
 
 
 def _market_problems(local: LocalMarket) -> list[str]:
@@ -164,7 +220,7 @@ def _period_problems(scenario: Scenario) -> list[str]:
 
 def _horizon_problems(scenario: Scenario) -> list[str]:
     try:
-        start_ms, end_ms = horizon_ms(scenario.start, scenario.days, scenario.timezone)
+        start_ms, end_ms = horizon_ms(scenario.start, scenario.days, scenario.timezone, scenario.hours)
     except (OverflowError, ValueError) as fault:
         if isinstance(fault, ConfigError):
             return list(fault.problems)
@@ -199,7 +255,7 @@ def _imbalance_problems(scenario: Scenario) -> list[str]:
 
 def cautions(scenario: Scenario) -> list[str]:
     """Say what is allowed but probably not meant."""
-    members = scenario.members
+    members, cities = scenario.members, scenario.cities
     found = _unit_cautions(scenario)
     found += [
         f"{each.name}.rated={measured_text(each.rated, 'power')} does not scale a profile of its own: that is taken as "
@@ -208,16 +264,19 @@ def cautions(scenario: Scenario) -> list[str]:
         if each.rated is not None and "rated" in each.model_fields_set and is_file(each.profile)
     ]
     if scenario.local is not None:
-        if not any(isinstance(member, Prosumer) for member in members):
+        gives = any(isinstance(each, Prosumer) for each in members)
+        if not gives and not any(city.pv_share or city.battery_share for city in cities):
             found.append("no member has a plant or a battery: nobody will have anything to sell")
-        if len(members) == 1:
+        if scenario.homes == 1:
             found.append("there is one member only: it has nobody to trade with")
         feeders = Counter(member.feeder for member in members)
+        for city in cities:
+            feeders.update(city.homes_by_feeder())
         alone = sorted(name for name, count in feeders.items() if count == 1)
-        if alone and not scenario.local.district and len(members) > 1:
+        if alone and not scenario.local.district and scenario.homes > 1:
             found.append(f"{', '.join(alone)}: one member alone on its feeder and no district book to trade in")
-    served = {member.supplier for member in members}
-    if None not in served:
+    served = {member.supplier for member in members} | {city.supplier for city in cities}
+    if None not in served or not (members or cities):
         found += [f"{each.name} has no customers" for each in scenario.utilities if each.name not in served]
     return found
 

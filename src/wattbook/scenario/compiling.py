@@ -11,21 +11,23 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from wattbook.assets import Batteries
-from wattbook.chance import draw, key_of
+from wattbook.chance import draws, key_of, keys_of
 from wattbook.data import periods
 from wattbook.data.calendar import utc_text
 from wattbook.errors import DataError
-from wattbook.market.setup import MarketRules, NetworkRules, Street
-from wattbook.policies import Mind, home, nominate
+from wattbook.market.setup import LaboratoryRules, MarketRules, NetworkRules, Street
+from wattbook.messages import BUY, SELL
+from wattbook.policies import Mind, home, nominate, zero_intelligence
 from wattbook.scenario.calendar import bills_ms, by_hour, horizon_ms, opens_ms
 from wattbook.scenario.estimating import require_memory
-from wattbook.scenario.parts import CONNECTION, Agent, Consumer, LocalMarket, Prosumer, Utility
+from wattbook.scenario.parts import CONNECTION, Agent, Consumer, LocalMarket, Prosumer, Trader, Utility
 from wattbook.scenario.profiles import Horizon, Library, is_file
+from wattbook.scenario.roll import District, Roll, upkeep
 from wattbook.units import MS_PER_HOUR, MS_PER_MINUTE, PPM, half_even
 from wattbook.world import Outlook
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -77,22 +79,25 @@ def compile_street(scenario: Scenario, seed: int) -> Compiled:
         If it would not fit into memory.
     """
     require_memory(scenario)
-    agents = sorted(scenario.agents, key=lambda agent: agent.name)
-    start_ms, end_ms = horizon_ms(scenario.start, scenario.days, scenario.timezone)
+    roll = Roll.of(scenario.agents)
+    start_ms, end_ms = horizon_ms(scenario.start, scenario.days, scenario.timezone, scenario.hours)
     horizon = Horizon(start_ms, end_ms, scenario.period_ms)
     library = Library()
     starts_ms = periods(start_ms, end_ms, horizon.period_ms)
-    series = _series(agents, seed, horizon, starts_ms, library)
-    street = _street(scenario, agents, horizon, starts_ms, series, seed)
+    needs_before = scenario.forecast.kind == "persistence" or scenario.meter_failures > 0
+    series = _series(roll, seed, horizon, starts_ms, library, needs_before=needs_before)
+    street = _street(scenario, roll, horizon, starts_ms, series, seed)
     outlook = Outlook(scenario.forecast, series.load_before_wh, series.generation_before_wh)
-    return Compiled(street, tuple(mind_of(agent) for agent in agents), outlook, library.digests())
+    return Compiled(street, _minds(roll), outlook, library.digests())
 
 
 def mind_of(agent: Agent) -> Mind:
-    """How an agent decides."""
+    """How an agent decides that is described by itself."""
     if agent.policy is not None:
         mind: Mind = agent.policy
         return mind
+    if isinstance(agent, Trader):
+        return zero_intelligence()
     return nominate() if isinstance(agent, Utility) else home("balanced")
 
 
@@ -105,16 +110,37 @@ def supplier_of(member: Consumer, utilities: list[str]) -> str:
     return member.supplier or max(utilities, key=lambda name: key_of(0, member.name, name, "supplier"))
 
 
-def _series(agents: list[Agent], seed: int, horizon: Horizon, starts_ms: Ints, library: Library) -> Series:
-    """Read everybody's energy; all problems are raised together."""
-    series = Series(*(np.zeros((len(agents), horizon.periods), dtype=np.int64) for _ in Series._fields))
+def _minds(roll: Roll) -> tuple[Mind | None, ...]:
+    """How everybody decides (a,); homes of one persona share a mind."""
+    minds = np.empty(roll.size, dtype=object)
+    minds[roll.rows] = [mind_of(agent) for agent in roll.agents]
+    for district in roll.districts:
+        kinds = np.empty(len(district.minds), dtype=object)
+        kinds[:] = district.minds
+        minds[district.rows] = kinds[district.homes.persona]
+    return tuple(minds.tolist())
+
+
+def _series(
+    roll: Roll, seed: int, horizon: Horizon, starts_ms: Ints, library: Library, *, needs_before: bool
+) -> Series:
+    """Read everybody's energy; all problems are raised together.
+
+    A city's day before is read only where something asks for it.
+    """
+    series = Series(*(np.zeros((roll.size, horizon.periods), dtype=np.int64) for _ in Series._fields))
     problems: dict[str, None] = {}
-    for row, agent in enumerate(agents):
+    for row, agent in zip(roll.rows.tolist(), roll.agents, strict=True):
         if isinstance(agent, Consumer):
             try:
                 _read_member(agent, row, seed, horizon, starts_ms, library, series)
             except DataError as fault:
                 problems |= dict.fromkeys(f"{agent.name}: {problem}" for problem in fault.problems)
+    for district in roll.districts:
+        try:
+            district.read(seed, horizon, starts_ms, library, series, needs_before=needs_before)
+        except DataError as fault:
+            problems |= dict.fromkeys(f"{district.city.name}: {problem}" for problem in fault.problems)
     if problems:
         raise DataError(_grouped(list(problems)))
     return series
@@ -176,22 +202,23 @@ def _per_period(power_w: int, period_ms: int) -> int:
     return power_w * period_ms // MS_PER_HOUR
 
 
-def _street(
-    scenario: Scenario, agents: list[Agent], horizon: Horizon, starts_ms: Ints, series: Series, seed: int
-) -> Street:
+def _street(scenario: Scenario, roll: Roll, horizon: Horizon, starts_ms: Ints, series: Series, seed: int) -> Street:
     """Lay out everything else."""
-    shape = (len(agents), horizon.periods)
-    homes = [agent if isinstance(agent, Consumer) else None for agent in agents]
-    feeders = tuple(sorted({each.feeder for each in homes if each is not None}))
+    agents = roll.agents
+    homes = [agent if isinstance(agent, Consumer | Trader) else None for agent in agents]
+    feeders = _feeders(homes, roll)
+    place = {name: index for index, name in enumerate(feeders)}
     batteries = [agent.battery if isinstance(agent, Prosumer) else None for agent in agents]
-    retail, feed_in = _tariffs(agents, starts_ms, scenario.timezone)
     spot, short, long = _outside_prices(scenario, starts_ms)
     buy_limit, sell_limit = _limits(agents, batteries, horizon.period_ms)
     local = scenario.local
     opening = (LocalMarket() if local is None else local).opens_minute
+    utilities = {agent.name: row for agent, row in zip(agents, roll.rows.tolist(), strict=True) if is_utility(agent)}
+    retail, feed_in = _tariffs(roll, starts_ms, scenario.timezone)
+    missing = _failures(scenario, roll, horizon.periods, seed)
     return Street(
-        names=tuple(agent.name for agent in agents),
-        kinds=tuple(agent.kind for agent in agents),
+        names=roll.names,
+        kinds=roll.texts([agent.kind for agent in agents], District.kinds),
         feeders=feeders,
         has_district=local is not None and local.district,
         start_ms=horizon.start_ms,
@@ -199,38 +226,64 @@ def _street(
         periods=horizon.periods,
         timezone=scenario.timezone,
         opens_ms=opens_ms(starts_ms, opening, scenario.timezone),
-        feeder=_column(-1 if each is None else feeders.index(each.feeder) for each in homes),
-        utility=_suppliers(agents),
-        vat_ppm=_column(_vat(agent, scenario.network) for agent in agents),
-        credit_limit=_column(agent.credit_limit for agent in agents),
-        endowment=_column(agent.cash for agent in agents),
+        feeder=roll.column(
+            _column(-1 if each is None else place[each.feeder] for each in homes), lambda each: each.feeder(place)
+        ),
+        utility=roll.column(_suppliers(agents, utilities), lambda each: each.utility(utilities)),
+        vat_ppm=roll.column(
+            _column(_vat(agent, scenario.network) for agent in agents), lambda each: each.vat_ppm(scenario.network.vat)
+        ),
+        credit_limit=roll.column(
+            _column(agent.credit_limit for agent in agents), lambda each: each.same(each.city.credit_limit)
+        ),
+        endowment=roll.column(_column(agent.cash for agent in agents), lambda each: each.same(each.city.cash)),
         load_wh=series.load_wh,
         generation_wh=series.generation_wh,
-        missing=_failures(scenario, agents, shape, seed),
-        substitute_wh=series.load_before_wh - series.generation_before_wh,
-        buy_limit_wh=buy_limit,
-        sell_limit_wh=sell_limit,
-        maintenance=_maintenance(agents, horizon, starts_ms),
-        battery=Batteries.of(batteries),
+        missing=missing,
+        substitute_wh=_substitute(roll, series, missing),
+        buy_limit_wh=roll.column(buy_limit, lambda each: each.limits_wh(horizon.period_ms)[0]),
+        sell_limit_wh=roll.column(sell_limit, lambda each: each.limits_wh(horizon.period_ms)[1]),
+        maintenance=_maintenance(roll, horizon, starts_ms),
+        battery=roll.batteries(Batteries.of(batteries)),
         retail_tick=retail,
         feed_in_tick=feed_in,
         spot_tick=spot,
         short_tick=short,
         long_tick=long,
         network=_network(scenario.network),
-        market=None if local is None else _rules(local),
+        market=None if local is None else _rules(local, agents),
         bill_ms=bills_ms(horizon.start_ms, horizon.end_ms, scenario.billing, scenario.timezone),
-        about={agent.name: _about(agent) for agent in agents},
+        about=roll.about([_about(agent) for agent in agents]),
     )
 
 
-def _failures(scenario: Scenario, agents: list[Agent], shape: tuple[int, int], seed: int) -> NDArray[np.bool_]:
+def _feeders(homes: Sequence[Consumer | Trader | None], roll: Roll) -> tuple[str, ...]:
+    """Name all feeders, sorted."""
+    named = {each.feeder for each in homes if each is not None}
+    for district in roll.districts:
+        named |= set(district.feeder_names())
+    return tuple(sorted(named))
+
+
+def _substitute(roll: Roll, series: Series, missing: NDArray[np.bool_]) -> Ints:
+    """Net withdrawal at the same time a day before (a, p) [Wh]; only read where a meter fails."""
+    if roll.districts and not missing.any():
+        return np.zeros_like(series.load_wh)
+    substitute: Ints = series.load_before_wh - series.generation_before_wh
+    return substitute
+
+
+def _failures(scenario: Scenario, roll: Roll, periods: int, seed: int) -> NDArray[np.bool_]:
     """Draw which members' meters (a, p) fail in which period."""
-    missing = np.zeros(shape, dtype=np.bool_)
-    for row, agent in enumerate(agents):
-        if scenario.meter_failures and isinstance(agent, Consumer):
-            key = key_of(seed, agent.name, "meter")
-            missing[row] = [draw(key, period) % PPM < scenario.meter_failures for period in range(shape[1])]
+    missing = np.zeros((roll.size, periods), dtype=np.bool_)
+    if not scenario.meter_failures:
+        return missing
+    members = [(row, each) for row, each in zip(roll.rows.tolist(), roll.agents, strict=True) if not is_utility(each)]
+    rows = np.array([row for row, _ in members], np.int64)
+    keys = keys_of(seed, [each.name for _, each in members], "meter")
+    for some, keyed in ((rows, keys), *((d.rows, keys_of(seed, d.homes.names, "meter")) for d in roll.districts)):
+        for period in range(periods):
+            missing[some, period] = draws(keyed, period) % PPM < scenario.meter_failures
     return missing
 
 
@@ -239,11 +292,15 @@ def _column(values: Iterable[int]) -> Ints:
     return np.array([int(value) for value in values], dtype=np.int64)
 
 
-def _suppliers(agents: list[Agent]) -> Ints:
-    """Row of each member's utility (a,); -1 for utilities."""
-    rows = {agent.name: row for row, agent in enumerate(agents) if isinstance(agent, Utility)}
-    names = list(rows)
-    return _column(rows[supplier_of(agent, names)] if isinstance(agent, Consumer) else -1 for agent in agents)
+def is_utility(agent: Agent) -> bool:
+    """Tell whether an agent is a utility."""
+    return isinstance(agent, Utility)
+
+
+def _suppliers(agents: Sequence[Agent], utilities: dict[str, int]) -> Ints:
+    """Row of each member's utility (k,), of `utilities` by name; -1 for utilities."""
+    names = list(utilities)
+    return _column(utilities[supplier_of(agent, names)] if isinstance(agent, Consumer) else -1 for agent in agents)
 
 
 def _vat(agent: Agent, network: Network) -> int:
@@ -251,11 +308,11 @@ def _vat(agent: Agent, network: Network) -> int:
     return network.vat if isinstance(agent, Consumer) and not agent.deducts_vat else 0
 
 
-def _tariffs(agents: list[Agent], starts_ms: Ints, timezone: str) -> tuple[Ints, Ints]:
+def _tariffs(roll: Roll, starts_ms: Ints, timezone: str) -> tuple[Ints, Ints]:
     """Retail and feed-in prices (a, p) each, in the utilities' rows."""
-    retail = np.zeros((len(agents), starts_ms.size), dtype=np.int64)
+    retail = np.zeros((roll.size, starts_ms.size), dtype=np.int64)
     feed_in = np.zeros_like(retail)
-    for row, agent in enumerate(agents):
+    for row, agent in zip(roll.rows.tolist(), roll.agents, strict=True):
         if isinstance(agent, Utility):
             retail[row] = by_hour(agent.retail, starts_ms, timezone)
             feed_in[row] = by_hour(agent.feed_in, starts_ms, timezone)
@@ -273,14 +330,19 @@ def _outside_prices(scenario: Scenario, starts_ms: Ints) -> tuple[Ints, Ints, In
     return spot, dear, cheap
 
 
-def _limits(agents: list[Agent], batteries: list[Battery | None], period_ms: int) -> tuple[Ints, Ints]:
+def _limits(agents: Sequence[Agent], batteries: Sequence[Battery | None], period_ms: int) -> tuple[Ints, Ints]:
     """Most energy that each connection and its plants could take, and give, in one period (a,) each [Wh]."""
     take_w, give_w = [], []
     for agent, battery in zip(agents, batteries, strict=True):
         pv_w = agent.pv.rated_w if isinstance(agent, Prosumer) and agent.pv is not None else 0
         take_w.append(_connection_w(agent) + (battery.take_w if battery else 0))
         give_w.append(pv_w + (battery.give_w if battery else 0))
-    return _column(_per_period(w, period_ms) for w in take_w), _column(_per_period(w, period_ms) for w in give_w)
+    take_wh, give_wh = (_column(_per_period(w, period_ms) for w in limits) for limits in (take_w, give_w))
+    for row, agent in enumerate(agents):
+        if isinstance(agent, Trader):
+            # Its units, 1 Wh each, are all that it can take or give.
+            (take_wh if agent.side == "buy" else give_wh)[row] = len(agent.units_tick)
+    return take_wh, give_wh
 
 
 def _connection_w(agent: Agent) -> int:
@@ -290,14 +352,15 @@ def _connection_w(agent: Agent) -> int:
     return int(agent.connection if agent.connection is not None else max(agent.rated or 0, CONNECTION))
 
 
-def _maintenance(agents: list[Agent], horizon: Horizon, starts_ms: Ints) -> Ints:
+def _maintenance(roll: Roll, horizon: Horizon, starts_ms: Ints) -> Ints:
     """Cost of the plants' upkeep (a, p) [1e-8 EUR]."""
-    costs = np.zeros((len(agents), starts_ms.size), dtype=np.int64)
+    costs = np.zeros((roll.size, starts_ms.size), dtype=np.int64)
     edges = [*starts_ms.tolist(), horizon.end_ms]
-    for row, agent in enumerate(agents):
+    for row, agent in zip(roll.rows.tolist(), roll.agents, strict=True):
         if isinstance(agent, Prosumer) and agent.pv is not None and agent.pv.maintenance_per_kw_year:
-            running = [agent.pv.maintenance(horizon.start_ms, edge) for edge in edges]
-            costs[row] = np.diff(np.array(running, dtype=np.int64))
+            costs[row] = upkeep(agent.pv, edges)
+    for district in roll.districts:
+        district.fill_upkeep(edges, costs)
     return costs
 
 
@@ -309,7 +372,7 @@ def _network(network: Network) -> NetworkRules:
     )
 
 
-def _rules(local: LocalMarket) -> MarketRules:
+def _rules(local: LocalMarket, agents: Sequence[Agent]) -> MarketRules:
     return MarketRules(
         closes_before_ms=int(local.closes_before),
         floor_tick=int(local.floor),
@@ -318,6 +381,28 @@ def _rules(local: LocalMarket) -> MarketRules:
         self_trade=local.self_trade,
         orders_per_wake=local.orders_per_wake,
         max_quantity_wh=int(local.largest_order),
+        laboratory=_laboratory(local, agents),
+    )
+
+
+def _laboratory(local: LocalMarket, agents: Sequence[Agent]) -> LaboratoryRules | None:
+    """Lay out what makes the market a laboratory's; None for any other."""
+    traders = {
+        agent.name: (BUY if agent.side == "buy" else SELL, agent.units_tick)
+        for agent in agents
+        if isinstance(agent, Trader)
+    }
+    takes_turns = local.turns == "random"
+    if not (traders or takes_turns or local.improve or local.clear_after_trade):
+        return None
+    return LaboratoryRules(
+        improve=local.improve,
+        clear_after_trade=local.clear_after_trade,
+        takes_turns=takes_turns,
+        failed_shouts=local.failed_shouts,
+        turns_per_day=local.turns_per_day,
+        days=local.session_days,
+        traders=traders,
     )
 
 

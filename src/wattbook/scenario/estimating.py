@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 BASE_BYTES: Final = 400_000_000
 """Interpreter, compiler and libraries."""
-BYTES_PER_CELL: Final = 128
+BYTES_PER_CELL: Final = 320
 """Arrays of the street and its forecasts, per agent and period."""
 BYTES_PER_PRODUCT: Final = 4_096
 """An order book's own arrays."""
@@ -26,8 +26,10 @@ EVENTS_PER_CELL: Final = 10
 """Wakes and commands per member and period with a local market."""
 EVENTS_PER_CELL_ALONE: Final = 2
 """The same without one."""
-BYTES_PER_EVENT: Final = 150
+BYTES_PER_EVENT: Final = 40
 """Rows of the journal that an event leaves behind, read back for the tables."""
+TURNS_PER_DAY: Final = 300
+"""A typical trading day of about 20 traders that take turns, until nobody trades any more."""
 EVENTS_PER_SECOND: Final = 20_000
 USABLE_PERCENT: Final = 80
 MEBIBYTE: Final = 1 << 20
@@ -45,15 +47,17 @@ class Estimate(NamedTuple):
 
 def estimate(scenario: Scenario) -> Estimate:
     """Estimate a run's size from its members and periods."""
-    start_ms, end_ms = horizon_ms(scenario.start, scenario.days, scenario.timezone)
+    start_ms, end_ms = horizon_ms(scenario.start, scenario.days, scenario.timezone, scenario.hours)
     periods = (end_ms - start_ms) // scenario.period_ms
-    members = len(scenario.members)
-    books = len({member.feeder for member in scenario.members}) + 1
+    members = scenario.homes
+    books = len({member.feeder for member in scenario.members}) + sum(city.feeders for city in scenario.cities) + 1
     per_cell = EVENTS_PER_CELL_ALONE + (EVENTS_PER_CELL if scenario.local is not None else 0)
     events = members * periods * per_cell
+    if scenario.local is not None and scenario.local.turns == "random":
+        events += periods * (scenario.local.turns_per_day or TURNS_PER_DAY)
     memory = (
         BASE_BYTES
-        + len(scenario.agents) * periods * BYTES_PER_CELL
+        + (members + len(scenario.utilities)) * periods * BYTES_PER_CELL
         + (books * periods * BYTES_PER_PRODUCT if scenario.local is not None else 0)
         + events * BYTES_PER_EVENT
     )

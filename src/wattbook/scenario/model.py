@@ -14,8 +14,9 @@ from wattbook.assets import Forecast
 from wattbook.data import parse_start, zone
 from wattbook.errors import ConfigError
 from wattbook.scenario.checks import agent_problems, cautions, whole_problems
+from wattbook.scenario.cities import City
 from wattbook.scenario.faults import FieldError, is_collecting_faults, problems_of, raise_all
-from wattbook.scenario.fields import choice, instance, is_none, measured, optional, tariff, text, whole
+from wattbook.scenario.fields import choice, flag, instance, is_none, measured, optional, tariff, text, whole
 from wattbook.scenario.parts import (
     PRICE_BOUND,
     Agent,
@@ -24,6 +25,7 @@ from wattbook.scenario.parts import (
     LocalMarket,
     Network,
     Part,
+    Trader,
     Utility,
     period_check,
 )
@@ -40,6 +42,7 @@ EARLIEST_MS: Final = parse_start("1900-01-01", "UTC")
 LONGEST_DAYS: Final = 1_000_000
 DEFAULT_PERIOD: Final = minutes(15)
 NAME_LIMIT: Final = 200
+ENGINES: Final = ("auto", "processes", "population")
 SPOT_SHAPE: Final = (
     80, 76, 73, 71, 72, 78, 92, 106, 108, 98, 86, 78, 71, 66, 65, 72, 85, 104, 122, 128, 118, 106, 96, 87,
 )  # fmt: skip
@@ -83,7 +86,8 @@ def _agents(value: object) -> tuple[Agent, ...]:
     strangers = [each for each in value if not isinstance(each, Agent)]
     if strangers:
         hint = " (put a * in front of it)" if isinstance(strangers[0], list | tuple) else ""
-        raise FieldError(f"holds {type(strangers[0]).__name__}{hint}: use consumer, prosumer, utility, *neighbourhood")
+        known = "consumer, prosumer, utility, city, *neighbourhood"
+        raise FieldError(f"holds {type(strangers[0]).__name__}{hint}: use {known}")
     return tuple(value)
 
 
@@ -109,10 +113,12 @@ class Scenario(Part):
         First day, as ``"2016-06-06"``: midnight in `timezone`. A time of day needs its own offset.
     days : int
         Length of the run in local days.
+    hours : int, optional
+        Ends the run after so many hours, if that is before the end of its days.
     timezone : str
         IANA name; whose clock tariffs and gate openings follow.
     agents : list
-        Of `consumer`, `prosumer`, `utility`, and ``*neighbourhood(...)``. Their order means nothing.
+        Of `consumer`, `prosumer`, `utility`, `city`, and ``*neighbourhood(...)``. Their order means nothing.
     local : LocalMarket or None
         None: everybody deals with its utility alone, exactly as in the baseline of a run whose market opens at 15:00
         (`LocalMarket`'s default), when utilities nominate.
@@ -132,6 +138,10 @@ class Scenario(Part):
         ``"month"`` (local months, and the run's end) or ``"run"`` (its end alone).
     on_policy_error : str
         ``"quarantine"`` the agent, with its traceback in the run, or ``"fail"``.
+    baseline : bool
+        Whether `run` runs the same days without the local market, too. Without it, what depends on it is left out.
+    engine : str
+        What carries the agents out: ``"processes"``, ``"population"``, or ``"auto"``. It changes no result.
     name : str
         Free text of at most 200 characters, for titles; a script's own name if nothing is said. It changes no result.
 
@@ -155,6 +165,9 @@ class Scenario(Part):
     billing: Annotated[str, choice("month", "run")] = "month"
     on_policy_error: Annotated[str, choice("quarantine", "fail")] = "quarantine"
     period: Annotated[int | None, optional(period_check())] = None
+    hours: Annotated[int | None, optional(whole(1, LONGEST_DAYS))] = None
+    baseline: Annotated[bool, flag()] = True
+    engine: Annotated[str, choice(*ENGINES)] = "auto"
     name: Annotated[str, text(NAME_LIMIT)] = ""
 
     def __init__(self, **values: Any) -> None:
@@ -176,7 +189,7 @@ class Scenario(Part):
     def __repr__(self) -> str:
         market = "no local market" if self.local is None else "a local market"
         return (
-            f"<Scenario: {self.start}, {self.days} days, {len(self.members)} members, {len(self.utilities)} utilities, "
+            f"<Scenario: {self.start}, {self.days} days, {self.homes} members, {len(self.utilities)} utilities, "
             f"{market}>"
         )
 
@@ -189,8 +202,23 @@ class Scenario(Part):
 
     @property
     def members(self) -> tuple[Consumer, ...]:
-        """All consumers and prosumers, sorted by name."""
+        """All consumers and prosumers that are described one by one, sorted by name."""
         return tuple(sorted((each for each in self.agents if isinstance(each, Consumer)), key=lambda each: each.name))
+
+    @property
+    def cities(self) -> tuple[City, ...]:
+        """All cities, sorted by name."""
+        return tuple(sorted((each for each in self.agents if isinstance(each, City)), key=lambda each: each.name))
+
+    @property
+    def homes(self) -> int:
+        """Number of members, the cities' homes among them."""
+        return len(self.members) + sum(city.homes for city in self.cities)
+
+    @property
+    def traders(self) -> tuple[Trader, ...]:
+        """All traders, sorted by name."""
+        return tuple(sorted((each for each in self.agents if isinstance(each, Trader)), key=lambda each: each.name))
 
     @property
     def utilities(self) -> tuple[Utility, ...]:
@@ -279,7 +307,14 @@ class Scenario(Part):
         compile_street(self, seed=0)
         return self.estimate()
 
-    def run(self, seed: int, *, progress: Callable[[str, Progress], None] | None = None, baseline: bool = True) -> Run:
+    def run(
+        self,
+        seed: int,
+        *,
+        progress: Callable[[str, Progress], None] | None = None,
+        baseline: bool | None = None,
+        engine: str | None = None,
+    ) -> Run:
         """Run the scenario, and again without its local market.
 
         Parameters
@@ -288,8 +323,10 @@ class Scenario(Part):
             From 0 to 2**63 - 1; the same seed gives the same result.
         progress : callable
             Called as ``progress("market" | "baseline", Progress)`` about every simulated quarter of an hour.
-        baseline : bool
-            False leaves the second run out.
+        baseline : bool, optional
+            False leaves the second run out; None does as the scenario says.
+        engine : str, optional
+            One of ``"auto"``, ``"processes"``, ``"population"``; None takes the scenario's.
 
         Raises
         ------
@@ -299,4 +336,4 @@ class Scenario(Part):
         """
         from wattbook.scenario.running import run
 
-        return run(self, seed, progress=progress, baseline=baseline)
+        return run(self, seed, progress=progress, baseline=baseline, engine=engine)

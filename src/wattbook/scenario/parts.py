@@ -15,7 +15,20 @@ from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError
 
 from wattbook.assets import Battery, Pv
 from wattbook.errors import nearest
-from wattbook.policies import PERSONAS, Mind, home, idle, nominate, truthful, zero_intelligence
+from wattbook.policies import (
+    PERSONAS,
+    Mind,
+    adaptive_aggressive,
+    gjerstad_dickhaut,
+    home,
+    idle,
+    nominate,
+    shaver,
+    sniper,
+    truthful,
+    zero_intelligence,
+    zero_intelligence_plus,
+)
 from wattbook.scenario.faults import FieldError, problems_of, report, shown
 from wattbook.scenario.fields import (
     Typed,
@@ -58,6 +71,9 @@ LABEL_LIMIT: Final = 200
 SELF_TRADE: Final = ("off", "cancel-newest", "cancel-oldest", "cancel-both", "decrement")
 DEFAULT_CREDIT: Final = eur(500)
 UTILITY_CREDIT: Final = eur(10_000_000)
+TRADER_CASH: Final = eur(1_000_000)
+"""Enough for every unit at any price: a trader is bound by its values, not by its purse."""
+MOST_UNITS: Final = 1_000
 CONNECTION: Final = kw(30)
 """What a home's connection carries if nothing is said, an assumption of calibration; more if its load needs it."""
 MEMBER_POLICIES: Final[dict[str, Callable[[], Mind]]] = {
@@ -68,6 +84,18 @@ MEMBER_POLICIES: Final[dict[str, Callable[[], Mind]]] = {
     "idle": idle,
 }
 """Policies of members that a text can name: rule-based homes by their persona, and the others by their own name."""
+TRADER_POLICIES: Final[dict[str, Callable[[], Mind]]] = {
+    "zi-c": partial(zero_intelligence, constrained=True),
+    "zi-u": partial(zero_intelligence, constrained=False),
+    "zip": zero_intelligence_plus,
+    "gd": gjerstad_dickhaut,
+    "aa": adaptive_aggressive,
+    "sniper": sniper,
+    "shaver": shaver,
+    "truthful": truthful,
+    "idle": idle,
+}
+"""Policies of traders that a text can name."""
 UTILITY_POLICIES: Final[dict[str, Callable[[], Mind]]] = {"nominate": nominate, "idle": idle}
 """Policies of utilities that a text can name."""
 _WHOLE_NUMBER: Final = re.compile(r"-?[0-9]+")
@@ -109,6 +137,11 @@ def _feeder(value: object) -> str:
     return checked
 
 
+def optional_name(value: object) -> str | None:
+    """Take an agent's name, or none."""
+    return None if is_none(value) else str(_CHECKED_ID(value))
+
+
 def _policy(known: Mapping[str, Callable[[], Mind]]) -> PlainValidator:
     """Make the check of a policy: a Mind, a bare function (which gets its own name and no memory), or a name."""
 
@@ -128,6 +161,22 @@ def _policy(known: Mapping[str, Callable[[], Mind]]) -> PlainValidator:
     return PlainValidator(check)
 
 
+def _unit_values(value: object) -> tuple[int, ...] | None:
+    """Take a list of prices, one a unit; on a command line with commas between them."""
+    if is_none(value):
+        return None
+    if isinstance(value, Typed):
+        value = [Typed(each) for each in value.split(",")]
+    if not isinstance(value, list | tuple) or not value:
+        raise FieldError("is not a list of prices: write [eur_per_mwh(300), eur_per_mwh(275)], or value= for one unit")
+    if len(value) > MOST_UNITS:
+        raise FieldError(f"has {len(value)} units: write at most {MOST_UNITS}")
+    prices = [quantity(each, "price") for each in value]
+    for price in prices:
+        bounded(price, "price", -PRICE_BOUND, PRICE_BOUND)
+    return tuple(prices)
+
+
 def _profile(value: object) -> object:
     """Take a profile's name, path or frame as it is; it is read when the scenario is put together."""
     if value is None or isinstance(value, Path) or (isinstance(value, str) and value.strip()):
@@ -144,6 +193,7 @@ Feeder: TypeAlias = Annotated[str, PlainValidator(_feeder)]
 ProfileSource: TypeAlias = Annotated[Any, PlainValidator(_profile)]
 # Any, because pydantic would look inside a Mind and stumble over the form of its policy.
 MemberPolicy: TypeAlias = Annotated[Any, _policy(MEMBER_POLICIES)]
+TraderPolicy: TypeAlias = Annotated[Any, _policy(TRADER_POLICIES)]
 UtilityPolicy: TypeAlias = Annotated[Any, _policy(UTILITY_POLICIES)]
 Fee: TypeAlias = Annotated[int, measured("price", 0, PRICE_BOUND)]
 Price: TypeAlias = Annotated[int, measured("price", -PRICE_BOUND, PRICE_BOUND)]
@@ -201,6 +251,18 @@ class LocalMarket(Part):
         Commands that one agent may send in one millisecond: at a gate opening it may see a day of products at once.
     largest_order : energy
         More than this in one order is refused.
+    improve : bool
+        Laboratory markets: an order must improve the best quote of its side, or cross the other.
+    clear_after_trade : bool
+        Laboratory markets: a trade takes out all that rests in its product and book.
+    turns : str
+        ``"clock"``: agents wake on their own clocks. ``"random"``: traders take turns, one a millisecond.
+    failed_shouts : int
+        With turns: so many in a row without a trade end a trading day.
+    turns_per_day : int
+        With turns: a trading day ends after so many in any case; 0 for no such limit.
+    session_days : int
+        With turns: traders forget after so many trading days; 0 if they never do.
     """
 
     path: ClassVar[str] = "local"
@@ -214,6 +276,12 @@ class LocalMarket(Part):
     self_trade: Annotated[str, choice(*SELF_TRADE)] = "off"
     orders_per_wake: Annotated[int, whole(1, 10_000)] = 200
     largest_order: Annotated[int, measured("energy", 1, ORDER_BOUND)] = kwh(1_000)
+    improve: Annotated[bool, flag()] = False
+    clear_after_trade: Annotated[bool, flag()] = False
+    turns: Annotated[str, choice("clock", "random")] = "clock"
+    failed_shouts: Annotated[int, whole(1, 1_000_000)] = 100
+    turns_per_day: Annotated[int, whole(0, 86_400_000)] = 0
+    session_days: Annotated[int, whole(0, 1_000_000)] = 0
 
     @property
     def opens_minute(self) -> int:
@@ -276,7 +344,7 @@ class Consumer(Agent):
     profile: ProfileSource = "H0-A"
     rated: OptionalPower = kw(3)
     bootstrap: Annotated[bool, flag()] = True
-    supplier: Annotated[str | None, PlainValidator(lambda value: None if is_none(value) else _CHECKED_ID(value))] = None
+    supplier: Annotated[str | None, PlainValidator(optional_name)] = None
     feeder: Feeder = "feeder-1"
     deducts_vat: Annotated[bool, flag()] = False
     connection: OptionalPower = None
@@ -299,6 +367,25 @@ class Utility(Agent):
     retail: RetailTariff
     feed_in: Tariff
     credit_limit: Money = UTILITY_CREDIT
+
+
+class Trader(Agent):
+    """An agent with private values or costs and no physics; see `trader`."""
+
+    kind: ClassVar[str] = "trader"
+    policy: TraderPolicy = None
+    side: Annotated[str, choice("buy", "sell")]
+    value: Annotated[int | None, optional(measured("price", -PRICE_BOUND, PRICE_BOUND))] = None
+    values: Annotated[tuple[int, ...] | None, PlainValidator(_unit_values)] = None
+    feeder: Feeder = "feeder-1"
+    cash: Money = TRADER_CASH
+
+    @property
+    def units_tick(self) -> tuple[int, ...]:
+        """What each unit is worth or costs [ticks], in the order in which they are traded."""
+        if self.values is not None:
+            return tuple(int(value) for value in self.values)
+        return () if self.value is None else (int(self.value),)
 
 
 def consumer(name: str, **values: Any) -> Consumer:
@@ -383,3 +470,35 @@ def utility(name: str, **values: Any) -> Utility:
         With all problems found.
     """
     return Utility(name=name, **values)
+
+
+def trader(name: str, side: str, **values: Any) -> Trader:
+    """Describe a trader of a laboratory market: private values or costs, no load, no plant, no utility.
+
+    In each product it may trade as many units of 1 Wh as it has values; energy that it trades is neither metered nor
+    charged for by the network.
+
+    Parameters
+    ----------
+    name : str
+    side : str
+        ``"buy"`` or ``"sell"``.
+    value : price
+        What its one unit is worth to a buyer, or costs a seller.
+    values : list of price
+        The same for several units, in the order in which they are traded: a buyer's do not rise, a seller's do not
+        fall.
+    policy : str, Mind or callable
+        How it trades: zi-c, zi-u, zip, gd, aa, sniper, shaver, truthful or idle; a `Mind`; or a function of your own.
+        None is ``"zi-c"``.
+    feeder : str or int
+        Whose book it trades in.
+    label : str
+    credit_limit, cash : money
+
+    Raises
+    ------
+    ConfigError
+        With all problems found.
+    """
+    return Trader(name=name, side=side, **values)

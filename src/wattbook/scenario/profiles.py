@@ -112,6 +112,18 @@ class Library:
             lambda from_ms: plant_wh(grid, profile, rated_w, from_ms, horizon.end_ms, horizon.period_ms),
         )
 
+    def grid(self, name: str) -> Grid:
+        """Give a grid, noted among what was read.
+
+        Raises
+        ------
+        DataError
+            If there is no such grid.
+        """
+        grid = load_grid(name)
+        self._shipped[f"{name}/"] = (grid, "")
+        return grid
+
     def digests(self) -> dict[str, str]:
         """SHA-256 of everything that was read, by a name that no machine's folders show in."""
         found = {

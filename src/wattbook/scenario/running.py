@@ -13,10 +13,11 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final
 
-from wattbook.errors import ConfigError
+from wattbook.errors import ConfigError, nearest
 from wattbook.results import Record, Run, provenance
 from wattbook.scenario.compiling import compile_street
 from wattbook.scenario.faults import shown
+from wattbook.scenario.model import ENGINES
 from wattbook.scenario.street import LARGEST_SEED
 from wattbook.world import World
 
@@ -30,18 +31,26 @@ if TYPE_CHECKING:
 LIBRARIES: Final = ("numpy", "numba", "simpy", "polars", "pydantic")
 
 
-def run(scenario: Scenario, seed: int, *, progress: Callable[[str, Progress], None] | None, baseline: bool) -> Run:
+def run(
+    scenario: Scenario,
+    seed: int,
+    *,
+    progress: Callable[[str, Progress], None] | None,
+    baseline: bool | None,
+    engine: str | None,
+) -> Run:
     """Run `scenario` under `seed`; see `Scenario.run`."""
     check_seed(seed)
+    chosen = check_engine(scenario.engine if engine is None else engine)
     wall, cpu = time.perf_counter(), time.process_time()
     compiled = compile_street(scenario, seed)
     described = json.loads(scenario.to_json())
     origin = provenance(int(seed), described, compiled.inputs)
-    world = _world(scenario, compiled, origin, progress, "market")
+    world = _world(scenario, compiled, origin, progress, "market", chosen)
     bare = None
-    if baseline:
+    if scenario.baseline if baseline is None else baseline:
         alone = compiled._replace(street=replace(compiled.street, market=None))
-        bare = Record.of(_world(scenario, alone, origin, progress, "baseline").journal)
+        bare = Record.over(_world(scenario, alone, origin, progress, "baseline", chosen).journal)
     info: dict[str, Any] = {
         "scenario": described,
         "seed": int(seed),
@@ -53,7 +62,7 @@ def run(scenario: Scenario, seed: int, *, progress: Callable[[str, Progress], No
         "incidents": world.incidents,
         "complete": True,
     }
-    return Run(Record.of(world.journal), bare, info)
+    return Run(Record.over(world.journal), bare, info)
 
 
 def check_seed(seed: object) -> None:
@@ -66,6 +75,20 @@ def check_seed(seed: object) -> None:
     """
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= LARGEST_SEED:
         raise ConfigError(f"seed={shown(seed)} is not a whole number from 0 to {LARGEST_SEED}")
+
+
+def check_engine(engine: object) -> str:
+    """Refuse what is no engine.
+
+    Raises
+    ------
+    ConfigError
+        If `engine` is not one of those there are.
+    """
+    if not isinstance(engine, str) or engine not in ENGINES:
+        hint = nearest(engine, ENGINES) if isinstance(engine, str) else ""
+        raise ConfigError(f"engine={shown(engine)} is not one of {', '.join(ENGINES)}{hint}")
+    return engine
 
 
 def versions() -> dict[str, str]:
@@ -87,11 +110,13 @@ def _world(
     origin: dict[str, Any],
     progress: Callable[[str, Progress], None] | None,
     phase: str,
+    engine: str,
 ) -> World:
     """Run one world to its end."""
+    chosen: dict[str, Any] = {} if engine == "auto" else {"engine": engine}
     world = World(
         compiled.street, compiled.minds, compiled.outlook, origin["seed"],
-        on_policy_error=scenario.on_policy_error, provenance=origin,
+        on_policy_error=scenario.on_policy_error, provenance=origin, **chosen,
     )  # fmt: skip
     world.run(None if progress is None else partial(progress, phase))
     return world

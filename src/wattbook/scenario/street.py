@@ -119,7 +119,7 @@ def neighbourhood(
         battery_share=taken("battery_share", battery_share, share_of),
         seed=taken("seed", seed, _SEED),
         bootstrap=taken("bootstrap", bootstrap, _FLAG),
-        personas=taken("personas", personas, _shares),
+        personas=taken("personas", personas, persona_shares),
         supplier=None if is_none(supplier) else taken("supplier", supplier, _ID),
         prefix=taken("prefix", prefix, _prefix),
     )
@@ -168,7 +168,7 @@ def _prefix(value: object) -> str:
     return value
 
 
-def _shares(value: object) -> dict[str, Fraction]:
+def persona_shares(value: object) -> dict[str, Fraction]:
     """Shares of the personas, by name."""
     if value is None:
         value = sorted(PERSONAS)

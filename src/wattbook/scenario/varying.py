@@ -55,7 +55,8 @@ def varied(scenario: Scenario, changes: Mapping[str, object]) -> Varied:
     known = [name for name in result if name != "agents"] + list(agents)
     grouped: dict[str, dict[str, object]] = {}
     problems: list[str] = []
-    for path, value in changes.items():
+    for given, value in changes.items():
+        path = _spelt_out(given, scenario, known)
         head, key = _split(path, scenario, agents)
         if head == "agents":
             problems.append(f"{path} cannot be set this way: set a value of one agent by its name, as ada.rated=5")
@@ -74,6 +75,13 @@ def varied(scenario: Scenario, changes: Mapping[str, object]) -> Varied:
     if is_none(result["local"]) and scenario.local is not None and "period" not in grouped:
         result["period"] = scenario.local.period
     return Varied(result | {"agents": list(agents.values())}, problems)
+
+
+def _spelt_out(path: str, scenario: Scenario, known: Iterable[str]) -> str:
+    """Put the name of the only city before a field of its own: ``homes`` means ``city.homes``."""
+    cities = scenario.cities
+    means_city = len(cities) == 1 and path in type(cities[0]).model_fields and path not in known
+    return f"{cities[0].name}.{path}" if means_city else path
 
 
 def _split(path: str, scenario: Scenario, agents: Iterable[str]) -> tuple[str, str]:

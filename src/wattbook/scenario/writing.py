@@ -13,14 +13,22 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from wattbook.policies import Mind
-from wattbook.scenario.parts import Agent, Part
+from wattbook.scenario.parts import Agent, LocalMarket, Part
 from wattbook.scenario.profiles import Library, content_hash
 
 if TYPE_CHECKING:
     from wattbook.scenario.model import Scenario
 
 FORM: Final = 1
+LABORATORY: Final = ("improve", "clear_after_trade", "turns", "failed_shouts", "turns_per_day", "session_days")
+"""Options of `LocalMarket` that stand in the text only where they are not as ever: without them a scenario is what it
+was before they existed."""
 PROFILES: Final = frozenset({"profile", "pv_profile"})
+ASIDE: Final = frozenset({"engine", "baseline"})
+"""Fields of a scenario that change neither what happens nor its fingerprint."""
+
+LATER: Final = "hours"
+"""A field that came later: where it says nothing it is left out, so that digests of before hold."""
 
 
 def canonical_json(scenario: Scenario) -> str:
@@ -52,7 +60,13 @@ def digest(scenario: Scenario) -> str:
 def _plain(value: Any, library: Library) -> Any:
     """Turn a value into what JSON knows."""
     if isinstance(value, Part):
-        plain = {name: _field(name, getattr(value, name), library) for name in type(value).model_fields}
+        told = [name for name in type(value).model_fields if name not in ASIDE]
+        if getattr(value, LATER, 0) is None:
+            told.remove(LATER)
+        plain = {name: _field(name, getattr(value, name), library) for name in told}
+        if isinstance(value, LocalMarket):
+            fields = type(value).model_fields
+            plain = {n: v for n, v in plain.items() if n not in LABORATORY or getattr(value, n) != fields[n].default}
         return plain | ({"kind": value.kind} if isinstance(value, Agent) else {})
     if isinstance(value, Mind):
         return _mind(value)

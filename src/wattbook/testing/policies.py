@@ -50,6 +50,7 @@ CALM_SEE: Final = See(**{
     "district_ask": NO_PRICE, "last_tick": NO_PRICE, "spill_tick": NO_PRICE, "retail_tick": 16_000,
     "feed_in_tick": 8_000, "local_fee_tick": 3_000, "district_fee_tick": 5_000, "standard_fee_tick": 7_000,
     "levy_tick": 2_050, "vat_ppm": 190_000, "buy_limit_wh": 10_000, "sell_limit_wh": 10_000, "available": 10**11,
+    "limit_tick": NO_PRICE, "turn": 1, "shout_tick": NO_PRICE,
 })  # fmt: skip
 """An ordinary look at a product, a quarter of an hour before its gate closes, with nothing needed."""
 
@@ -65,7 +66,8 @@ _EXTREMES: Final = {
     "spill_tick": (-40_000, 0, 8_000), "soc_wh": (_LARGE_WH,), "capacity_wh": (_LARGE_WH,),
     "position_wh": (200, -200, _LARGE_WH, -_LARGE_WH), "open_buy_wh": (200,), "open_sell_wh": (200,), "order": (17,),
     "order_wh": (1, _LARGE_WH), "buy_limit_wh": (0, _LARGE_WH), "sell_limit_wh": (0, _LARGE_WH),
-    "available": (0, -(10**12), 1 << 60),
+    "available": (0, -(10**12), 1 << 60), "units": (1, 5), "turn": (0,), "turns_left": (1, 100), "shout_side": (1, -1),
+    "shout_tick": (-50_000, 0, 12_000, 400_000), "shout_traded": (1,), "limit_tick": (-50_000, 0, 12_345, 400_000),
 }  # fmt: skip
 
 
@@ -115,11 +117,20 @@ class _Answered(NamedTuple):
 
 
 def sights() -> Iterator[See]:
-    """Yield ordinary sights (nothing needed, too little, too much), and each with one extreme at a time."""
+    """Yield ordinary sights, and each with one extreme at a time.
+
+    Of homes that need nothing, have too little, have too much; of traders that have a turn, and that hear a shout.
+    """
+    trader = CALM_SEE._replace(limit_tick=12_000, units=1, turns_left=50, local_bid=11_900, local_ask=12_000)
+    shout = trader._replace(turn=0, shout_tick=11_000, last_tick=11_000, shout_traded=1)
     for ordinary in (
         CALM_SEE,
         CALM_SEE._replace(load_wh=300, sd_wh=40),
         CALM_SEE._replace(generation_wh=300, sd_wh=40),
+        trader._replace(side=1),
+        trader._replace(side=-1),
+        shout._replace(side=1, shout_side=-1),
+        shout._replace(side=-1, shout_side=1),
     ):
         yield ordinary
         for name, values in _EXTREMES.items():

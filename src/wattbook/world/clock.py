@@ -47,6 +47,21 @@ class Alarm(simpy.Event):
         env.schedule(self, priority=rank, delay=at_ms - env.now)  # type: ignore[arg-type]  # any int is a priority
 
 
+def moved(old: simpy.Event, new: Alarm) -> Alarm:
+    """Let whoever waits for `old` wait for `new` instead; `old` then happens without anybody."""
+    assert old.callbacks is not None
+    assert new.callbacks is not None
+    new.callbacks.extend(old.callbacks)
+    old.callbacks.clear()
+    return new
+
+
+def next_key(env: simpy.Environment) -> tuple[int, int]:
+    """Time and rank of the next event: SimPy tells the time only (`peek`), the queue that it sorts has both."""
+    at_ms, rank, *_ = env._queue[0]  # noqa: SLF001 - the one look into SimPy's own state
+    return int(at_ms), int(rank)
+
+
 def agent_ranks(seed: int, names: Sequence[str]) -> list[int]:
     """Give each agent its rank: sorted by a hash of seed and name, so that one more agent moves nobody else."""
     order = sorted(range(len(names)), key=lambda i: (key_of(seed, names[i], "rank"), names[i]))

@@ -54,12 +54,15 @@ class Sights(NamedTuple):
 
 
 @njit(cache=True, nogil=True)
-def _project_one(rules: Rules, town: Town, storage: Batteries, agent: int, first: int, net_wh: Ints, out: Ints) -> None:
+def _project_one(
+    rules: Rules, town: Town, storage: Batteries, agent: int, first: int, net_wh: Ints,
+    battery_wh: Ints, refused_wh: Ints, soc_uwh: Ints, spill_wh: Ints,
+) -> None:  # fmt: skip
     """Project the agent's battery over `net_wh` (h,) from period `first` on.
 
     Parameters
     ----------
-    out : (4, h)
+    battery_wh, refused_wh, soc_uwh, spill_wh : (h,)
         What the battery gives (+) or takes (-), what it refuses, its charge at the start, what it may forgo.
     """
     last = first + len(net_wh)
@@ -75,10 +78,10 @@ def _project_one(rules: Rules, town: Town, storage: Batteries, agent: int, first
         storage.removal[agent],
         rules.start_ms + first * rules.period_ms,
         rules.period_ms,
-        out[0],
-        out[1],
-        out[2],
-        out[3],
+        battery_wh,
+        refused_wh,
+        soc_uwh,
+        spill_wh,
     )
 
 
@@ -116,12 +119,63 @@ def project_battery(
         if t >= len(net_wh):
             break
         net_wh[t] -= town.open_sell_wh[agent, period]
-        _project_one(rules, town, storage, agent, first, net_wh, out)
+        _project_one(rules, town, storage, agent, first, net_wh, out[0], out[1], out[2], out[3])
         net_wh[t] += town.open_sell_wh[agent, period]
         sights.battery_wh[agent, period] = out[0, t]
         sights.soc_uwh[agent, period] = out[2, t]
         sights.spill_wh[agent, period] = out[3, t]
         sights.spill_tick[agent, period] = _spill_tick(sights, agent, period, first, out[1])
+
+
+@njit(cache=True, nogil=True)
+def project_battery_one(
+    rules: Rules,
+    town: Town,
+    sights: Sights,
+    storage: Batteries,
+    agent: int,
+    first: int,
+    last: int,
+    period: int,
+    is_new: bool,
+    scratch: Ints,
+) -> None:
+    """Do what `project_battery` does for one period.
+
+    Parameters
+    ----------
+    is_new : bool
+        False if nothing has changed since the call before, for the same agent and the same `first` and `last`: periods
+        in which no ask rests then share one projection.
+    scratch : (10, p)
+        Rows 0 .. 3 hold the shared projection, 4 .. 7 one of its own, 8 the expected net loads, 9 (0) whether there is
+        a shared one.
+    """
+    length = last - first + 1
+    if is_new:
+        scratch[9, 0] = 0
+        for t in range(length):
+            p = first + t
+            scratch[8, t] = sights.load_wh[agent, p] - sights.generation_wh[agent, p]
+            scratch[8, t] += town.open_sell_wh[agent, p] - town.net_wh[0, agent, p] - town.net_wh[1, agent, p]
+    t = period - first
+    if t >= length:
+        return
+    resting = town.open_sell_wh[agent, period]
+    row = 0 if resting == 0 else 4
+    if resting != 0 or scratch[9, 0] == 0:
+        scratch[8, t] -= resting
+        _project_one(
+            rules, town, storage, agent, first, scratch[8, :length], scratch[row, :length],
+            scratch[row + 1, :length], scratch[row + 2, :length], scratch[row + 3, :length],
+        )  # fmt: skip
+        scratch[8, t] += resting
+        if resting == 0:
+            scratch[9, 0] = 1
+    sights.battery_wh[agent, period] = scratch[row, t]
+    sights.soc_uwh[agent, period] = scratch[row + 2, t]
+    sights.spill_wh[agent, period] = scratch[row + 3, t]
+    sights.spill_tick[agent, period] = _spill_tick(sights, agent, period, first, scratch[row + 1, :length])
 
 
 @njit(cache=True, nogil=True)
@@ -145,7 +199,7 @@ def project_group(
     for agent in range(len(sights.utility)):
         if sights.utility[agent] == utility and storage.capacity_uwh[agent] > 0:
             net_wh = load_wh[agent, first : last + 1] - generation_wh[agent, first : last + 1]
-            _project_one(rules, town, storage, agent, first, net_wh, out)
+            _project_one(rules, town, storage, agent, first, net_wh, out[0], out[1], out[2], out[3])
             sights.battery_wh[utility, first : last + 1] += out[0]
 
 
@@ -206,6 +260,57 @@ def _see_order(rules: Rules, town: Town, ring: Ring, agent: int, period: int, ro
 
 
 @njit(cache=True, nogil=True)
+def observe_one(
+    rules: Rules,
+    town: Town,
+    ring: Ring,
+    sights: Sights,
+    balance: Ints,
+    reserved: Ints,
+    credit_limit: Ints,
+    agent: int,
+    period: int,
+    first_fresh: int,
+    now_ms: int,
+    levy_tick: int,
+    step_tick: int,
+    row: Ints,
+) -> None:
+    """Write what `agent` sees of one period into `row` (fields,), see `wattbook.messages.See`.
+
+    Periods from `first_fresh` on are seen for the first time.
+    """
+    takes_part = rules.has_market and rules.feeder[agent] >= 0 and town.connected[agent]
+    start_ms = rules.start_ms + period * rules.period_ms
+    row[0] = now_ms
+    row[1] = rules.start_ms + rules.periods * rules.period_ms
+    row[2] = period
+    row[3] = start_ms
+    row[4] = start_ms - rules.closes_before_ms
+    row[5] = rules.period_ms
+    row[6] = 1 if takes_part and gate_code(rules, period, now_ms) == 0 else 0
+    row[7] = town.connected[agent]
+    row[8] = 1 if period >= first_fresh else 0
+    row[9] = step_tick
+    row[10] = rules.floor_tick
+    row[11] = rules.cap_tick
+    _see_quotes(rules, town, agent, period, row[12:21])
+    _see_prices(rules, sights, levy_tick, agent, period, row[21:28])
+    _see_assets(rules, sights, agent, period, row[28:36])
+    row[36] = town.net_wh[0, agent, period] + town.net_wh[1, agent, period]
+    row[37] = town.open_buy_wh[agent, period]
+    row[38] = town.open_sell_wh[agent, period]
+    _see_order(rules, town, ring, agent, period, row[39:44])
+    row[44] = rules.buy_limit_wh[agent]
+    row[45] = rules.sell_limit_wh[agent]
+    row[46] = available(balance, reserved, credit_limit, agent)
+    # What only a trader sees (`wattbook.market.laboratory`): everybody else has no side, and always the turn.
+    row[47:55] = 0
+    row[47] = row[53] = NO_PRICE
+    row[50] = 1
+
+
+@njit(cache=True, nogil=True)
 def observe(
     rules: Rules,
     town: Town,
@@ -226,31 +331,8 @@ def observe(
 
     Periods from `first_fresh` on are seen for the first time.
     """
-    takes_part = rules.has_market and rules.feeder[agent] >= 0 and town.connected[agent]
-    left = available(balance, reserved, credit_limit, agent)
     for i in range(len(periods)):
-        period = periods[i]
-        row = rows[i]
-        start_ms = rules.start_ms + period * rules.period_ms
-        row[0] = now_ms
-        row[1] = rules.start_ms + rules.periods * rules.period_ms
-        row[2] = period
-        row[3] = start_ms
-        row[4] = start_ms - rules.closes_before_ms
-        row[5] = rules.period_ms
-        row[6] = 1 if takes_part and gate_code(rules, period, now_ms) == 0 else 0
-        row[7] = town.connected[agent]
-        row[8] = 1 if period >= first_fresh else 0
-        row[9] = step_tick
-        row[10] = rules.floor_tick
-        row[11] = rules.cap_tick
-        _see_quotes(rules, town, agent, period, row[12:21])
-        _see_prices(rules, sights, levy_tick, agent, period, row[21:28])
-        _see_assets(rules, sights, agent, period, row[28:36])
-        row[36] = town.net_wh[0, agent, period] + town.net_wh[1, agent, period]
-        row[37] = town.open_buy_wh[agent, period]
-        row[38] = town.open_sell_wh[agent, period]
-        _see_order(rules, town, ring, agent, period, row[39:44])
-        row[44] = rules.buy_limit_wh[agent]
-        row[45] = rules.sell_limit_wh[agent]
-        row[46] = left
+        observe_one(
+            rules, town, ring, sights, balance, reserved, credit_limit, agent, periods[i], first_fresh, now_ms,
+            levy_tick, step_tick, rows[i],
+        )  # fmt: skip

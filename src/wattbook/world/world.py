@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 import simpy
 
-from wattbook.chance import draw, key_of
+from wattbook.chance import draw, keys_of
 from wattbook.errors import CorruptError, LivelockError, PolicyError
 from wattbook.journal import Journal, pack, unpack
 from wattbook.market import Market
@@ -29,10 +29,14 @@ from wattbook.messages import (
     Command,
     See,
 )
-from wattbook.world.clock import Alarm, Rank, agent_ranks
+from wattbook.world.clock import Alarm, Rank, agent_ranks, moved
 from wattbook.world.day import MarketDay
 from wattbook.world.kernel import Sights, observe, project_battery, project_group
+from wattbook.world.looks import COMPILES
 from wattbook.world.outlook import BATTERY_HORIZON_MS, Expectations
+from wattbook.world.population import Population, looks_of
+from wattbook.world.turns import Turns
+from wattbook.world.wakes import MOST_WAKES_AT_ONCE, NO_ACTION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -44,10 +48,12 @@ if TYPE_CHECKING:
     from wattbook.policies import Mind
     from wattbook.world.outlook import Outlook
 
-MOST_WAKES_AT_ONCE: Final = 1_000
-"""An agent that wakes so often in one millisecond will never let time pass."""
-_NO_ACTION: Final = 127
-"""Stands in the journal for an action that is not in the language."""
+ENGINES: Final = {
+    "auto": "population if every policy compiles, else processes",
+    "population": "one kernel for all agents whose policies compile, a process for each of the others",
+    "processes": "a SimPy process for each agent; where its policy compiles, its wake is compiled",
+    "interpreted": "a SimPy process for each agent, everything in Python: the law that the others are held against",
+}
 
 
 class Progress(NamedTuple):
@@ -78,11 +84,13 @@ class World:
         Where the journal goes.
     provenance : dict, optional
         What the run was made of (seed, digests of the scenario and its inputs), for the journal's header.
+    engine : str
+        One of `ENGINES`; all give the same journal.
 
     Attributes
     ----------
-    wakes : int
-        Times that an agent woke.
+    engine : str
+        The engine chosen, "population" or "processes".
     incidents : list of dict
         What went wrong in policies: time_ms, agent, error, traceback.
     """
@@ -96,6 +104,7 @@ class World:
         on_policy_error: str = "quarantine",
         sink: Any = None,
         provenance: dict[str, Any] | None = None,
+        engine: str = "auto",
     ) -> None:
         assert len(minds) == street.agents
         self.street = street
@@ -107,8 +116,8 @@ class World:
         self.expectations = Expectations(street, outlook, seed)
         self.sights = _sights(street, self.expectations)
         self.ranks = agent_ranks(seed, street.names)
-        self.draws: list[Callable[[int], int]] = [partial(draw, key_of(seed, name, "draw")) for name in street.names]
-        self.wakes = 0
+        self.draw_keys = keys_of(seed, street.names, "draw")
+        self.woken = np.zeros(1, np.int64)
         self.incidents: list[dict[str, Any]] = []
         # Columns of the agents' clocks.
         a, p = street.agents, street.periods
@@ -123,6 +132,34 @@ class World:
         self.seen = np.full(a, -1, np.int64)
         self.woke_ms = np.full(a, -1, np.int64)
         self.woke_often = np.zeros(a, np.int64)
+        laboratory = self.market.laboratory
+        takes_turns = laboratory is not None and laboratory.rules.takes_turns
+        self.turns = Turns(self, laboratory, seed) if laboratory is not None and takes_turns else None
+        self._env: simpy.Environment | None = None
+        self._alarms: dict[int, simpy.Event] = {}
+        self._listen()
+        self.engine, self.population = self._engine(engine)
+
+    def _listen(self) -> None:
+        """Tell the market who wants to hear of its fills; whoever takes turns does not."""
+        notices = self.market.notices
+        notices.listens[:] = [self.turns is None and mind is not None and mind.listens for mind in self.minds]
+        self.market.notices = notices._replace(look_ms=self.look_ms)
+
+    def _engine(self, engine: str) -> tuple[str, Population | None]:
+        """Choose the engine, and compile what it needs."""
+        assert engine in ENGINES, engine
+        if engine == "interpreted" or not COMPILES or self.market.laboratory is not None:
+            return "processes", None
+        looks, why_not = looks_of(self.minds)
+        if engine == "auto":
+            engine = "processes" if why_not else "population"
+        return engine, Population(self, looks) if any(looks) else None
+
+    @property
+    def wakes(self) -> int:
+        """Times that an agent woke."""
+        return int(self.woken[0])
 
     # --- running
 
@@ -141,19 +178,59 @@ class World:
         """
         until_ms = self.street.end_ms if until_ms is None else min(until_ms, self.street.end_ms)
         env = simpy.Environment(initial_time=self.now_ms)
-        for agent in range(self.street.agents):
-            env.process(self._agent(env, agent))
+        looks = self.population.look if self.population is not None else np.zeros(self.street.agents, np.int64)
+        in_population = (looks != 0) & (self.engine == "population")
+        if self.population is not None:
+            self.population.begin()
+        self._env, self._alarms = env, {}
+        wakes_by_itself = (self.next_ms <= self.street.end_ms) | (self.market.notices.listens == 1)
+        for agent in np.flatnonzero(~in_population & wakes_by_itself).tolist():
+            env.process(self._agent(env, agent, self._wake_of(agent)))
+        if self.population is not None and in_population.any():
+            env.process(self.population.process(env))
+        if self.turns is not None:
+            env.process(self.turns.process(env))
         self.day.start(env, lambda at_ms: progress(self._progress(at_ms)) if progress is not None else None)
         env.run(until=Alarm(env, until_ms, Rank.HORIZON))
         self.now_ms = until_ms
         self.market.check()
         self.journal.flush()
 
-    def _agent(self, env: simpy.Environment, agent: int) -> Generator[simpy.Event, None, None]:
-        while self.next_ms[agent] <= self.street.end_ms:
-            at_ms = int(self.next_ms[agent])
-            yield Alarm(env, at_ms, self.ranks[agent])
-            self.next_ms[agent] = self.wake(agent, at_ms)
+    def _agent(
+        self, env: simpy.Environment, agent: int, wake: Callable[[int, int], int]
+    ) -> Generator[simpy.Event, None, None]:
+        rank, end_ms, notices = self.ranks[agent], self.street.end_ms, self.market.notices
+        listens, at_ms = bool(notices.listens[agent]), int(self.next_ms[agent])
+        while at_ms <= end_ms or listens:
+            alarm = Alarm(env, at_ms, rank) if at_ms <= end_ms else env.event()
+            if listens:
+                self._alarms[agent] = alarm
+            yield alarm
+            now_ms = int(env.now)
+            self.next_ms[agent] = at_ms = wake(agent, now_ms)
+            if notices.count[0]:
+                self.answer_notices(now_ms)
+
+    def answer_notices(self, now_ms: int) -> None:
+        """Let those who were filled wake now, each in its turn among the events of this moment."""
+        notices, env = self.market.notices, self._env
+        assert env is not None
+        for agent in notices.queue[: notices.count[0]].tolist():
+            notices.waiting[agent] = 0
+            if self.next_ms[agent] <= now_ms:
+                continue
+            if agent in self._alarms:
+                self.next_ms[agent] = now_ms
+                self._alarms[agent] = moved(self._alarms[agent], Alarm(env, now_ms, self.ranks[agent]))
+            elif self.population is not None:
+                self.population.notify(env, agent, now_ms)
+        notices.count[0] = 0
+
+    def _wake_of(self, agent: int) -> Callable[[int, int], int]:
+        """Give what wakes an agent: the compiled wake, if its policy compiles."""
+        if self.population is not None and self.population.look[agent]:
+            return self.population.wake
+        return self.wake
 
     def _progress(self, now_ms: int) -> Progress:
         street, rows = self.street, self.journal.rows
@@ -165,7 +242,7 @@ class World:
         """Let one agent look at its products and act; return when it wakes next [ms]."""
         mind = self.minds[agent]
         assert mind is not None
-        self.wakes += 1
+        self.woken[0] += 1
         self._refuse_livelock(agent, now_ms)
         if self.market.town.quarantined[agent]:
             return FOREVER
@@ -190,10 +267,14 @@ class World:
             self.woke_often[agent] = 0
         self.woke_often[agent] += 1
         if self.woke_often[agent] > MOST_WAKES_AT_ONCE:
-            raise LivelockError(
-                f"agent {self.street.names[agent]!r} woke {MOST_WAKES_AT_ONCE} times at {now_ms} ms without time "
-                "passing: let its policy return a delay above 0"
-            )
+            raise LivelockError(self.livelock(agent, now_ms))
+
+    def livelock(self, agent: int, now_ms: int) -> str:
+        """Say that an agent wakes again and again."""
+        return (
+            f"agent {self.street.names[agent]!r} woke {MOST_WAKES_AT_ONCE} times at {now_ms} ms without time "
+            "passing: let its policy return a delay above 0"
+        )
 
     def _next_wake_ms(self, agent: int, mind: Mind, now_ms: int, first: int) -> int:
         """Give the earliest of: a look that its policy asked for, its next forecast, the next gate opening."""
@@ -237,29 +318,32 @@ class World:
                 # What it did at the last look may have changed what it sees at this one.
                 rows[i:] = self._observe(agent, periods[i:], fresh, now_ms)
                 changed = False
-            commands = self._decide(agent, mind, See._make(rows[i]), now_ms)
+            commands = self.decide(agent, mind, See._make(rows[i]), now_ms)
             if commands is None:
                 return False
-            for action, place, side, price_tick, quantity_wh, flags, order in commands:
-                if action == Action.NOTHING:
+            for row in commands:
+                if row[OUT_ACTION] == Action.NOTHING:
                     break
-                known = action if 0 <= action < Action.OPEN else _NO_ACTION
-                book = self._book(agent, place)
-                self.market.apply(
-                    Command(now_ms, agent, known, book, period, order, side, price_tick, quantity_wh, flags)
-                )
+                self.act(agent, period, now_ms, row)
                 changed = True
         return True
 
-    def _decide(self, agent: int, mind: Mind, see: See, now_ms: int) -> list[list[int]] | None:
+    def act(self, agent: int, period: int, now_ms: int, row: list[int]) -> None:
+        """Carry out one row of what a policy asked for."""
+        action, place, side, price_tick, quantity_wh, flags, order = row
+        known = action if 0 <= action < Action.OPEN else NO_ACTION
+        book = self._book(agent, place)
+        self.market.apply(Command(now_ms, agent, known, book, period, order, side, price_tick, quantity_wh, flags))
+
+    def decide(self, agent: int, mind: Mind, see: See, now_ms: int) -> list[list[int]] | None:
         """Ask the policy about one product: rows of commands, or None if it failed."""
         # A fresh array each time: whatever a policy does to its own, no other sees it.
         out = np.zeros((OUT_ROWS, OUT_COLUMNS), np.int64)
         try:
-            delay = _checked_delay(mind.policy(see, self.memory[agent], self.draws[agent], out))
+            delay = _checked_delay(mind.policy(see, self.memory[agent], partial(draw, int(self.draw_keys[agent])), out))
             commands = _checked_commands(out)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a policy is a stranger's code, and must not end the run
-            self._quarantine(agent, now_ms, error)
+            self.quarantine(agent, now_ms, error)
             return None
         self.look_ms[agent, see.period] = min(now_ms + delay, FOREVER)
         return commands
@@ -276,6 +360,8 @@ class World:
             agent, periods, fresh, now_ms, street.network.levy_tick, street.market.step_tick if street.market else 1,
             rows,
         )  # fmt: skip
+        if market.laboratory is not None:
+            market.laboratory.see(agent, rows)
         return rows.tolist()
 
     def _book(self, agent: int, place: int) -> int:
@@ -284,7 +370,8 @@ class World:
             return int(self.street.feeder[agent])
         return len(self.street.feeders) if place == 1 else -1
 
-    def _quarantine(self, agent: int, now_ms: int, error: BaseException) -> None:
+    def quarantine(self, agent: int, now_ms: int, error: BaseException) -> None:
+        """Take an agent out of the market, because its policy failed, or end the run."""
         name = self.street.names[agent]
         self.incidents.append(
             {
@@ -334,7 +421,7 @@ class World:
         self.market.restore({name[7:]: column for name, column in arrays.items() if name.startswith("market.")})
         for name, column in mine.items():
             column[...] = given[name]
-        self.now_ms, self.wakes, self.incidents = meta["now_ms"], meta["wakes"], meta["incidents"]
+        self.now_ms, self.woken[0], self.incidents = meta["now_ms"], meta["wakes"], meta["incidents"]
 
 
 def _checked_delay(delay: object) -> int:

@@ -1,0 +1,362 @@
+"""The board: where all columns lie that a wake needs, as one array of addresses and numbers.
+
+A kernel takes the board's address alone: calling it with a hundred arrays would cost more than most wakes, and arrays
+made of addresses carry no count of references. Owns the order of what is on it and nothing else.
+"""
+
+# mypy: disable-error-code="no-any-return"
+# An element of an array is Any to mypy, and functions here return one.
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+from wattbook.assets import Batteries
+from wattbook.book.kernel_machine import cube, inlined, line, line_8, line_16, line_32, view
+from wattbook.market.columns import Notices, Ring, Rules, Town
+from wattbook.messages import MEMORY_SIZE, OUT_COLUMNS, OUT_ROWS, See
+from wattbook.world.kernel import Sights
+from wattbook.world.wheel import BUCKETS, Wheel
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Ints = NDArray[np.int64]
+
+SEE_FIELDS: Final = len(See._fields)
+SCRATCH_ROWS: Final = 10
+
+
+class Minds(NamedTuple):
+    """Columns of the agents' clocks and of how they decide, int64."""
+
+    next_ms: Ints
+    """(a,)"""
+    memory: Ints
+    """(a, MEMORY_SIZE)"""
+    look_ms: Ints
+    """(a, p)"""
+    seen: Ints
+    """(a,)"""
+    woke_ms: Ints
+    """(a,)"""
+    woke_often: Ints
+    """(a,)"""
+    look_ahead_ms: Ints
+    """(a,)"""
+    look: Ints
+    """(a,) address of the compiled policy, 0 for those that Python wakes"""
+    draw_key: Ints
+    """(a,)"""
+    place: Ints
+    """(a,) place in the order of ranks"""
+    agent_at: Ints
+    """(a,) who has a place"""
+
+
+class Outlooks(NamedTuple):
+    """Columns that expectations come from, int64."""
+
+    load_base: Ints
+    """(a, p)"""
+    generation_base: Ints
+    """(a, p)"""
+    scale_wh: Ints
+    """(a,)"""
+    load_key: Ints
+    """(a,)"""
+    own_key: Ints
+    """(a,)"""
+    phase_ms: Ints
+    """(a,)"""
+    updated_ms: Ints
+    """(a,)"""
+    foreseen: Ints
+    """(a,) how many periods are foreseen as of the latest update"""
+    table: Ints
+    """(5, stages)"""
+
+
+class Money(NamedTuple):
+    """The ledger's columns that admission reads, (accounts,) int64."""
+
+    balance: Ints
+    reserved: Ints
+    credit_limit: Ints
+
+
+class Sizes(NamedTuple):
+    """Numbers on the board."""
+
+    agents: int
+    periods: int
+    accounts: int
+    ring: int
+    book: int
+    """Address of the order book's board."""
+    step: int
+    """Address of the book's compiled step."""
+    cloud_key: int
+    every_ms: int
+    stages: int
+    levy_tick: int
+    step_tick: int
+    horizon_ms: int
+    end_ms: int
+    origin_ms: int
+    opened: int
+    """Periods whose gate has opened."""
+    books: int
+    """Rows of books, at least one."""
+
+
+class Chunk(NamedTuple):
+    """A journal's chunk."""
+
+    columns: Any
+    fill: Ints
+    """(2,) rows used, next seq"""
+    capacity: int
+
+
+class Pen(NamedTuple):
+    """Where a wake stands; it outlives a return to Python for more room."""
+
+    state: Ints
+    """(32,), see ``AT_`` in `wakes`"""
+    due: Ints
+    """(p,) the products to look at"""
+    row: Ints
+    """(fields of See,)"""
+    out: Ints
+    """(OUT_ROWS, OUT_COLUMNS)"""
+    scratch: Ints
+    """(SCRATCH_ROWS, p) for the projection of a battery"""
+    wakes: Ints
+    """(1,) times that an agent woke"""
+    counts: Ints
+    """(2,) orders and trades of the market"""
+
+
+_RULES: Final = 11
+"""Numbers of `Rules` in front of its arrays."""
+N_SIZES: Final = len(Sizes._fields)
+
+
+class Writing:
+    """The board as Python lays it out.
+
+    Parameters
+    ----------
+    parts : NamedTuples in the order of the ``AT_`` below, with a `Chunk` each for the three streams
+    """
+
+    def __init__(self, sizes: Sizes, parts: tuple[Any, ...]) -> None:
+        self.kept: list[Any] = []
+        numbers: list[int] = [int(number) for number in sizes]
+        for part in parts:
+            for field in part:
+                if isinstance(field, tuple):
+                    numbers += [self._address(column) for column in field]
+                elif isinstance(field, np.ndarray):
+                    numbers.append(self._address(field))
+                else:
+                    numbers.append(int(field))
+        self.numbers = np.array(numbers, np.int64)
+        self.address = int(self.numbers.ctypes.data)
+
+    def _address(self, column: NDArray[Any]) -> int:
+        assert column.flags.c_contiguous
+        self.kept.append(column)
+        return int(column.ctypes.data)
+
+
+# How many places of the board each part takes; `board_at` reads them in the same order.
+AT_RULES: Final = N_SIZES
+AT_TOWN: Final = AT_RULES + len(Rules._fields)
+AT_RING: Final = AT_TOWN + len(Town._fields)
+AT_MONEY: Final = AT_RING + len(Ring._fields)
+AT_SIGHTS: Final = AT_MONEY + len(Money._fields)
+AT_STORAGE: Final = AT_SIGHTS + len(Sights._fields)
+AT_MINDS: Final = AT_STORAGE + len(Batteries._fields)
+AT_OUTLOOKS: Final = AT_MINDS + len(Minds._fields)
+AT_WHEEL: Final = AT_OUTLOOKS + len(Outlooks._fields)
+AT_PEN: Final = AT_WHEEL + len(Wheel._fields)
+AT_NOTICES: Final = AT_PEN + len(Pen._fields)
+AT_COMMANDS: Final = AT_NOTICES + len(Notices._fields)
+AT_ORDERS: Final = AT_COMMANDS + 11 + 2
+AT_TRADES: Final = AT_ORDERS + 13 + 2
+LENGTH: Final = AT_TRADES + 12 + 2
+
+
+@inlined
+def sizes_at(address: int) -> Sizes:
+    """Numbers of the board at an address."""
+    b = line(address, LENGTH)
+    return Sizes(
+        b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]
+    )
+
+
+@inlined
+def rules_at(address: int, n: Sizes) -> Rules:
+    """Rules of the board at an address."""
+    b = line(address, LENGTH)
+    i = AT_RULES
+    j = i + _RULES
+    return Rules(
+        b[i], b[i + 1], b[i + 2], b[i + 3], b[i + 4], b[i + 5], b[i + 6], b[i + 7], b[i + 8], b[i + 9], b[i + 10],
+        line(b[j], n.periods), line(b[j + 1], n.agents), line(b[j + 2], n.agents), view(b[j + 3], 2, n.agents),
+        line(b[j + 4], n.agents), line(b[j + 5], n.agents), line(b[j + 6], n.agents),
+    )  # fmt: skip
+
+
+@inlined
+def town_at(address: int, n: Sizes) -> Town:
+    """Town of the board at an address."""
+    b = line(address, LENGTH)
+    i, a, p = AT_TOWN, n.agents, n.periods
+    return Town(
+        line(b[i], a), line(b[i + 1], a), line(b[i + 2], a), line(b[i + 3], a), cube(b[i + 4], 2, a, p),
+        cube(b[i + 5], 2, a, p), view(b[i + 6], a, p), view(b[i + 7], a, p), view(b[i + 8], a, p), view(b[i + 9], a, p),
+        view(b[i + 10], a, p), view(b[i + 11], a, p), view(b[i + 12], a, p), view(b[i + 13], n.books, p),
+        cube(b[i + 14], n.books, p, 4), line(b[i + 15], 3), line(b[i + 16], p),
+    )  # fmt: skip
+
+
+@inlined
+def ring_at(address: int, n: Sizes) -> Ring:
+    """Ring of the board at an address."""
+    b = line(address, LENGTH)
+    i, r = AT_RING, n.ring
+    return Ring(
+        line(b[i], r), line(b[i + 1], r), line(b[i + 2], r), line(b[i + 3], r), line(b[i + 4], r), line(b[i + 5], r),
+        line(b[i + 6], r),
+    )  # fmt: skip
+
+
+@inlined
+def sights_at(address: int, n: Sizes) -> Sights:
+    """Sights of the board at an address."""
+    b = line(address, LENGTH)
+    i, a, p = AT_SIGHTS, n.agents, n.periods
+    return Sights(
+        line(b[i], a), line(b[i + 1], a), view(b[i + 2], a, p), view(b[i + 3], a, p), line(b[i + 4], 3),
+        view(b[i + 5], a, p), view(b[i + 6], a, p), view(b[i + 7], a, p), view(b[i + 8], a, p), view(b[i + 9], a, p),
+        view(b[i + 10], a, p), view(b[i + 11], a, p),
+    )  # fmt: skip
+
+
+@inlined
+def storage_at(address: int, n: Sizes) -> Batteries:
+    """Batteries of the board at an address."""
+    b = line(address, LENGTH)
+    i, a = AT_STORAGE, n.agents
+    return Batteries(
+        line(b[i], a), line(b[i + 1], a), line(b[i + 2], a), line(b[i + 3], a), line(b[i + 4], a), line(b[i + 5], a)
+    )
+
+
+@inlined
+def minds_at(address: int, n: Sizes) -> Minds:
+    """Clocks of the board at an address."""
+    b = line(address, LENGTH)
+    i, a = AT_MINDS, n.agents
+    return Minds(
+        line(b[i], a), view(b[i + 1], a, MEMORY_SIZE), view(b[i + 2], a, n.periods), line(b[i + 3], a),
+        line(b[i + 4], a), line(b[i + 5], a), line(b[i + 6], a), line(b[i + 7], a), line(b[i + 8], a),
+        line(b[i + 9], a), line(b[i + 10], a),
+    )  # fmt: skip
+
+
+@inlined
+def outlooks_at(address: int, n: Sizes) -> Outlooks:
+    """Outlooks of the board at an address."""
+    b = line(address, LENGTH)
+    i, a, p = AT_OUTLOOKS, n.agents, n.periods
+    return Outlooks(
+        view(b[i], a, p), view(b[i + 1], a, p), line(b[i + 2], a), line(b[i + 3], a), line(b[i + 4], a),
+        line(b[i + 5], a), line(b[i + 6], a), line(b[i + 7], a), view(b[i + 8], 5, n.stages),
+    )  # fmt: skip
+
+
+@inlined
+def wheel_at(address: int, n: Sizes) -> Wheel:
+    """Wheel of the board at an address."""
+    b = line(address, LENGTH)
+    i, a = AT_WHEEL, n.agents
+    return Wheel(
+        line(b[i], 8), line(b[i + 1], BUCKETS), line(b[i + 2], BUCKETS // 64), line(b[i + 3], a), line(b[i + 4], a),
+        line(b[i + 5], a), line(b[i + 6], a), line(b[i + 7], a), line(b[i + 8], a),
+    )  # fmt: skip
+
+
+@inlined
+def pen_at(address: int, n: Sizes) -> Pen:
+    """Pen of the board at an address."""
+    b = line(address, LENGTH)
+    i = AT_PEN
+    return Pen(
+        line(b[i], 32), line(b[i + 1], n.periods), line(b[i + 2], SEE_FIELDS), view(b[i + 3], OUT_ROWS, OUT_COLUMNS),
+        view(b[i + 4], SCRATCH_ROWS, n.periods), line(b[i + 5], 1), line(b[i + 6], 2),
+    )  # fmt: skip
+
+
+@inlined
+def notices_at(address: int, n: Sizes) -> Notices:
+    """Notices of the board at an address."""
+    b = line(address, LENGTH)
+    i, a = AT_NOTICES, n.agents
+    looks = view(b[i + 4], n.agents, n.periods)
+    return Notices(line(b[i], a), line(b[i + 1], a), line(b[i + 2], a), line(b[i + 3], 1), looks)
+
+
+@inlined
+def commands_at(address: int) -> Chunk:
+    """Chunk of commands of the board at an address."""
+    b = line(address, LENGTH)
+    i = AT_COMMANDS
+    c = b[i + 12]
+    columns = (
+        line(b[i], c), line(b[i + 1], c), line_32(b[i + 2], c), line_16(b[i + 3], c), line_32(b[i + 4], c),
+        line_32(b[i + 5], c), line(b[i + 6], c), line(b[i + 7], c), line(b[i + 8], c), line(b[i + 9], c),
+        line(b[i + 10], c),
+    )  # fmt: skip
+    return Chunk(columns, line(b[i + 11], 2), c)
+
+
+@inlined
+def orders_at(address: int) -> Chunk:
+    """Chunk of orders of the board at an address."""
+    b = line(address, LENGTH)
+    i = AT_ORDERS
+    c = b[i + 14]
+    columns = (
+        line(b[i], c), line(b[i + 1], c), line(b[i + 2], c), line_32(b[i + 3], c), line_32(b[i + 4], c),
+        line(b[i + 5], c), line_32(b[i + 6], c), line_16(b[i + 7], c), line(b[i + 8], c), line(b[i + 9], c),
+        line(b[i + 10], c), line(b[i + 11], c), line_16(b[i + 12], c),
+    )  # fmt: skip
+    return Chunk(columns, line(b[i + 13], 2), c)
+
+
+@inlined
+def trades_at(address: int) -> Chunk:
+    """Chunk of trades of the board at an address."""
+    b = line(address, LENGTH)
+    i = AT_TRADES
+    c = b[i + 13]
+    columns = (
+        line(b[i], c), line(b[i + 1], c), line(b[i + 2], c), line_32(b[i + 3], c), line_32(b[i + 4], c),
+        line_32(b[i + 5], c), line_32(b[i + 6], c), line(b[i + 7], c), line(b[i + 8], c), line_8(b[i + 9], c),
+        line(b[i + 10], c), line(b[i + 11], c),
+    )  # fmt: skip
+    return Chunk(columns, line(b[i + 12], 2), c)
+
+
+@inlined
+def money_at(address: int, n: Sizes) -> Money:
+    """Ledger of the board at an address."""
+    b, i = line(address, LENGTH), AT_MONEY
+    return Money(line(b[i], n.accounts), line(b[i + 1], n.accounts), line(b[i + 2], n.accounts))

@@ -1,0 +1,190 @@
+"""Policies as compiled code that a kernel can call without knowing them.
+
+Owns the way from a policy, one Python function, to an address of machine code, and numba's side of `draw`. A kernel
+calls through the address, so it is compiled once and not for every mix of policies.
+"""
+
+# mypy: disable-error-code="no-any-return, no-untyped-call, misc"
+# numba's extension interface is not typed.
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numba
+from llvmlite import ir
+from numba import int64, njit, types
+from numba.core import cgutils
+from numba.core.errors import TypingError
+from numba.core.typing import signature
+from numba.extending import intrinsic, lower_builtin, models, register_model
+
+import wattbook
+from wattbook.book.kernel import step_at
+from wattbook.book.kernel_machine import line, view
+from wattbook.chance import hash64
+from wattbook.compiled import entry
+from wattbook.messages import MEMORY_SIZE, OUT_COLUMNS, OUT_ROWS, See
+
+if TYPE_CHECKING:
+    from wattbook.policies import Policy
+
+COMPILES: Final = not numba.config.DISABLE_JIT  # type: ignore[attr-defined]  # numba sets its settings at import
+_PACKAGE: Final = Path(wattbook.__file__).parent
+_ARGUMENTS: Final = (types.int64,) * 4
+_FIELDS: Final = len(See._fields)
+_STEP_ARGUMENTS: Final = 11
+
+
+class _DrawType(types.Callable, types.Opaque):
+    """An agent's random numbers in compiled code: its key, which can be called with a counter."""
+
+    def __init__(self) -> None:
+        super().__init__("Draw")
+
+    def get_call_type(self, context: Any, args: Any, kws: Any) -> Any:  # noqa: ARG002 - numba calls it with all
+        if kws or len(args) != 1 or not isinstance(args[0], types.Integer | types.Boolean):
+            return None
+        return signature(types.int64, types.int64, recvr=self)
+
+    def get_call_signatures(self) -> Any:
+        return [signature(types.int64, types.int64)], False
+
+    def get_impl_key(self, sig: Any) -> Any:  # noqa: ARG002 - as above
+        return (type(self), "call")
+
+
+_draw_type: Final = _DrawType()
+
+
+@register_model(_DrawType)
+class _DrawModel(models.PrimitiveModel):
+    def __init__(self, manager: Any, kind: Any) -> None:
+        super().__init__(manager, kind, ir.IntType(64))
+
+
+@intrinsic
+def _draw_of(typing_context: Any, key: Any) -> Any:  # noqa: ARG001 - numba calls it with both
+    def generate(context: Any, builder: Any, given: Any, arguments: Any) -> Any:  # noqa: ARG001 - as above
+        return arguments[0]
+
+    return _draw_type(types.int64), generate
+
+
+@lower_builtin((_DrawType, "call"), _DrawType, types.int64)
+def _lower_draw(context: Any, builder: Any, given: Any, arguments: Any) -> Any:  # noqa: ARG001 - as above
+    def drawn(key: int, counter: int) -> int:
+        return hash64(key, counter)
+
+    return context.compile_internal(builder, drawn, types.int64(types.int64, types.int64), arguments)
+
+
+@intrinsic
+def _delay(typing_context: Any, value: Any) -> Any:  # noqa: ARG001 - as above
+    if isinstance(value, types.Boolean) or not isinstance(value, types.Integer):
+        raise TypingError(f"it returns {value}, not a whole number of ms")
+
+    def generate(context: Any, builder: Any, given: Any, arguments: Any) -> Any:
+        return context.cast(builder, arguments[0], given.args[0], types.int64)
+
+    return types.int64(value), generate
+
+
+@intrinsic
+def call_look(typing_context: Any, address: Any, see: Any, memory: Any, key: Any, out: Any) -> Any:  # noqa: ARG001
+    """Call a look at its address with the addresses of its rows.
+
+    Returns
+    -------
+    tuple of int
+        1 and the delay, or 0 and 0 if the policy raised.
+    """
+
+    def generate(context: Any, builder: Any, given: Any, arguments: Any) -> Any:
+        convention = context.call_conv
+        kind = convention.get_function_type(types.int64, _ARGUMENTS)
+        code = builder.inttoptr(arguments[0], kind.as_pointer())
+        status, delay = convention.call_function(builder, code, types.int64, _ARGUMENTS, arguments[1:])
+        done = builder.zext(status.is_ok, arguments[0].type)
+        delay = builder.select(status.is_ok, delay, ir.Constant(delay.type, 0))
+        return context.make_tuple(builder, given.return_type, [done, delay])
+
+    return types.UniTuple(types.int64, 2)(*(types.int64,) * 5), generate
+
+
+@intrinsic
+def call_step(typing_context: Any, address: Any, *given: Any) -> Any:  # noqa: ARG001 - as above
+    """Call `wattbook.book.kernel.step_at` at its address: linked in by name, it would be compiled once more."""
+    kinds = (types.int64,) * _STEP_ARGUMENTS
+
+    def generate(context: Any, builder: Any, given: Any, arguments: Any) -> Any:  # noqa: ARG001 - as above
+        convention = context.call_conv
+        kind = convention.get_function_type(types.int64, kinds)
+        code = builder.inttoptr(arguments[0], kind.as_pointer())
+        rest = cgutils.unpack_tuple(builder, arguments[1], _STEP_ARGUMENTS)
+        _, answer = convention.call_function(builder, code, types.int64, kinds, rest)
+        return answer
+
+    return types.int64(types.int64, types.StarArgTuple(kinds)), generate
+
+
+def step_address() -> int:
+    """Where the compiled `step_at` lies."""
+    kinds = (types.int64,) * _STEP_ARGUMENTS
+    entry(step_at, _STEP_ARGUMENTS)
+    found = step_at.overloads[kinds]
+    return int(found.library.get_pointer_to_function(found.fndesc.llvm_func_name))
+
+
+class Look(NamedTuple):
+    """A compiled policy; `code` keeps alive what lies at `address`."""
+
+    address: int
+    code: Any
+
+
+_looks: dict[Policy, Look | str] = {}
+
+
+def look_of(policy: Policy) -> Look | str:
+    """Compile a policy, or say in one line why numba does not take it.
+
+    Policies of this package come out of numba's cache; those of others are compiled afresh in every process, as
+    nobody can tell what else they are made of.
+    """
+    found = _looks.get(policy)
+    if found is None:
+        found = _looks[policy] = _compiled(policy) if COMPILES else "numba is told to compile nothing"
+    return found
+
+
+_SOURCE: Final = (
+    f"def {{name}}(see, memory, key, out):\n    row = line(see, {_FIELDS})\n"
+    f"    return delay(policy(See({', '.join(f'row[{i}]' for i in range(_FIELDS))}), "
+    f"line(memory, {MEMORY_SIZE}), draw_of(key), view(out, {OUT_ROWS}, {OUT_COLUMNS})))\n"
+)
+
+
+def _compiled(policy: Policy) -> Look | str:
+    code = getattr(getattr(policy, "py_func", policy), "__code__", None)
+    if code is None:
+        return f"{type(policy).__name__} is no plain function"
+    path = Path(code.co_filename)
+    is_ours = path.is_relative_to(_PACKAGE) and not code.co_freevars
+    name = f"look_{code.co_qualname.replace('.', '_').replace('<', '').replace('>', '')}_{code.co_firstlineno}"
+    # Under the policy's own file name, as numba's cache wants a file that is there.
+    namespace: dict[str, Any] = {
+        "policy": policy if hasattr(policy, "py_func") else njit(boundscheck=True)(policy),
+        "line": line, "view": view, "See": See,
+        "draw_of": _draw_of, "delay": _delay, "__name__": "wattbook.world.looks",
+    }  # fmt: skip
+    exec(compile(_SOURCE.format(name=name), str(path) if is_ours else "<look>", "exec"), namespace)  # noqa: S102
+    try:
+        look = njit(cache=is_ours, nogil=True, no_cpython_wrapper=True)(namespace[name])
+        look.compile((int64,) * 4)
+    except Exception as error:  # noqa: BLE001 - whatever numba does not understand, Python does
+        return str(error).strip().splitlines()[0]
+    found = look.overloads[_ARGUMENTS]
+    address = found.library.get_pointer_to_function(found.fndesc.llvm_func_name)
+    return Look(int(address), look)

@@ -1,0 +1,67 @@
+"""All engines give the same journal, byte for byte, whoever takes part."""
+
+import importlib.util
+from pathlib import Path
+
+import numba
+import pytest
+
+from wattbook.world.looks import look_of
+
+_SPEC = importlib.util.spec_from_file_location("strangers", Path(__file__).parent / "strangers.py")
+strangers = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(strangers)
+
+compiled_only = pytest.mark.skipif(numba.config.DISABLE_JIT, reason="there is one engine only without the compiler")
+EVERY_DAY = 200
+ALL = 2_000
+
+
+def outcome(world, legs=()):
+    """What a world comes to: rows, wakes, money, and whom it took out when."""
+    for until_ms in (*legs, None):
+        world.run(until_ms=until_ms)
+    incidents = [(incident["time_ms"], incident["agent"]) for incident in world.incidents]
+    return world.journal.fingerprint(), world.wakes, incidents, world.market.ledger.balance.tolist()
+
+
+def compare(seed, make_street, monkeypatch):
+    """Run a random world with each engine; give its traits."""
+    traits, street, make = strangers.draft(seed, make_street, monkeypatch)
+    middle_ms = street.start_ms + street.periods * street.period_ms // 3
+    right = outcome(make("interpreted"))
+    for engine in ("population", "processes"):
+        assert outcome(make(engine)) == right, f"seed {seed}: {engine} differs from one process per agent in Python"
+    assert outcome(make("population"), (middle_ms, 2 * middle_ms - street.start_ms)) == right, f"seed {seed}: in legs"
+    return traits
+
+
+@compiled_only
+@pytest.mark.parametrize("first", range(0, EVERY_DAY, 50))
+def test_engines_give_the_same_journal(first, make_street, monkeypatch):
+    for seed in range(first, first + 50):
+        compare(seed, make_street, monkeypatch)
+
+
+@compiled_only
+@pytest.mark.slow
+@pytest.mark.long
+@pytest.mark.parametrize("first", range(EVERY_DAY, ALL, 300))
+def test_engines_give_the_same_journal_on_many_streets(first, make_street, monkeypatch):
+    for seed in range(first, first + 300):
+        compare(seed, make_street, monkeypatch)
+
+
+def test_random_streets_have_everything_in_them(make_street, monkeypatch):
+    drawn = [strangers.draft(seed, make_street, monkeypatch)[0] for seed in range(EVERY_DAY)]
+    for trait in ("listener", "ties", "sleeps", "gate", "battery"):
+        assert sum(getattr(traits, trait) for traits in drawn) >= EVERY_DAY // 5, trait
+    used = frozenset().union(*(traits.policies for traits in drawn))
+    assert {policy.__name__ for policy in strangers.COMPILED} <= used
+    assert {"rule_based", "random_price", "tell_the_truth"} <= used
+
+
+@compiled_only
+def test_a_policy_that_numba_does_not_understand_is_told_apart():
+    assert isinstance(look_of(strangers.SPOKEN[0]), str)
+    assert not isinstance(look_of(strangers.clockwork), str)
