@@ -1,8 +1,8 @@
-"""Does a market need clever traders? Gode and Sunder's zero-intelligence traders in the laboratory's double auction.
+"""Does a market need clever traders?
 
-Eleven buyers and eleven sellers with values and costs of 75, 100 .. 325 EUR/MWh and one unit each. One of them at
-random acts at a time, a quote must improve the standing one, and a trade clears all quotes. Each delivery period is one
-trading day: about a hundred a run.
+Gode and Sunder's zero-intelligence traders in the laboratory's double auction. Eleven buyers and eleven sellers with
+values and costs of 75, 100 .. 325 EUR/MWh and one unit each. One of them at random acts at a time, a quote must improve
+the standing one, and a trade clears all quotes. Each delivery period is one trading day: about a hundred a run.
 
 The same from a shell:  wattbook run laboratory --set local.improve=no --set local.clear_after_trade=no
 """

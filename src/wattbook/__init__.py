@@ -49,7 +49,8 @@ _ROOM_OF: Final = {name: room for room, names in _ROOMS.items() for name in name
 
 __all__ = [  # noqa: RUF022  # by room, as they are read
     "Imbalance", "LocalMarket", "Network", "Scenario", "city", "consumer", "load_scenario", "neighbourhood",
-    "prosumer", "trader", "utility", "Battery", "Forecast", "Pv", "Mind", "home", "Run", "verify", "Book", "ReferenceBook", "ConfigError",
+    "prosumer", "trader", "utility", "Battery", "Forecast", "Pv", "Mind", "home", "Run", "verify", "Book",
+    "ReferenceBook", "ConfigError",
     "WattbookError", "ct_per_kwh", "eur", "eur_per_mwh", "hours", "kw", "kwh", "minutes", "percent", "__version__",
 ]  # fmt: skip
 

@@ -128,7 +128,7 @@ def spoken(policy):
     """Make a policy that numba does not understand."""
 
     def uncompiled(see, memory, draw, out):
-        return {"delay": policy(see, memory, draw, out)}["".join(("de", "lay"))]
+        return {"delay": policy(see, memory, draw, out)}["delay"]
 
     return uncompiled
 
@@ -174,10 +174,9 @@ def draft(seed, make_street, monkeypatch):
         elif at == 6:
             policy, mind = sleeper, Mind(sleeper, "sleeper", look_ahead_ms=0)
         else:
-            mind = (
-                truthful() if at == 7 else zero_intelligence(bool(at % 2), period_ms // 4) if at < 10 else idle() if at == 10
-                else home(list(PERSONAS)[int(rng.integers(len(PERSONAS)))])
-            )  # fmt: skip
+            persona = list(PERSONAS)[int(rng.integers(len(PERSONAS)))]
+            shipped = (truthful(), zero_intelligence(True, period_ms // 4), zero_intelligence(False, period_ms // 4))
+            mind = (*shipped, idle(), home(persona))[at - 7]
             policy = mind.policy
         traits["ties"] |= policy is clockwork
         traits["gate"] |= policy is at_the_gate
@@ -188,6 +187,8 @@ def draft(seed, make_street, monkeypatch):
         minds["home-00"] = Mind(SPOKEN[COMPILED.index(answering)], "spoken", look_ahead_ms=3 * period_ms, listens=True)
     if rng.random() < 0.2:
         minds["home-01"] = None
+    if sleeps:
+        minds["home-02"] = Mind(sleeper, "sleeper", look_ahead_ms=0)
     names = sorted([*minds, "u-blue"])
     minds["u-blue"] = nominate() if rng.random() < 0.8 else Mind(wild, "wild")
     supplier = names.index("u-blue")
@@ -196,7 +197,7 @@ def draft(seed, make_street, monkeypatch):
     start_ms = 1_465_164_000_000
     # Gates open some periods ahead, several at a time, but never after they close.
     lead = np.maximum.accumulate(np.arange(periods) - rng.integers(2, 2 + periods, periods))
-    opens = start_ms + lead * period_ms
+    opens = start_ms + (lead if not sleeps or seed % 2 else np.full(periods, -1)) * period_ms
     rules = MarketRules(
         int(rng.choice([0, 300_000])), 0, 50_000, int(rng.choice([1, 10])),
         str(rng.choice(["off", "cancel-newest", "cancel-oldest", "cancel-both", "decrement"])),

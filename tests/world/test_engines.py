@@ -6,7 +6,11 @@ from pathlib import Path
 import numba
 import pytest
 
-from wattbook.world.looks import look_of
+import wattbook.world.population as world_population
+from wattbook.errors import LivelockError
+from wattbook.world.clock import FIRST_AGENT, next_key
+from wattbook.world.kernel_looks import look_of
+from wattbook.world.kernel_wheel import AT_CASCADE, PLACE, empty_wheel
 
 _SPEC = importlib.util.spec_from_file_location("strangers", Path(__file__).parent / "strangers.py")
 strangers = importlib.util.module_from_spec(_SPEC)
@@ -65,3 +69,63 @@ def test_random_streets_have_everything_in_them(make_street, monkeypatch):
 def test_a_policy_that_numba_does_not_understand_is_told_apart():
     assert isinstance(look_of(strangers.SPOKEN[0]), str)
     assert not isinstance(look_of(strangers.clockwork), str)
+
+
+# --- faults planted in the driver, each of which a comparison must find
+
+
+def rank_is_ignored(population, world, monkeypatch):
+    monkeypatch.setattr(world_population, "next_key", lambda env: (next_key(env)[0], FIRST_AGENT + PLACE))
+
+
+def outside_events_come_late(population, world, monkeypatch):
+    monkeypatch.setattr(world_population, "next_key", lambda env: (next_key(env)[0] + 90_000, next_key(env)[1]))
+
+
+def ties_are_broken_the_other_way(population, world, monkeypatch):
+    minds, last = population.minds, len(world.minds) - 1
+    minds.place[:] = last - minds.place
+    minds.agent_at[:] = minds.agent_at[::-1].copy()
+
+
+def notices_are_lost(population, world, monkeypatch):
+    world.market.notices.listens[population.look != 0] = 0
+
+
+def long_sleepers_are_forgotten(population, world, monkeypatch):
+    def wheel(agents):
+        made = empty_wheel(agents)
+        made.state[AT_CASCADE] = 1 << 40
+        return made
+
+    monkeypatch.setattr(world_population, "empty_wheel", wheel)
+
+
+FAULTS = (
+    rank_is_ignored,
+    outside_events_come_late,
+    ties_are_broken_the_other_way,
+    notices_are_lost,
+    long_sleepers_are_forgotten,
+)
+
+
+@compiled_only
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
+def test_a_fault_in_the_driver_is_found(fault, make_street, monkeypatch):
+    for seed in range(EVERY_DAY):
+        with monkeypatch.context() as patch:
+            _, _, make = strangers.draft(seed, make_street, patch)
+            right = make("interpreted")
+            right.run()
+            world = make("population")
+            if world.population is None:
+                continue
+            fault(world.population, world, patch)
+            try:
+                world.run()
+            except (AssertionError, ValueError, LivelockError):
+                return
+            if world.journal.fingerprint() != right.journal.fingerprint():
+                return
+    pytest.fail("no street shows it")

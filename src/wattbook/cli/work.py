@@ -144,8 +144,10 @@ def check_data(file: str) -> None:
 def warm_up() -> None:
     """Compile everything by running a small street."""
     from wattbook.book.warming import warm
+    from wattbook.policies import idle, truthful, zero_intelligence
     from wattbook.scenario import LocalMarket, Scenario, neighbourhood, utility
     from wattbook.units import eur_per_mwh, minutes
+    from wattbook.world.kernel_looks import look_of
 
     began = time.perf_counter()
     dropped = compiled.prune()
@@ -154,6 +156,8 @@ def warm_up() -> None:
     market = LocalMarket(period=minutes(60))
     Scenario(start="2016-06-06", days=1, agents=[*members, supplier], local=market).run(seed=0, baseline=False)
     warm()
+    for mind in (truthful(), zero_intelligence(), idle()):
+        look_of(mind.policy)
     kept = f", dropped those of {dropped} other versions" if dropped else ""
     typer.echo(f"kernels are compiled ({time.perf_counter() - began:.1f} s){kept}")
 

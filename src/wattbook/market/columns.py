@@ -118,7 +118,7 @@ class Notices(NamedTuple):
     """(a,) 1 while the agent stands in `queue`"""
     queue: Ints
     """(a,)"""
-    count: Ints
+    waits: Ints
     """(1,) how many stand in `queue`"""
     look_ms: Ints
     """(a, p) when each agent wants to look at a product again; (0, 0) where nobody listens"""

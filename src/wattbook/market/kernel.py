@@ -294,8 +294,8 @@ def _notify(notices: Notices, agent: int, period: int, now_ms: int) -> None:
     notices.look_ms[agent, period] = now_ms
     if notices.waiting[agent] == 0:
         notices.waiting[agent] = 1
-        notices.queue[notices.count[0]] = agent
-        notices.count[0] += 1
+        notices.queue[notices.waits[0]] = agent
+        notices.waits[0] += 1
 
 
 @njit(cache=True, nogil=True)

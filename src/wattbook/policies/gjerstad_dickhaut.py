@@ -3,9 +3,10 @@
 References
 ----------
 Gjerstad & Dickhaut (1998), Games and Economic Behavior 22:1-29. The belief that an ask a is taken: q(a) = (TA(>= a) +
-B(>= a)) / (TA(>= a) + B(>= a) + RA(<= a)), with taken asks TA, all bids B and rejected asks RA of the last trades; the
-mirror image for bids. Between prices that were shouted it is a cubic with zero slope at both ends; it is 1 for an ask at
-the band's floor and 0 at its cap. An ask that does not improve the standing one has no chance, one at the standing bid is certain.
+B(>= a)) / (TA(>= a) + B(>= a) + RA(<= a)), with taken asks TA, all bids B and rejected asks RA of the last trades;
+the mirror image for bids. Between prices that were shouted it is a cubic with zero slope at both ends; it is 1 for an
+ask at the band's floor and 0 at its cap. An ask that does not improve the standing one has no chance, one at the
+standing bid is certain.
 
 We keep the shouts since the fifth trade back, at most `MOST` of them, and look for the best quote on the prices
 shouted and seven points between each two. Beliefs are whole millionths, so compiled and plain Python agree to the bit.

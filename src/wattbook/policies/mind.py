@@ -54,7 +54,8 @@ class Mind:
         opens.
     listens : bool
         Whether it is woken by what others do: in the same millisecond when another's command fills one of its orders,
-        to look at that product; in a market that gives turns it is shown every order that anybody's turn brought instead.
+        to look at that product; in a market that gives turns it is shown every order that anybody's turn brought
+        instead.
     """
 
     policy: Policy

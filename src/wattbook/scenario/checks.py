@@ -265,6 +265,7 @@ def cautions(scenario: Scenario) -> list[str]:
     ]
     if scenario.local is not None:
         gives = any(isinstance(each, Prosumer) for each in members)
+        gives |= any(isinstance(each, Trader) for each in scenario.agents)
         if not gives and not any(city.pv_share or city.battery_share for city in cities):
             found.append("no member has a plant or a battery: nobody will have anything to sell")
         if scenario.homes == 1:

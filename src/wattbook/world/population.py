@@ -15,8 +15,9 @@ from wattbook.compiled import entry
 from wattbook.errors import LivelockError, PolicyError
 from wattbook.market.columns import doubled
 from wattbook.messages import FOREVER, OUT_COLUMNS, OUT_ROWS, See
-from wattbook.world import wakes
-from wattbook.world.board import (
+from wattbook.world import kernel_wakes as wakes
+from wattbook.world.clock import FIRST_AGENT, Alarm, moved, next_key
+from wattbook.world.kernel_board import (
     LENGTH,
     SCRATCH_ROWS,
     SEE_FIELDS,
@@ -28,9 +29,8 @@ from wattbook.world.board import (
     Sizes,
     Writing,
 )
-from wattbook.world.clock import FIRST_AGENT, Alarm, moved, next_key
-from wattbook.world.looks import Look, look_of, step_address
-from wattbook.world.wheel import PLACE_BITS, empty_wheel
+from wattbook.world.kernel_looks import Look, look_of, step_address
+from wattbook.world.kernel_wheel import PLACE_BITS, empty_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence

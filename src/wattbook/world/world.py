@@ -32,11 +32,11 @@ from wattbook.messages import (
 from wattbook.world.clock import Alarm, Rank, agent_ranks, moved
 from wattbook.world.day import MarketDay
 from wattbook.world.kernel import Sights, observe, project_battery, project_group
-from wattbook.world.looks import COMPILES
+from wattbook.world.kernel_looks import COMPILES
+from wattbook.world.kernel_wakes import MOST_WAKES_AT_ONCE, NO_ACTION
 from wattbook.world.outlook import BATTERY_HORIZON_MS, Expectations
 from wattbook.world.population import Population, looks_of
 from wattbook.world.turns import Turns
-from wattbook.world.wakes import MOST_WAKES_AT_ONCE, NO_ACTION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -208,14 +208,14 @@ class World:
             yield alarm
             now_ms = int(env.now)
             self.next_ms[agent] = at_ms = wake(agent, now_ms)
-            if notices.count[0]:
+            if notices.waits[0]:
                 self.answer_notices(now_ms)
 
     def answer_notices(self, now_ms: int) -> None:
         """Let those who were filled wake now, each in its turn among the events of this moment."""
         notices, env = self.market.notices, self._env
         assert env is not None
-        for agent in notices.queue[: notices.count[0]].tolist():
+        for agent in notices.queue[: notices.waits[0]].tolist():
             notices.waiting[agent] = 0
             if self.next_ms[agent] <= now_ms:
                 continue
@@ -224,7 +224,7 @@ class World:
                 self._alarms[agent] = moved(self._alarms[agent], Alarm(env, now_ms, self.ranks[agent]))
             elif self.population is not None:
                 self.population.notify(env, agent, now_ms)
-        notices.count[0] = 0
+        notices.waits[0] = 0
 
     def _wake_of(self, agent: int) -> Callable[[int, int], int]:
         """Give what wakes an agent: the compiled wake, if its policy compiles."""

@@ -18,7 +18,7 @@ from wattbook.book.kernel_machine import cube, inlined, line, line_8, line_16, l
 from wattbook.market.columns import Notices, Ring, Rules, Town
 from wattbook.messages import MEMORY_SIZE, OUT_COLUMNS, OUT_ROWS, See
 from wattbook.world.kernel import Sights
-from wattbook.world.wheel import BUCKETS, Wheel
+from wattbook.world.kernel_wheel import BUCKETS, Wheel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -125,7 +125,7 @@ class Pen(NamedTuple):
     """Where a wake stands; it outlives a return to Python for more room."""
 
     state: Ints
-    """(32,), see ``AT_`` in `wakes`"""
+    """(32,), see ``AT_`` in `kernel_wakes`"""
     due: Ints
     """(p,) the products to look at"""
     row: Ints
@@ -195,9 +195,7 @@ LENGTH: Final = AT_TRADES + 12 + 2
 def sizes_at(address: int) -> Sizes:
     """Numbers of the board at an address."""
     b = line(address, LENGTH)
-    return Sizes(
-        b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]
-    )
+    return Sizes(b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15])
 
 
 @inlined

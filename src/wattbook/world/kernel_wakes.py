@@ -5,8 +5,8 @@ the same rows as its outcome. Where room runs short, or a command is rare, it re
 the same place when it is called again: the pen remembers.
 """
 
-# mypy: disable-error-code="no-any-return"
-# An element of an array is Any to mypy, and functions here return one.
+# mypy: disable-error-code="no-any-return, call-arg, var-annotated"
+# An element of an array is Any to mypy, and functions here return one; numba gives an intrinsic one argument more.
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ from wattbook.messages import (
     Action,
     See,
 )
-from wattbook.world.board import (
+from wattbook.world.kernel import observe_one, project_battery_one, project_group
+from wattbook.world.kernel_board import (
     commands_at,
     minds_at,
     money_at,
@@ -53,10 +54,9 @@ from wattbook.world.board import (
     trades_at,
     wheel_at,
 )
-from wattbook.world.kernel import observe_one, project_battery_one, project_group
-from wattbook.world.looks import call_look, call_step
+from wattbook.world.kernel_looks import call_look, call_step
+from wattbook.world.kernel_wheel import PLACE, PLACE_BITS, first_key, put, remove, take
 from wattbook.world.outlook import BATTERY_HORIZON_MS
-from wattbook.world.wheel import PLACE, PLACE_BITS, first_key, put, remove, take
 
 DONE, ROOM_COMMANDS, ROOM_ORDERS, ROOM_TRADES, ROOM_RING, BOOK_NEEDS, RARE, FAILED, LIVELOCK, NOTICE = range(10)
 """Why a wake returns."""
@@ -482,7 +482,7 @@ def _answer_notices(address: int, now_ms: int) -> bool:
     n = sizes_at(address)
     minds, notices = minds_at(address, n), notices_at(address, n)
     left = 0
-    for i in range(notices.count[0]):
+    for i in range(notices.waits[0]):
         agent = notices.queue[i]
         if minds.look[agent] == 0:
             notices.queue[left] = agent
@@ -491,7 +491,7 @@ def _answer_notices(address: int, now_ms: int) -> bool:
         notices.waiting[agent] = 0
         if minds.next_ms[agent] > now_ms:
             hasten_at(address, agent, now_ms)
-    notices.count[0] = left
+    notices.waits[0] = left
     return left != 0
 
 
@@ -546,7 +546,7 @@ def run_at(address: int, until_ms: int, until_place: int) -> int:
         now_ms = state[AT_NOW]
         if minds.next_ms[agent] <= n.end_ms:
             put(wheel, agent, minds.next_ms[agent] - origin_ms, minds.place[agent])
-        if notices.count[0] != 0 and _answer_notices(address, now_ms):
+        if notices.waits[0] != 0 and _answer_notices(address, now_ms):
             return NOTICE
 
 

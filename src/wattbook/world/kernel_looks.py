@@ -4,12 +4,13 @@ Owns the way from a policy, one Python function, to an address of machine code, 
 calls through the address, so it is compiled once and not for every mix of policies.
 """
 
-# mypy: disable-error-code="no-any-return, no-untyped-call, misc"
+# mypy: disable-error-code="no-any-return, no-untyped-call, untyped-decorator, call-arg, misc"
 # numba's extension interface is not typed.
 
 from __future__ import annotations
 
 from pathlib import Path
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numba
@@ -17,8 +18,9 @@ from llvmlite import ir
 from numba import int64, njit, types
 from numba.core import cgutils
 from numba.core.errors import TypingError
-from numba.core.typing import signature
+from numba.core.typing.templates import signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
+from numba.np.unsafe.ndarray import to_fixed_tuple
 
 import wattbook
 from wattbook.book.kernel import step_at
@@ -133,7 +135,7 @@ def step_address() -> int:
     """Where the compiled `step_at` lies."""
     kinds = (types.int64,) * _STEP_ARGUMENTS
     entry(step_at, _STEP_ARGUMENTS)
-    found = step_at.overloads[kinds]
+    found: Any = step_at.overloads[kinds]
     return int(found.library.get_pointer_to_function(found.fndesc.llvm_func_name))
 
 
@@ -145,6 +147,8 @@ class Look(NamedTuple):
 
 
 _looks: dict[Policy, Look | str] = {}
+_policy: Any = None
+"""Stands in `_template` for the policy."""
 
 
 def look_of(policy: Policy) -> Look | str:
@@ -159,11 +163,14 @@ def look_of(policy: Policy) -> Look | str:
     return found
 
 
-_SOURCE: Final = (
-    f"def {{name}}(see, memory, key, out):\n    row = line(see, {_FIELDS})\n"
-    f"    return delay(policy(See({', '.join(f'row[{i}]' for i in range(_FIELDS))}), "
-    f"line(memory, {MEMORY_SIZE}), draw_of(key), view(out, {OUT_ROWS}, {OUT_COLUMNS})))\n"
-)
+def _template(see: int, memory: int, key: int, out: int) -> int:
+    """Look of a policy, given as the addresses of its rows; `_policy` stands for the policy."""
+    return _delay(
+        _policy(
+            See(*to_fixed_tuple(line(see, _FIELDS), _FIELDS)), line(memory, MEMORY_SIZE), _draw_of(key),
+            view(out, OUT_ROWS, OUT_COLUMNS),
+        )
+    )  # fmt: skip
 
 
 def _compiled(policy: Policy) -> Look | str:
@@ -173,15 +180,13 @@ def _compiled(policy: Policy) -> Look | str:
     path = Path(code.co_filename)
     is_ours = path.is_relative_to(_PACKAGE) and not code.co_freevars
     name = f"look_{code.co_qualname.replace('.', '_').replace('<', '').replace('>', '')}_{code.co_firstlineno}"
-    # Under the policy's own file name, as numba's cache wants a file that is there.
-    namespace: dict[str, Any] = {
-        "policy": policy if hasattr(policy, "py_func") else njit(boundscheck=True)(policy),
-        "line": line, "view": view, "See": See,
-        "draw_of": _draw_of, "delay": _delay, "__name__": "wattbook.world.looks",
-    }  # fmt: skip
-    exec(compile(_SOURCE.format(name=name), str(path) if is_ours else "<look>", "exec"), namespace)  # noqa: S102
+    # Under the policy's own file name, as numba keeps what it compiles beside that.
+    named = _template.__code__.replace(co_filename=str(path), co_name=name, co_qualname=name)
+    compilable = policy if hasattr(policy, "py_func") else njit(boundscheck=True)(policy)
+    template: Any = FunctionType(named, {**globals(), "_policy": compilable}, name)
     try:
-        look = njit(cache=is_ours, nogil=True, no_cpython_wrapper=True)(namespace[name])
+        decorate: Any = njit
+        look = decorate(cache=is_ours, nogil=True, no_cpython_wrapper=True)(template)
         look.compile((int64,) * 4)
     except Exception as error:  # noqa: BLE001 - whatever numba does not understand, Python does
         return str(error).strip().splitlines()[0]
