@@ -29,7 +29,7 @@ class Slicing(NamedTuple):
         How often the whole stream is gone through, each time with fresh books.
     """
 
-    slices: int = 10
+    slices: int = 40
     lead_in: float = 0.1
     passes: int = 1
 

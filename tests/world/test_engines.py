@@ -8,6 +8,8 @@ import pytest
 
 import wattbook.world.population as world_population
 from wattbook.errors import LivelockError
+from wattbook.messages import FOREVER, OUT_ACTION, OUT_PRICE, OUT_QUANTITY, OUT_SIDE
+from wattbook.policies import Mind
 from wattbook.world.clock import FIRST_AGENT, next_key
 from wattbook.world.kernel_looks import look_of
 from wattbook.world.kernel_wheel import AT_CASCADE, PLACE, empty_wheel
@@ -129,3 +131,27 @@ def test_a_fault_in_the_driver_is_found(fault, make_street, monkeypatch):
             if world.journal.fingerprint() != right.journal.fingerprint():
                 return
     pytest.fail("no street shows it")
+
+
+LIMIT = 10_000
+
+
+def up_to_the_limit(see, memory, draw, out):
+    if see.tradable:
+        out[0, OUT_ACTION] = 1
+        out[0, OUT_SIDE] = 1
+        out[0, OUT_PRICE] = LIMIT
+        out[0, OUT_QUANTITY] = 10
+    return FOREVER
+
+
+@compiled_only
+def test_a_compiled_policy_follows_its_module_when_a_name_means_something_else(make_world, monkeypatch):
+    for limit in (10_000, 11_000):
+        monkeypatch.setitem(globals(), "LIMIT", limit)
+        world = make_world(minds={"home-01": Mind(up_to_the_limit, "mine")})
+        assert world.engine == "population"
+        world.run()
+        orders = world.journal.read("orders")
+        mine = (orders["agent"] == world.street.names.index("home-01")) & (orders["event"] == 0)
+        assert set(orders["price_tick"][mine].tolist()) == {limit}

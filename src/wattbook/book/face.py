@@ -85,6 +85,7 @@ _HELD_ONCE: Final = 2
 """What sys.getrefcount says of an object that only one other holds: it counts its own argument."""
 _STEP_ARGUMENTS: Final = 11
 _RARE_ARGUMENTS: Final = 7
+_HEADER, _FILLS, _EVENTS = (Columns._fields.index(name) for name in ("header", "fills", "events"))
 _new_tuple = tuple.__new__
 
 
@@ -350,13 +351,17 @@ class Book(Doors):
     def _record_into(self, fills: NDArray[np.int64], events: NDArray[np.int64], used: int) -> None:
         """Have the kernel record into other columns, of whose fills the first `used` stay."""
         header = self._header.copy()
-        header[[H_FIRST_FILL, H_FILLS]] = used
+        header[H_FIRST_FILL] = header[H_FILLS] = used
         header[H_EVENTS] = 0
-        self._install(self._columns._replace(header=header, fills=fills, events=events))
+        addresses = self._addresses.copy()
+        for place, column in ((_HEADER, header), (_FILLS, fills), (_EVENTS, events)):
+            addresses[2 * place : 2 * place + 2] = column.ctypes.data, len(column)
+        self._install(self._columns._replace(header=header, fills=fills, events=events), addresses)
 
-    def _install(self, columns: Columns) -> None:
+    def _install(self, columns: Columns, addresses: NDArray[np.int64] | None = None) -> None:
         """Exchange the columns and their addresses at one stroke: an interrupt comes before or after it."""
-        addresses = _addresses_of(columns)
+        if addresses is None:
+            addresses = _addresses_of(columns)
         self.__dict__.update(
             _columns=columns, _addresses=addresses, _address=addresses.ctypes.data,
             _header=columns.header, _scalars=memoryview(columns.header.data),

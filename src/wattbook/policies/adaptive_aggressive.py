@@ -2,10 +2,10 @@
 
 References
 ----------
-Vytelingum, Cliff & Jennings (2008), Artificial Intelligence 172:1700-1729. The competitive price is a weighted mean of
-the last trades (equation 3); aggressiveness r in [-1, 1] and shape theta give the target price (equations 4 to 7); r
-moves towards what the last shout would have needed (equations 9 to 11); theta follows Smith's alpha of the last trades
-(equations 12 and 13); quotes approach the target in steps of 1/eta of the way (section 3.4).
+After Vytelingum, Cliff & Jennings (2008), Artificial Intelligence 172:1700-1729. The competitive price is a weighted
+mean of the last trades; aggressiveness r in [-1, 1] and shape theta give the target price; r moves towards what the
+last shout would have needed; theta follows Smith's alpha of the last trades; quotes approach the target in steps of
+1/eta of the way. It does not reach the paper's efficiency (docs/experiments.md), so take it for a sketch of theirs.
 
 Differences: what aggressiveness a shout would have needed is found by bisection, r being an exponent; a target
 behind the best quote is quoted all the same, which a market that asks for improvement refuses; without a trade yet, the
@@ -83,7 +83,7 @@ def shape_ppm(r_ppm: int, theta_ppm: int) -> int:
 
 @register_jitable
 def target_tick(see: See, memory: Ints, r_ppm: int) -> int:
-    """Target price at aggressiveness `r_ppm`: equations 4 to 7, for both sides."""
+    """Target price at aggressiveness `r_ppm`, for both sides."""
     limit, price = memory[LIMIT], memory[PRICE]
     passive = see.floor_tick if see.side == BUY else see.cap_tick
     # An extra-marginal trader's passive prices end at its own limit, and it never pays more than that.

@@ -3,7 +3,7 @@
 References
 ----------
 Cliff & Bruten (1997), Hewlett-Packard Laboratories report HPL-97-91: when to raise or lower the margin (section 4.1, in
-pseudo-code), price = limit x (1 + margin) (equation 1), target = R x shout + A, Widrow-Hoff step with momentum towards
+pseudo-code), price = limit x (1 + margin), target = R x shout + A, Widrow-Hoff step with momentum towards
 it (section 4.2). Ranges of the parameters as there: learning rate U(0.1, 0.5), momentum U(0, 0.1), initial margin
 U(0.05, 0.35), R U(1, 1.05) or U(0.95, 1), A U(0, 0.05) or U(-0.05, 0). Theirs are prices between 0.75 and 3.25; here A
 reaches up to a share of the trader's own limit, 2.5 %, which is the same at the middle of their prices and needs no

@@ -9,11 +9,13 @@ calls through the address, so it is compiled once and not for every mix of polic
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numba
+import numpy as np
 from llvmlite import ir
 from numba import int64, njit, types
 from numba.core import cgutils
@@ -146,7 +148,7 @@ class Look(NamedTuple):
     code: Any
 
 
-_looks: dict[Policy, Look | str] = {}
+_looks: dict[tuple[Any, ...], Look | str] = {}
 _policy: Any = None
 """Stands in `_template` for the policy."""
 
@@ -157,9 +159,35 @@ def look_of(policy: Policy) -> Look | str:
     Policies of this package come out of numba's cache; those of others are compiled afresh in every process, as
     nobody can tell what else they are made of.
     """
-    found = _looks.get(policy)
+    if not COMPILES:
+        return "numba is told to compile nothing"
+    # Compiled code keeps the values that names had; one whose names mean something else by now is compiled again.
+    key = (policy, *_meanings(policy, set()))
+    found = _looks.get(key)
     if found is None:
-        found = _looks[policy] = _compiled(policy) if COMPILES else "numba is told to compile nothing"
+        found = _looks[key] = _compiled(policy)
+    return found
+
+
+def _meanings(policy: Any, seen: set[int]) -> list[str]:
+    """Tell what the names that a function uses stand for, and those of the functions that it calls in turn."""
+    function = getattr(policy, "py_func", policy)
+    code = getattr(function, "__code__", None)
+    if code is None or id(function) in seen or Path(code.co_filename).is_relative_to(_PACKAGE):
+        return []
+    seen.add(id(function))
+    names: dict[str, Any] = {name: function.__globals__[name] for name in code.co_names if name in function.__globals__}
+    for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
+        with suppress(ValueError):  # an empty cell
+            names[name] = cell.cell_contents
+    found: list[str] = []
+    for name, value in names.items():
+        if hasattr(getattr(value, "py_func", value), "__code__"):
+            found += [f"{name}@{id(value)}", *_meanings(value, seen)]
+        elif isinstance(value, np.ndarray):
+            found.append(f"{name}={value.dtype}{value.shape}{value.tobytes().hex()}")
+        else:
+            found.append(f"{name}={value!r}")
     return found
 
 
