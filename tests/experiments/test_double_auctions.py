@@ -86,15 +86,25 @@ def test_zip_traders_find_the_price_and_random_ones_do_not():
     assert np.mean(alpha[8:]) > 13
 
 
-@pytest.mark.slow
-def test_zip_traders_converge_within_ten_days_as_published():
+@pytest.fixture(scope="module")
+def zip_days():
+    """Fifty sessions of ten days."""
     days = days_of(SMITH, SMITH, policy="zip", period=2, step=0.01, session_days=10)
     days = days.filter(days["session"] <= 50)
     assert len(days) == 500
-    assert by_day(days, "alpha")[0] > 10
-    assert by_day(days, "alpha")[9] < 3
-    # The paper's one shout to all is easier than waiting for one's turn: see docs/experiments.md.
-    assert by_day(days, "efficiency")[9] > 98.5
+    return days
+
+
+@pytest.mark.slow
+@pytest.mark.xfail(reason="98.9 %: the paper's one shout to all is easier than waiting for a turn, docs/experiments.md")
+def test_zip_traders_are_as_efficient_as_published(zip_days):
+    assert by_day(zip_days, "efficiency")[9] > 99
+
+
+@pytest.mark.slow
+def test_zip_traders_converge_within_ten_days_as_published(zip_days):
+    assert by_day(zip_days, "alpha")[0] > 10
+    assert by_day(zip_days, "alpha")[9] < 3
     assert min(by_day(days_of(SMITH, SMITH, period=2, session_days=10), "alpha")) > 15
 
 

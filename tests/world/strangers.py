@@ -18,17 +18,6 @@ from wattbook.units import kw, kwh
 from wattbook.world import Outlook, World
 
 MINUTE_MS = 60_000
-MAKERS = 6
-
-
-def quote(see, luck, out, row):
-    """Write an order around the middle of the band."""
-    out[row, OUT_ACTION] = 1
-    out[row, OUT_BOOK] = luck % 2
-    out[row, OUT_SIDE] = 1 if luck % 3 == 0 else -1
-    out[row, OUT_PRICE] = 10_000 + luck // 7 % 40 * 50
-    out[row, OUT_QUANTITY] = 1 + luck // 11 % 300
-    out[row, OUT_FLAGS] = 0 if luck % 5 else 1
 
 
 def clockwork(see, memory, draw, out):

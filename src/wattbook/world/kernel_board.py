@@ -103,7 +103,6 @@ class Sizes(NamedTuple):
     stages: int
     levy_tick: int
     step_tick: int
-    horizon_ms: int
     end_ms: int
     origin_ms: int
     opened: int
@@ -195,7 +194,7 @@ LENGTH: Final = AT_TRADES + 12 + 2
 def sizes_at(address: int) -> Sizes:
     """Numbers of the board at an address."""
     b = line(address, LENGTH)
-    return Sizes(b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15])
+    return Sizes(b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14])
 
 
 @inlined

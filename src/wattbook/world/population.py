@@ -116,7 +116,7 @@ class Population:
             step=self._step,
             cloud_key=seen.keys.cloud, every_ms=seen.every_ms, stages=seen.table.shape[1],
             levy_tick=street.network.levy_tick, step_tick=street.market.step_tick if street.market else 1,
-            horizon_ms=0, end_ms=street.end_ms, origin_ms=street.start_ms, opened=world.day.opened,
+            end_ms=street.end_ms, origin_ms=street.start_ms, opened=world.day.opened,
             books=len(market.town.last_tick),
         )  # fmt: skip
         self._board = Writing(
@@ -235,12 +235,8 @@ class Population:
 
 def looks_of(minds: Sequence[Mind | None]) -> tuple[list[Look | None], str]:
     """Compiled policies of `minds`, None where there is none, and in a line why not all are."""
-    found: list[Look | None] = []
-    why = ""
-    for mind in minds:
-        look = None if mind is None else look_of(mind.policy)
-        if isinstance(look, str):
-            why = why or f"{mind.name if mind else ''}: {look}"
-            look = None
-        found.append(look)
-    return found, why
+    asked = {id(mind.policy): mind for mind in minds if mind is not None}
+    looks = {key: look_of(mind.policy) for key, mind in asked.items()}
+    refusals = [f"{asked[key].name}: {look}" for key, look in looks.items() if isinstance(look, str)]
+    compiled = {key: look for key, look in looks.items() if not isinstance(look, str)}
+    return [None if mind is None else compiled.get(id(mind.policy)) for mind in minds], refusals[0] if refusals else ""
