@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from wattbook.policies.adaptive_aggressive import adaptive_aggressive
 from wattbook.policies.gjerstad_dickhaut import gjerstad_dickhaut
-from wattbook.policies.home import PERSONAS, home
+from wattbook.policies.home import MIXED, PERSONAS, home
 from wattbook.policies.idle import idle
 from wattbook.policies.mind import Mind, Policy
 from wattbook.policies.shaver import shaver
@@ -19,6 +19,7 @@ from wattbook.policies.zero_intelligence import zero_intelligence
 from wattbook.policies.zero_intelligence_plus import zero_intelligence_plus
 
 __all__ = [
+    "MIXED",
     "PERSONAS",
     "Mind",
     "Policy",

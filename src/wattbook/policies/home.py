@@ -54,7 +54,7 @@ GREED_PPM: Final = 2
 GREEN_TICK: Final = 3
 """Part of its gain that it gives up to buy or sell locally [ticks]; never more than the gain."""
 LOOK_MS: Final = 4
-"""How often it looks at a product whose gate is near."""
+"""How often it looks at a product whose gate is near; 0 only with each new forecast."""
 DRAWS: Final = 5
 """Random numbers used so far."""
 PATIENCE: Final = 6
@@ -90,8 +90,12 @@ PERSONAS: Final = {
     "eager": Persona(45, 50, 60, 0, 10, 0, 0),
     "green": Persona(80, 50, 75, 300, 12, 0, 0),
     "thrifty": Persona(60, 600, 100, 0, 15, 40, 4),
+    "steady": Persona(30, 100, 80, 0, 0, 0, 0),
 }
-"""Rule-based homes by name. `thrifty` leaves the local market for some hours when it has traded nothing for long."""
+"""Rule-based homes by name. `thrifty` leaves the local market for some hours when it has traded nothing for long;
+`steady` thinks when its forecast is new and at no other time: two looks at each product, a city's pace."""
+MIXED: Final = ("balanced", "eager", "green", "patient", "thrifty")
+"""Who lives in a neighbourhood if nothing else is said."""
 
 
 @register_jitable
@@ -204,7 +208,7 @@ def rule_based(see: See, memory: Ints, draw: Callable[[int], int], out: Ints) ->
         return FOREVER
     left = see.gate_ms - see.now_ms
     if left > memory[WINDOW_MS]:
-        return int(left - memory[WINDOW_MS])
+        return FOREVER if memory[LOOK_MS] == 0 else int(left - memory[WINDOW_MS])
     memory[DRAWS] += 1
     luck = draw(memory[DRAWS])
     residual = see.load_wh - see.generation_wh - see.battery_wh - see.position_wh
@@ -212,7 +216,7 @@ def rule_based(see: See, memory: Ints, draw: Callable[[int], int], out: Ints) ->
         _buy(see, memory, residual, luck, out)
     else:
         _sell(see, memory, -residual, luck, out)
-    if left > NEAR_MS:
+    if left > NEAR_MS or memory[LOOK_MS] == 0:
         return FOREVER
     return int(memory[LOOK_MS] + luck % (memory[LOOK_MS] // 2))
 
@@ -239,4 +243,5 @@ def home(persona: str = "balanced") -> Mind:
     memory[PATIENCE] = p.patience_periods
     memory[LAST_PERIOD] = -1
     memory[AWAY_MS] = p.away_hours * MS_PER_HOUR
-    return Mind(rule_based, "home", tuple(memory), persona, look_ahead_ms=(p.window_min + 15) * MS_PER_MINUTE)
+    early_min = 15 if p.look_min else 0
+    return Mind(rule_based, "home", tuple(memory), persona, look_ahead_ms=(p.window_min + early_min) * MS_PER_MINUTE)

@@ -46,6 +46,7 @@ MOST_HOMES: Final = 1_000_000
 DIGITS: Final = 7
 """Of a home's number: names sort as numbers do, and a larger city renames nobody."""
 LONGEST_NAME: Final = 48
+PERSONA_OF_A_CITY: Final = "steady"
 BATTERY_HOURS: Final = 2
 """Hours in which a battery is filled at full power."""
 RATING, PV, PV_SIZE, PV_SHAPE, BATTERY, BATTERY_SIZE, PERSONA = range(7)
@@ -70,7 +71,7 @@ def _share(value: object) -> Quantity:
 
 
 def _personas(value: object) -> tuple[tuple[str, int], ...] | None:
-    """Shares of the personas by name [ppm], None for all alike; what was checked before is taken as it is."""
+    """Shares of the personas by name [ppm], None for a city's; what was checked before is taken as it is."""
     if is_none(value) or (isinstance(value, tuple) and value and all(isinstance(each, tuple) for each in value)):
         return None if is_none(value) else value  # type: ignore[return-value]  # it came from here
     if isinstance(value, Typed):
@@ -159,7 +160,7 @@ class City(Agent):
     @property
     def persona_shares(self) -> tuple[tuple[str, int], ...]:
         """Name and share [ppm] of each persona, sorted by name."""
-        return self.personas or _in_ppm(persona_shares(None))
+        return self.personas or _in_ppm(persona_shares(PERSONA_OF_A_CITY))
 
     def columns(self) -> Homes:
         """Draw all homes. A larger city, or larger shares, add to a smaller one and move nobody."""
@@ -245,7 +246,7 @@ def city(name: str, **values: Any) -> City:
     spread : share
         How far a home's rating may lie above or below its member's, evenly drawn.
     personas : str, list or dict
-        As in `neighbourhood`.
+        As in `neighbourhood`; None makes all of them steady, see `wattbook.policies.PERSONAS`.
     bootstrap : bool
         Whether each home's days are drawn anew in every run.
     supplier : str or None

@@ -14,7 +14,7 @@ from wattbook.assets import Battery, Pv
 from wattbook.chance import draw, key_of
 from wattbook.data import load_grid
 from wattbook.errors import DataError, nearest
-from wattbook.policies import PERSONAS, home
+from wattbook.policies import MIXED, PERSONAS, home
 from wattbook.scenario.faults import FieldError, report, shown
 from wattbook.scenario.fields import flag, identifier, is_identifier, is_none, share_of, whole
 from wattbook.scenario.parts import Consumer, Prosumer
@@ -169,9 +169,9 @@ def _prefix(value: object) -> str:
 
 
 def persona_shares(value: object) -> dict[str, Fraction]:
-    """Shares of the personas, by name."""
+    """Shares of the personas, by name; None for a neighbourhood's."""
     if value is None:
-        value = sorted(PERSONAS)
+        value = MIXED
     if isinstance(value, str):
         value = [value]
     if not isinstance(value, Sequence | Mapping) or not value:

@@ -22,7 +22,6 @@ from numba.core import cgutils
 from numba.core.errors import TypingError
 from numba.core.typing.templates import signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
-from numba.np.unsafe.ndarray import to_fixed_tuple
 
 import wattbook
 from wattbook.book.kernel import step_at
@@ -93,6 +92,19 @@ def _delay(typing_context: Any, value: Any) -> Any:  # noqa: ARG001 - as above
         return context.cast(builder, arguments[0], given.args[0], types.int64)
 
     return types.int64(value), generate
+
+
+@intrinsic
+def _see_at(typing_context: Any, address: Any) -> Any:  # noqa: ARG001 - as above
+    """Read the row at an address as a `See`, field by field."""
+    see = types.NamedUniTuple(types.int64, _FIELDS, See)
+
+    def generate(context: Any, builder: Any, given: Any, arguments: Any) -> Any:
+        row = builder.inttoptr(arguments[0], ir.IntType(64).as_pointer())
+        fields = [builder.load(builder.gep(row, [ir.Constant(ir.IntType(64), i)])) for i in range(_FIELDS)]
+        return context.make_tuple(builder, given.return_type, fields)
+
+    return see(types.int64), generate
 
 
 @intrinsic
@@ -193,12 +205,7 @@ def _meanings(policy: Any, seen: set[int]) -> list[str]:
 
 def _template(see: int, memory: int, key: int, out: int) -> int:
     """Look of a policy, given as the addresses of its rows; `_policy` stands for the policy."""
-    return _delay(
-        _policy(
-            See(*to_fixed_tuple(line(see, _FIELDS), _FIELDS)), line(memory, MEMORY_SIZE), _draw_of(key),
-            view(out, OUT_ROWS, OUT_COLUMNS),
-        )
-    )  # fmt: skip
+    return _delay(_policy(_see_at(see), line(memory, MEMORY_SIZE), _draw_of(key), view(out, OUT_ROWS, OUT_COLUMNS)))
 
 
 def _compiled(policy: Policy) -> Look | str:
