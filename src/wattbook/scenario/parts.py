@@ -405,8 +405,8 @@ def consumer(name: str, **values: Any) -> Consumer:
     supplier : str or None
         Its utility; None picks one by the member's name.
     policy : str, Mind or callable
-        How it trades: the name of a persona (balanced, eager, green, patient, steady, thrifty), truthful, zi-c, zi-u or idle;
-        a `Mind`; or a function of your own. None is ``"balanced"``.
+        How it trades: the name of a persona (balanced, eager, green, patient, steady, thrifty), truthful, zi-c, zi-u or
+        idle; a `Mind`; or a function of your own. None is ``"balanced"``.
     feeder : str or int
         Where it is connected, a number n being feeder-n; homes of one feeder trade by the shortest path.
     deducts_vat : bool
