@@ -7,7 +7,7 @@ from wattbook.records import LINE, columns_of, records
 
 
 @pytest.mark.parametrize("width", [4, 8, 16])
-@pytest.mark.parametrize("rows", [0, 1, 3, 1_000])
+@pytest.mark.parametrize("rows", [1, 3, 1_000])
 def test_no_record_lies_across_a_cache_line_that_it_could_fit_into(rows, width):
     block = records(rows, width)
     assert block.shape == (rows, width)

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from wattbook.assets import Forecast, ForecastKeys, day_before_wh, update_phases_ms
 from wattbook.assets.forecast import STAGE_LEADS_MS
 from wattbook.assets.kernel import (
-    cloud_shocks,
     LOAD_SD_ROW,
     PV_SD_ROW,
+    cloud_shocks,
     expected_generation,
     expected_load,
     expected_sd,
@@ -214,8 +214,8 @@ def test_a_forecast_that_is_carried_on_is_the_forecast_made_anew(updates, ends, 
         )  # fmt: skip
         anew = np.zeros((3, h), np.int64)
         forecast(
-            base[span], plant[span], 250, KEYS.load[0], KEYS.cloud, KEYS.own[0], first, start_ms, QUARTER_MS, updated_ms,
-            table, *anew[:, span],
+            base[span], plant[span], 250, KEYS.load[0], KEYS.cloud, KEYS.own[0], first, start_ms, QUARTER_MS,
+            updated_ms, table, *anew[:, span],
         )  # fmt: skip
         assert (kept[:, span] == anew[:, span]).all()
         before_ms, foreseen = updated_ms, last
