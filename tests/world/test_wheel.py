@@ -3,7 +3,6 @@
 import heapq
 
 import numba
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,12 +22,12 @@ def put_in(wheel, agent, at):
 
 @njit
 def take_out(wheel, agent):
-    remove(wheel, agent, agent)
+    remove(wheel, agent)
 
 
 @njit
-def first_of(wheel, places, until):
-    return first_key(wheel, places, until)
+def first_of(wheel, until):
+    return first_key(wheel, until)
 
 
 @njit
@@ -50,7 +49,7 @@ moves = st.lists(
 @settings(max_examples=300, deadline=None)
 @given(moves)
 def test_a_wheel_is_a_heap(moves):
-    wheel, places = empty_wheel(AGENTS), np.arange(AGENTS)
+    wheel = empty_wheel(AGENTS)
     heap, now = {}, 0
     for move, agent, delay in moves:
         if move == "put" and agent not in heap:
@@ -60,7 +59,7 @@ def test_a_wheel_is_a_heap(moves):
             del heap[agent]
             take_out(wheel, agent)
         elif move == "take":
-            key = first_of(wheel, places, 1 << 38)
+            key = first_of(wheel, 1 << 38)
             expected = heapq.nsmallest(1, ((at, who) for who, at in heap.items()))
             if not expected:
                 assert key == -1
@@ -72,7 +71,7 @@ def test_a_wheel_is_a_heap(moves):
 
 
 def test_who_wakes_later_than_asked_is_not_reached():
-    wheel, places = empty_wheel(AGENTS), np.arange(AGENTS)
+    wheel = empty_wheel(AGENTS)
     put_in(wheel, 3, 10 << SHIFT)
-    assert first_of(wheel, places, (10 << SHIFT) - 1) == -1
-    assert first_of(wheel, places, 10 << SHIFT) == (10 << SHIFT) << PLACE_BITS | 3
+    assert first_of(wheel, (10 << SHIFT) - 1) == -1
+    assert first_of(wheel, 10 << SHIFT) == (10 << SHIFT) << PLACE_BITS | 3

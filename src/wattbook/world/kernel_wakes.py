@@ -521,8 +521,8 @@ def hasten_at(address: int, agent: int, now_ms: int) -> None:
     """Let an agent that belongs on the wheel wake now."""
     n = sizes_at(address)
     wheel, minds = wheel_at(address, n), minds_at(address, n)
-    if wheel.due[agent] >= 0:
-        remove(wheel, agent, minds.place[agent])
+    if wheel.key[agent] >= 0:
+        remove(wheel, agent)
     minds.next_ms[agent] = now_ms
     put(wheel, agent, now_ms - n.origin_ms, minds.place[agent])
 
@@ -554,7 +554,7 @@ def run_at(address: int, until_ms: int, until_place: int) -> int:
     start_ms, period_ms = rules_at(address, n).start_ms, rules_at(address, n).period_ms
     while True:
         if state[AT_PHASE] == _IDLE:
-            key = first_key(wheel, minds.place, n.end_ms - origin_ms)
+            key = first_key(wheel, n.end_ms - origin_ms)
             state[AT_KEY] = key
             if key < 0 or key >= limit:
                 return DONE
@@ -588,4 +588,4 @@ def put_all_at(address: int) -> None:
 def first_key_at(address: int) -> int:
     """Key of who comes next on the wheel, -1 for nobody."""
     n = sizes_at(address)
-    return first_key(wheel_at(address, n), minds_at(address, n).place, n.end_ms - n.origin_ms)
+    return first_key(wheel_at(address, n), n.end_ms - n.origin_ms)

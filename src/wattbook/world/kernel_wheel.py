@@ -62,8 +62,8 @@ class Wheel(NamedTuple):
     """(a,) next agent of the same bucket; in one record with the three that follow."""
     before: Ints
     """(a,) agent before it in its bucket, -1 for the first."""
-    due: Ints
-    """(a,) when the agent wakes [ms since origin], -1 if it does not wait."""
+    key: Ints
+    """(a,) key of the agent's wake, -1 if it does not wait."""
     where: Ints
     """(a,) the agent's row of `afar`, -1 if it is not there."""
 
@@ -81,11 +81,6 @@ def empty_wheel(agents: int) -> Wheel:
         np.zeros(agents, np.int64),
         *columns_of(records(agents, WIDTH), NONE, NONE, NONE, NONE),
     )
-
-
-@inlined
-def _key(at: int, place: int) -> int:
-    return at << PLACE_BITS | place
 
 
 @inlined
@@ -156,10 +151,11 @@ def _take_from_afar(w: Wheel, agent: int) -> None:
 @inlined
 def put(w: Wheel, agent: int, at: int, place: int) -> None:
     """Let an agent that does not wait wait for `at` [ms since origin], not before the key that was taken last."""
-    w.due[u(agent)] = at
+    key = at << PLACE_BITS | place
+    w.key[u(agent)] = key
     bucket = at >> SHIFT
     if bucket <= w.state[AT_BUCKET]:
-        _into_batch(w, _key(at, place))
+        _into_batch(w, key)
     elif bucket < w.state[AT_BUCKET] + BUCKETS:
         _into_bucket(w, agent, bucket)
     else:
@@ -167,15 +163,15 @@ def put(w: Wheel, agent: int, at: int, place: int) -> None:
 
 
 @inlined
-def remove(w: Wheel, agent: int, place: int) -> None:
+def remove(w: Wheel, agent: int) -> None:
     """Take out an agent that waits."""
-    at = w.due[u(agent)]
-    w.due[u(agent)] = NONE
-    bucket = at >> SHIFT
+    key = w.key[u(agent)]
+    w.key[u(agent)] = NONE
+    bucket = key >> PLACE_BITS >> SHIFT
     if w.where[u(agent)] != NONE:
         _take_from_afar(w, agent)
     elif bucket <= w.state[AT_BUCKET]:
-        row, last = _place_in_batch(w, _key(at, place)), w.state[AT_LENGTH] - 1
+        row, last = _place_in_batch(w, key), w.state[AT_LENGTH] - 1
         for i in range(row, last):
             w.batch[u(i)] = w.batch[u(i + 1)]
         w.state[AT_LENGTH] = last
@@ -198,7 +194,7 @@ def _cascade(w: Wheel) -> None:
     row = 0
     while row < w.state[AT_AFAR]:
         agent = w.afar[u(row)]
-        bucket = w.due[u(agent)] >> SHIFT
+        bucket = w.key[u(agent)] >> PLACE_BITS >> SHIFT
         if bucket < w.state[AT_BUCKET] + BUCKETS:
             _take_from_afar(w, agent)
             _into_bucket(w, agent, bucket)
@@ -224,14 +220,8 @@ def _next_bucket(w: Wheel) -> int:
 
 
 @inlined
-def first_key(w: Wheel, places: Ints, until: int) -> int:
-    """Key of who wakes next, if that is in the bucket of `until` [ms since origin] or before; else -1.
-
-    Parameters
-    ----------
-    places : (a,) int64
-        Each agent's place among all of them.
-    """
+def first_key(w: Wheel, until: int) -> int:
+    """Key of who wakes next, if that is in the bucket of `until` [ms since origin] or before; else -1."""
     while w.state[AT_NEXT] == w.state[AT_LENGTH]:
         bucket = _next_bucket(w)
         if bucket > until >> SHIFT:
@@ -242,7 +232,7 @@ def first_key(w: Wheel, places: Ints, until: int) -> int:
         at, count = bucket & (BUCKETS - 1), 0
         agent = w.head[u(at)]
         while agent != NONE:
-            w.batch[u(count)] = _key(w.due[u(agent)], places[u(agent)])
+            w.batch[u(count)] = w.key[u(agent)]
             agent = w.after[u(agent)]
             count += 1
         w.head[u(at)] = NONE
@@ -258,4 +248,4 @@ def first_key(w: Wheel, places: Ints, until: int) -> int:
 def take(w: Wheel, agent: int) -> None:
     """Take out the agent of `first_key`."""
     w.state[AT_NEXT] += 1
-    w.due[u(agent)] = NONE
+    w.key[u(agent)] = NONE
