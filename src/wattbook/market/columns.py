@@ -131,8 +131,10 @@ def no_notices(agents: int) -> Notices:
 
 
 def rules_of(street: Street) -> Rules:
-    """Read the rules off a street."""
+    """Read the rules off a street. Where energy is shared after the event there is no market to act in."""
     market, network = street.market, street.network
+    if market is not None and market.sharing is not None:
+        market = None
     fees = np.array(network.fee_tick[:2], np.int64)[:, None] + network.levy_tick
     vat = street.vat_ppm[None, :]
     return Rules(
