@@ -122,5 +122,7 @@ def _key_problems(scenario: Scenario, local: LocalMarket) -> list[str]:
     for feeder in sorted({each.feeder for each in members}):
         total = sum(keys.get(each.name, 0) for each in members if each.feeder == feeder)
         if total != PPM:
-            problems.append(f"local.keys of {feeder} sum to {measured_text(total, 'share')}: make them sum to 100 %")
+            problems.append(
+                f"local.keys of {feeder} sum to {measured_text(total, 'share')}: make them sum to percent(100)"
+            )
     return problems
