@@ -2,8 +2,8 @@
 
 One street, one seed. The 103 members of one low-voltage grid trade within their feeders on one summer day:
 continuously, or in an auction at each gate closure; or they order nothing, and metered surplus is shared by a rule.
-Forecasts are perfect, as ever, and worse; only who orders ahead should mind. What the place gains stands apart from what
-only changes hands.
+Forecasts are perfect, as ever, and worse; only who orders ahead should mind. What the place gains stands apart from
+what only changes hands.
 
 The same from a shell:  wattbook run rivals --set local.mechanism=call --set forecast.load_error=80
 """
