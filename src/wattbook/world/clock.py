@@ -25,8 +25,8 @@ class Rank(IntEnum):
 
     A period that ends is metered, settled and billed before anyone acts on its outcome; gates open and close before
     any order of the same moment, so that an order at exactly gate closure is too late. What closes has its last
-    auction then; auctions of what stays open follow. At the end of a run the last
-    period is still settled and billed; agents do not wake any more.
+    auction then; auctions of what stays open follow. At the end of a run the last period is still settled and billed;
+    agents do not wake any more.
     """
 
     DELIVERY = 1
