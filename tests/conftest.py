@@ -11,7 +11,7 @@ from hypothesis import settings
 from wattbook.assets import Batteries
 from wattbook.journal import Journal
 from wattbook.market import Market, MarketRules, NetworkRules, Street
-from wattbook.messages import STREAMS
+from wattbook.messages import streams_of
 
 # First calls of compiled functions take seconds.
 settings.register_profile("wattbook", deadline=None, print_blob=True)
@@ -87,6 +87,7 @@ def open_market():
     """Give a function that opens a market on a street, with a journal of its own."""
 
     def make(street, book=None):
-        return Market(street, Journal(STREAMS, street.header()), book)
+        header = street.header()
+        return Market(street, Journal(streams_of(header), header), book)
 
     return make

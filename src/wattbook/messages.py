@@ -6,7 +6,7 @@ Owns the names and the column types of everything that is ever written down. Kno
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 NO_PRICE: Final = -(1 << 62)
 """Stands for 'no such price' in an observation."""
@@ -36,6 +36,7 @@ class Action(IntEnum):
     SETTLE = 19
     BILL = 20
     QUARANTINE = 21
+    AUCTION = 22
 
 
 class Venue(IntEnum):
@@ -73,6 +74,7 @@ class Cause(IntEnum):
     DELIVERY = 13
     ROUNDING = 14
     MAINTENANCE = 15
+    SHARE = 16
 
 
 class Refusal(IntEnum):
@@ -301,4 +303,23 @@ GROUPS: Final = Stream(
     ),
 )  # fmt: skip
 
+SHARES: Final = Stream(
+    "shares",
+    (
+        *_ROW, ("period", "<i4"), ("book", "<i4"), ("agent", "<i4"), ("claim_wh", "<i8"), ("shared_wh", "<i8"),
+        ("price_tick", "<i8"),
+    ),
+)  # fmt: skip
+
 STREAMS: Final = (COMMANDS, ORDERS, TRADES, POSTINGS, METERS, FLOWS, GROUPS)
+"""Streams of every journal."""
+
+
+def streams_of(header: Any) -> tuple[Stream, ...]:
+    """Streams of a journal with this header: where energy is shared after the event, SHARES comes last.
+
+    A journal without it is what it was before there was sharing, fingerprint included.
+    """
+    market = header.get("local_market") if isinstance(header, dict) else None
+    shares = isinstance(market, dict) and market.get("sharing") is not None
+    return (*STREAMS, SHARES) if shares else STREAMS

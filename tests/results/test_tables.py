@@ -19,6 +19,7 @@ COLUMNS = {
     "decisions": "time agent policy action outcome cost_usd",
     "flows": "period path flow_wh losses_wh",
     "groups": "period utility nominated_wh metered_wh deviation_wh spot_tick imbalance_tick",
+    "shares": "period venue book agent claim_wh shared_wh price_tick",
 }
 G1_MONEY = {
     "A": -53_937_650, "B": 19_030_000, "C": 27_250_000, "D": -31_629_300, "U": 2_250_000, "V": 2_150_000,

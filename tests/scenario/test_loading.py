@@ -194,7 +194,7 @@ def test_a_given_name_is_made_printable_and_cut(script):
 
 
 def test_shipped_scenarios_lie_beside_the_package_in_a_checkout():
-    assert {"neighbourhood", "forecast_errors", "two_feeders"} <= set(shipped_scenarios())
+    assert {"neighbourhood", "forecast_errors", "rivals", "two_feeders"} <= set(shipped_scenarios())
     assert all(isinstance(path, Path) for path in shipped_scenarios().values())
 
 

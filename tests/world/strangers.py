@@ -11,7 +11,7 @@ import wattbook.world.world as world_room
 from wattbook.assets import Batteries, Battery, Forecast
 from wattbook.journal import Journal
 from wattbook.market.columns import empty_ring
-from wattbook.market.setup import MarketRules
+from wattbook.market.setup import AuctionRules, MarketRules, SharingRules
 from wattbook.messages import FOREVER, OUT_ACTION, OUT_BOOK, OUT_FLAGS, OUT_ORDER, OUT_PRICE, OUT_QUANTITY, OUT_SIDE
 from wattbook.policies import PERSONAS, Mind, home, idle, nominate, truthful, zero_intelligence
 from wattbook.units import kw, kwh
@@ -135,6 +135,22 @@ class Traits(NamedTuple):
     gate: bool
     battery: bool
     policies: frozenset
+    mechanism: str
+
+
+def mechanism_of(seed, periods, period_ms, agents):
+    """Draw how neighbours come to each other's energy: its name and the rules that it adds to the market's."""
+    rng = np.random.default_rng((seed, 1))
+    price = tuple(int(tick) for tick in rng.integers(8_000, 16_000, periods))
+    at = rng.random()
+    if at < 0.6:
+        return "continuous", {}
+    if at < 0.9:
+        every_ms = int(rng.choice([0, period_ms // 3, period_ms, 2 * period_ms + 7]))
+        auction = AuctionRules(price, every_ms, bool(rng.random() < 0.4), bool(rng.random() < 0.5))
+        return "call", {"auction": auction}
+    name = str(rng.choice(["mid-market-rate", "static-key", "dynamic-key"]))
+    return "sharing", {"sharing": SharingRules(name, price, tuple(int(key) for key in rng.integers(1, 9, agents)))}
 
 
 def draft(seed, make_street, monkeypatch):
@@ -187,10 +203,11 @@ def draft(seed, make_street, monkeypatch):
     # Gates open some periods ahead, several at a time, but never after they close.
     lead = np.maximum.accumulate(np.arange(periods) - rng.integers(2, 2 + periods, periods))
     opens = start_ms + (lead if not sleeps or seed % 2 else np.full(periods, -1)) * period_ms
+    mechanism, more = mechanism_of(seed, periods, period_ms, len(names))
     rules = MarketRules(
         int(rng.choice([0, 300_000])), 0, 50_000, int(rng.choice([1, 10])),
         str(rng.choice(["off", "cancel-newest", "cancel-oldest", "cancel-both", "decrement"])),
-        int(rng.choice([3, 1_000])), 10**9,
+        int(rng.choice([3, 1_000])), 10**9, **more,
     )  # fmt: skip
     street = make_street(
         names,
@@ -223,5 +240,6 @@ def draft(seed, make_street, monkeypatch):
         return World(street, [minds[name] for name in names], outlook, seed, engine=engine)
 
     listens = any(mind is not None and mind.listens and mind.name == "spoken" for mind in minds.values())
-    found = Traits(listens, traits["ties"], sleeps, traits["gate"], any(battery.values()), frozenset(used))
+    battery_there = any(battery.values())
+    found = Traits(listens, traits["ties"], sleeps, traits["gate"], battery_there, frozenset(used), mechanism)
     return found, street, make

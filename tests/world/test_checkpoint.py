@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from wattbook.errors import CorruptError
+from wattbook.market import AuctionRules, MarketRules, SharingRules
+from wattbook.messages import streams_of
 
+RIVALS = {
+    "call": {"auction": AuctionRules((12_000,) * 32)},
+    "call in between": {"auction": AuctionRules((12_000,) * 32, every_ms=420_000, pay_as_bid=True, pro_rata=True)},
+    "static keys": {"sharing": SharingRules("static-key", (12_000,) * 32, (1,) * 14)},
+}
 FACTS = ("commands", "orders", "trades", "postings", "meters", "flows", "groups")
 
 
@@ -25,6 +32,21 @@ def test_a_restored_world_writes_the_rest_of_the_same_journal(make_world, stop):
             rest = tail[column] + np.where(tail[column] >= 0, shift, 0)
             np.testing.assert_array_equal(np.concatenate((head[column], rest)), full[column], f"{stream}.{column}")
     assert second.checkpoint() == whole.checkpoint()
+
+
+@pytest.mark.parametrize("rival", RIVALS)
+def test_a_restored_world_goes_on_calling_and_sharing(make_world, rival):
+    rules = MarketRules(300_000, 0, 50_000, 1, "off", 1_000, 10**9, **RIVALS[rival])
+    whole, first, second = (make_world(market=rules) for _ in range(3))
+    whole.run()
+    at_ms = whole.street.start_ms + 20 * whole.street.period_ms + 123_457
+    first.run(until_ms=at_ms)
+    second.restore(first.checkpoint())
+    second.run()
+    assert second.checkpoint() == whole.checkpoint()
+    names = [stream.name for stream in streams_of(whole.journal.header)]
+    assert {name: first.journal.rows[name] + second.journal.rows[name] for name in names} == whole.journal.rows
+    assert whole.journal.rows["shares" if rival == "static keys" else "trades"] > 0
 
 
 def test_stopping_and_going_on_in_one_world_changes_nothing(make_world):

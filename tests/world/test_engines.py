@@ -62,6 +62,9 @@ def test_random_streets_have_everything_in_them(make_street, monkeypatch):
     drawn = [strangers.draft(seed, make_street, monkeypatch)[0] for seed in range(EVERY_DAY)]
     for trait in ("listener", "ties", "sleeps", "gate", "battery"):
         assert sum(getattr(traits, trait) for traits in drawn) >= EVERY_DAY // 5, trait
+    mechanisms = [traits.mechanism for traits in drawn]
+    assert mechanisms.count("call") >= EVERY_DAY // 5
+    assert mechanisms.count("sharing") >= EVERY_DAY // 20
     used = frozenset().union(*(traits.policies for traits in drawn))
     assert {policy.__name__ for policy in strangers.COMPILED} <= used
     assert {"rule_based", "random_price", "tell_the_truth"} <= used

@@ -7,6 +7,6 @@ from __future__ import annotations
 
 from wattbook.market.market import Market
 from wattbook.market.replaying import replay
-from wattbook.market.setup import MarketRules, NetworkRules, Street
+from wattbook.market.setup import AuctionRules, MarketRules, NetworkRules, SharingRules, Street
 
-__all__ = ["Market", "MarketRules", "NetworkRules", "Street", "replay"]
+__all__ = ["AuctionRules", "Market", "MarketRules", "NetworkRules", "SharingRules", "Street", "replay"]

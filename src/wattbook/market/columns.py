@@ -132,10 +132,15 @@ class Notices(NamedTuple):
 
 
 def members(street: Street) -> tuple[Rules, Town, Notices]:
-    """Lay out rules, state and notices of a street before the first command: nobody listens."""
+    """Lay out rules, state and notices of a street before the first command: nobody listens.
+
+    Where energy is shared after the event there is no market to act in.
+    """
     a = street.agents
     block = records(a, MEMBER_WIDTH)
     market, network = street.market, street.network
+    if market is not None and market.sharing is not None:
+        market = None
     fees = np.array(network.fee_tick[:2], np.int64)[:, None] + network.levy_tick
     near_cost, wide_cost = -(-(fees * (PPM + street.vat_ppm[None, :])) // PPM)
     is_utility = np.array([kind == "utility" for kind in street.kinds], np.int64)

@@ -321,7 +321,8 @@ def record_fills(
     Parameters
     ----------
     fills : (m, 6) int64
-        As the book reports them; `agent` and `side` are the taker's.
+        As the book reports them; `agent` and `side` are the taker's. An auction's fills have none: `agent` is -1 and
+        `side` 0, and both parties are looked up.
     columns, fill
         Of the chunk, see `wattbook.messages.TRADES`.
     """
@@ -330,11 +331,17 @@ def record_fills(
         period = fills[i, 1] % rules.periods
         maker_order, taker_order, price, wh = fills[i, 2], fills[i, 3], fills[i, 4], fills[i, 5]
         maker = ring.agent[maker_order & (len(ring.order) - 1)]
-        buyer = agent if side > 0 else maker
-        seller = maker if side > 0 else agent
+        taker, taker_side = agent, side
+        if side == 0:
+            at = taker_order & (len(ring.order) - 1)
+            taker, taker_side = ring.agent[at], ring.side[at]
+        buyer = taker if taker_side > 0 else maker
+        seller = maker if taker_side > 0 else taker
         _record_trade(rules, town, reserved, book, period, buyer, seller, price, wh)
         if maker != agent and notices.listens[maker]:
             _notify(notices, maker, period, now_ms)
+        if side == 0 and notices.listens[taker]:
+            _notify(notices, taker, period, now_ms)
         row = fill[0]
         columns[1][row] = command
         columns[2][row] = now_ms

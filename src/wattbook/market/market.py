@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from wattbook.book import Book, Kind
+from wattbook.book import Book, Flag, Kind
 from wattbook.ledger import UNLIMITED, Ledger
 from wattbook.market import kernel
 from wattbook.market.columns import doubled, empty_ring, members, storage_of
 from wattbook.market.laboratory import Laboratory
 from wattbook.market.settlement import Settlement
+from wattbook.market.sharing import Sharing
 from wattbook.messages import BUY, NO_PRICE, REFUSED, SELL, Action, Cause, Command, House
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ class Market:
         limits = np.concatenate((street.credit_limit, np.full(len(House), UNLIMITED, np.int64)))
         self.ledger = Ledger(street.agents + len(House), limits)
         self.book = self._new_book() if book is None else book
+        self.auction = None if street.market is None else street.market.auction
+        self.sharing = Sharing(street) if street.market is not None and street.market.sharing is not None else None
         self.settlement = Settlement(self)
         is_laboratory = street.market is not None and street.market.laboratory is not None
         self.laboratory = Laboratory(street) if is_laboratory else None
@@ -73,12 +76,13 @@ class Market:
             Action.SETTLE: self.settlement.settle,
             Action.BILL: self.settlement.bill,
             Action.QUARANTINE: self._quarantine,
+            Action.AUCTION: self._auction,
         }
         self._endow()
 
     def _new_book(self) -> Book:
         market = self.street.market
-        if market is None:
+        if market is None or not self.rules.has_market:
             return Book(products=1)
         return Book(
             products=len(self.street.books) * self.street.periods,
@@ -266,7 +270,9 @@ class Market:
         )  # fmt: skip
 
     def _refresh_top(self, book: int, period: int) -> None:
-        """Bring the best quotes of one product up to date."""
+        """Bring the best quotes of one product up to date; those of a call market are sealed."""
+        if self.auction is not None:
+            return
         product = self.product(book, period)
         top = self.town.top[book, period]
         for place, side in ((0, BUY), (2, SELL)):
@@ -294,10 +300,45 @@ class Market:
     # --- what the fixed processes ask for
 
     def _open(self, seq: int, command: Command) -> int:  # noqa: ARG002 - the doors have one form
-        # The gate is a matter of time (`kernel.gate_code`); the command marks the moment in the journal.
+        # The gate is a matter of time (`kernel.gate_code`); the command marks the moment in the journal, and in a call
+        # market the beginning of the call phases.
+        if self.auction is not None:
+            for period in range(command.period, command.period + command.quantity_wh):
+                for book in range(self.rules.books):
+                    self._call(book, period)
         return kernel.OK
 
+    def _call(self, book: int, period: int) -> None:
+        self.book.step(Kind.CALL, self.product(book, period), 0, 0, 0, 0, 0, 0)
+
+    def _auction(self, seq: int, command: Command) -> int:
+        """Hold an auction in each of `command.quantity_wh` products from `command.period` on; calls go on after it."""
+        for book, period in self._two_sided(command.period, command.period + command.quantity_wh):
+            self._uncross(seq, command.time_ms, book, period)
+            self._call(book, period)
+        return kernel.OK
+
+    def _two_sided(self, first: int, end: int) -> list[tuple[int, int]]:
+        """Books and periods, from `first` to before `end`, in which bids and asks wait."""
+        ring = self.ring
+        alive = np.flatnonzero((ring.order > 0) & (ring.period >= first) & (ring.period < end))
+        product, side = self.rules.periods * ring.book[alive] + ring.period[alive], ring.side[alive]
+        both = np.intersect1d(product[side == BUY], product[side == SELL])
+        return [divmod(place, self.rules.periods) for place in both.tolist()]
+
+    def _uncross(self, seq: int, now_ms: int, book: int, period: int) -> None:
+        """Clear what waits in one product; of tied prices the nearest to its last, or before any to mid-market."""
+        assert self.auction is not None
+        last = int(self.town.last_tick[book, period])
+        reference = self.auction.reference_tick[period] if last == NO_PRICE else last
+        flags = Flag.PAY_AS_BID * self.auction.pay_as_bid | Flag.PRO_RATA * self.auction.pro_rata
+        self.book.step(Kind.UNCROSS, self.product(book, period), 0, 0, 0, reference, 0, flags)
+        self._record(seq, now_ms, -1, 0)
+
     def _close(self, seq: int, command: Command) -> int:
+        if self.auction is not None:
+            for book, period in self._two_sided(command.period, command.period + 1):
+                self._uncross(seq, command.time_ms, book, period)
         for book in range(self.rules.books if self.rules.has_market else 0):
             self.book.step(Kind.EXPIRE, self.product(book, command.period), 0, 0, 0, 0, 0, 0)
             self._record(seq, command.time_ms, -1, 0)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from wattbook.journal import Journal
 from wattbook.market.market import Market
-from wattbook.messages import STREAMS, Command
+from wattbook.messages import Command, streams_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +38,7 @@ def replay(
     Journal
         Its fingerprint is that of the run.
     """
-    journal = Journal(STREAMS, header)
+    journal = Journal(streams_of(header), header)
     market = Market(street, journal, book)
     for row in zip(*(commands[name].tolist() for name in Command._fields), strict=True):
         market.apply(Command(*row))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from wattbook.market.market import Market
+    from wattbook.market.sharing import Sharing
     from wattbook.messages import Command
 
     Ints = NDArray[np.int64]
@@ -112,6 +113,8 @@ class Settlement:
         missing = street.missing[:, p]
         if missing.any():
             self._substitute(p, missing, load, generation, charge, discharge, traded, residual)
+        if market.sharing is not None:
+            self._share(seq, p, market.sharing, traded, residual)
         self.residual_wh = residual
         town.settled[p] = _METERED
         self._write_meters(
@@ -129,6 +132,33 @@ class Settlement:
         load[missing] = np.maximum(implied, 0)[missing]
         generation[missing] += np.maximum(-implied, 0)[missing]
         residual[missing] = (net - traded)[missing]
+
+    def _share(self, seq: int, p: int, sharing: Sharing, traded: Ints, residual: Ints) -> None:
+        """Share what is billed as surplus, pool by pool; `traded` and `residual` (a,) follow.
+
+        What is shared stands in the town's columns like a trade, so all that follows is settled alike.
+        """
+        town, price = self.market.town, sharing.rules.price_tick[p]
+        for pool in sharing.pools:
+            claim = residual[pool.rows]
+            part = sharing.share(pool, claim)
+            traded[pool.rows] += part
+            residual[pool.rows] -= part
+            town.net_wh[pool.path, pool.rows, p] += part
+            town.pay[pool.path, pool.rows, p] -= price * part
+            mine = np.flatnonzero(part)
+            self.market.journal.extend(
+                "shares",
+                {
+                    "command": np.full(len(mine), seq),
+                    "period": np.full(len(mine), p),
+                    "book": np.full(len(mine), pool.book),
+                    "agent": pool.rows[mine],
+                    "claim_wh": claim[mine],
+                    "shared_wh": part[mine],
+                    "price_tick": np.full(len(mine), price),
+                },
+            )
 
     def _write_meters(self, seq: int, period: int, *readings: Ints) -> None:
         """Write one row per home; `readings` (a,) each, in the order of the stream's columns."""
@@ -158,16 +188,17 @@ class Settlement:
         return kernel.OK
 
     def _settle_trades(self, seq: int, command: Command) -> None:
-        """Pay for local trades, one transfer per book; money set aside for them becomes free."""
+        """Pay for local trades or shares, one transfer per book; money set aside for them becomes free."""
         market, p = self.market, command.period
+        cause = Cause.TRADE if market.sharing is None else Cause.SHARE
         near = market.town.pay[0, :, p]
         traded = np.flatnonzero(near)
         traded = traded[np.argsort(self.street.feeder[traded], kind="stable")]
         feeders, starts = np.unique(self.street.feeder[traded], return_index=True)
         for book, who in zip(feeders.tolist(), np.split(traded, starts[1:]), strict=False):
-            self.post(seq, command.time_ms, p, Cause.TRADE, book, who, near[who])
+            self.post(seq, command.time_ms, p, cause, book, who, near[who])
         for book in range(market.rules.feeders, market.rules.books):
-            self.post(seq, command.time_ms, p, Cause.TRADE, book, self.agents, market.town.pay[1, :, p])
+            self.post(seq, command.time_ms, p, cause, book, self.agents, market.town.pay[1, :, p])
         market.ledger.reserved[: self.street.agents] -= market.town.committed[:, p]
         market.town.committed[:, p] = 0
 

@@ -54,6 +54,47 @@ class LaboratoryRules:
 
 
 @dataclass(frozen=True)
+class AuctionRules:
+    """What makes the local market a call market: orders gather, sealed, until an auction clears them.
+
+    Attributes
+    ----------
+    reference_tick : tuple of int, (p,)
+        What settles a tie of clearing prices in a product that has not traded yet: the mid-market price [ticks].
+    every_ms : int
+        Time between auctions of all open products [ms]; 0 if each product has one alone, at its gate closure.
+    pay_as_bid : bool
+        Whether each buyer pays its own limit; otherwise all trade at one price.
+    pro_rata : bool
+        Whether the margin is rationed by quantity; otherwise by time.
+    """
+
+    reference_tick: tuple[int, ...]
+    every_ms: int = 0
+    pay_as_bid: bool = False
+    pro_rata: bool = False
+
+
+@dataclass(frozen=True)
+class SharingRules:
+    """What makes the local market no market of orders: metered surplus is shared after the event.
+
+    Attributes
+    ----------
+    mechanism : str
+        "mid-market-rate", "static-key" or "dynamic-key".
+    price_tick : tuple of int, (p,)
+        What a shared Wh costs, energy alone [ticks].
+    key : tuple of int, (a,)
+        Under static keys each agent's weight; its key is that over the weights of its pool.
+    """
+
+    mechanism: str
+    price_tick: tuple[int, ...]
+    key: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
 class MarketRules:
     """Rules of the local market; `None` in its place means that there is none (the baseline).
 
@@ -71,6 +112,10 @@ class MarketRules:
         Largest order [Wh].
     laboratory : LaboratoryRules or None
         What a laboratory market adds.
+    auction : AuctionRules or None
+        What makes it a call market; without these orders match continuously.
+    sharing : SharingRules or None
+        What takes the place of orders altogether.
     """
 
     closes_before_ms: int
@@ -81,9 +126,11 @@ class MarketRules:
     orders_per_wake: int
     max_quantity_wh: int
     laboratory: LaboratoryRules | None = None
+    auction: AuctionRules | None = None
+    sharing: SharingRules | None = None
 
     def header(self) -> dict[str, Any]:
-        """Plain JSON values; of a market that is no laboratory nothing is said about one."""
+        """Plain JSON values; of what a market is not (laboratory, call market, sharing) nothing is said."""
         plain = {name: value for name, value in asdict(self).items() if value is not None}
         if self.laboratory is not None:
             traders = self.laboratory.traders.items()

@@ -60,7 +60,7 @@ class NetPositions(NamedTuple):
 
 
 def net_positions(record: Record) -> NetPositions:
-    """Net each agent's local trades of each period."""
+    """Net each agent's local trades and shares of each period."""
     if "net" not in record.memo:
         record.memo["net"] = _net_positions(record)
     net: NetPositions = record.memo["net"]
@@ -84,6 +84,12 @@ def _net_positions(record: Record) -> NetPositions:
             lost = ~found & (venue != Venue.WHOLESALE) & _settled(record, deals["period"])
             lost &= ~unmetered[deals[side]]
             stray += int(deals["quantity_wh"][lost].sum())
+    shares = record.shares
+    row = row_of[shares["agent"].astype(np.int64) * record.place.periods + shares["period"]]
+    for kind, total in ((Venue.LOCAL, feeder), (Venue.DISTRICT, district)):
+        mine = (row >= 0) & (record.place.venues[shares["book"]] == kind)
+        np.add.at(total, row[mine], shares["shared_wh"][mine])
+    stray += int(np.abs(shares["shared_wh"][row < 0]).sum())
     return NetPositions(feeder, district, meters["traded_wh"] + meters["residual_wh"], stray)
 
 
@@ -119,8 +125,9 @@ def energy_errors(record: Record) -> dict[str, int]:
     ``node`` (E1, E2)
         load + charge - generation - discharge = traded + residual (a substitute is put down to load or generation).
     ``trades``
-        The meters' traded = bought - sold of the trades; everybody who trades, but for traders of a
-        laboratory market, is metered, once a period.
+        The meters' traded = bought - sold of the trades, or received - given of the shares; everybody who trades, but
+        for traders of a laboratory market, is metered, once a period. In each pool what is given is received, nobody
+        receives more than its claim or gives more than it has.
     ``battery`` (S1, S2)
         The charge moves by charge x its efficiency less discharge x its removal, and stays in its bounds. The
         record shows whole Wh, rounded down, so less than one Wh is no error; the sum over the run is what is
@@ -150,7 +157,17 @@ def _trades_error(record: Record, net: NetPositions) -> int:
     rows = record.streams["meters"]
     keys = rows["agent"].astype(np.int64) * record.place.periods + rows["period"]
     repeated = len(keys) - int(np.count_nonzero(np.bincount(keys)))
-    return int(np.abs(rows["traded_wh"] - net.traded_wh).sum()) + net.stray_wh + repeated
+    return int(np.abs(rows["traded_wh"] - net.traded_wh).sum()) + net.stray_wh + repeated + _shares_error(record)
+
+
+def _shares_error(record: Record) -> int:
+    """Sum what pools gave away or took in from nowhere, and what members got or gave beyond their claims [Wh]."""
+    rows, place = record.shares, record.place
+    pool = rows["book"].astype(np.int64) * place.periods + rows["period"]
+    totals = sum_by(pool, rows["shared_wh"], len(place.books) * place.periods)
+    signed = rows["shared_wh"] * np.sign(rows["claim_wh"])
+    beyond = np.maximum(-signed, 0) + np.maximum(signed - np.abs(rows["claim_wh"]), 0)
+    return int(np.abs(totals).sum() + beyond.sum())
 
 
 def _battery_error(record: Record) -> int:

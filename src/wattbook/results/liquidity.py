@@ -57,18 +57,24 @@ def liquidity(record: Record) -> dict[str, Any]:
     ``two_sided_share``
         Part of all looks that found a bid and an ask.
     ``mean_spread_eur_per_mwh``
-        Best ask less best bid, mean over those looks.
+        Best ask less best bid, mean over those looks; None in a call market, whose quotes are sealed and may cross.
     ``mean_depth_wh``
         Energy on offer on both sides, mean over all looks.
     ``trade_to_gate_min``
         Minutes from a trade to its product's gate closure, mean weighted by volume.
+
+    All None where there is no order book.
     """
+    if record.place.mechanism not in {"continuous", "call", "none"}:
+        return dict.fromkeys(("two_sided_share", "mean_spread_eur_per_mwh", "mean_depth_wh", "trade_to_gate_min"))
     best_bid, best_ask, depth = look(record)
     both = (best_bid > -_WORST) & (best_ask < _WORST)
     spread = (best_ask[both] - best_bid[both]).sum()
     return {
         "two_sided_share": share(both.sum(), both.size),
-        "mean_spread_eur_per_mwh": share(spread, both.sum() * TICKS_PER_EUR_PER_MWH),
+        "mean_spread_eur_per_mwh": (
+            None if record.place.mechanism == "call" else share(spread, both.sum() * TICKS_PER_EUR_PER_MWH)
+        ),
         "mean_depth_wh": share(depth.sum(), depth.size),
         "trade_to_gate_min": _trade_to_gate(record),
     }

@@ -59,8 +59,8 @@ def _activity(record: Record) -> dict[str, Any]:
     """Orders, trades, volumes and the mean price.
 
     ``orders`` counts accepted submissions, ``refusals`` commands that were refused. ``traded_share_of_load`` is the
-    local volume over the metered loads; ``local_share_of_withdrawal`` counts energy once however often it was
-    resold: what came by the feeder's or the district's path, of all that was withdrawn.
+    local volume, traded or shared, over the metered loads; ``local_share_of_withdrawal`` counts energy once however
+    often it was resold: what came by the feeder's or the district's path, of all that was withdrawn.
     """
     rows, meters, flows = (record.streams[name] for name in ("trades", "meters", "flows"))
     accepted, refused = 0, 0
@@ -69,17 +69,20 @@ def _activity(record: Record) -> dict[str, Any]:
         refused += int((orders["code"] != 0).sum())
     local = record.place.venues[rows["book"]] != Venue.WHOLESALE
     district = record.place.venues[rows["book"]] == Venue.DISTRICT
-    volume = int(rows["quantity_wh"][local].sum())
-    value = int((rows["price_tick"] * rows["quantity_wh"])[local].sum())
+    shares = record.shares
+    received = np.maximum(shares["shared_wh"], 0)
+    in_district = record.place.venues[shares["book"]] == Venue.DISTRICT
+    volume = int(rows["quantity_wh"][local].sum() + received.sum())
+    value = int((rows["price_tick"] * rows["quantity_wh"])[local].sum() + (shares["price_tick"] * received).sum())
     members = record.place.members
     trading = np.zeros(len(members), np.bool_)
-    trading[rows["buyer"]] = trading[rows["seller"]] = True
+    trading[rows["buyer"]] = trading[rows["seller"]] = trading[shares["agent"]] = True
     return {
         "orders": accepted,
         "refusals": refused,
         "trades": len(rows["seq"]),
         "local_volume_wh": volume,
-        "district_volume_wh": int(rows["quantity_wh"][district].sum()),
+        "district_volume_wh": int(rows["quantity_wh"][district].sum() + received[in_district].sum()),
         "local_vwap_eur_per_mwh": share(value, volume * TICKS_PER_EUR_PER_MWH),
         "members": int(members.sum()),
         "members_trading": int((members & trading).sum()),

@@ -99,7 +99,7 @@ def money_errors(record: Record) -> dict[str, int]:
     ``transfers`` (M1)
         Every transfer sums to zero.
     ``trades`` (M5)
-        Per settled period and account the postings for trades are the signed sum of price x quantity.
+        Per settled period and account the postings for trades and shares are the signed sum of price x quantity.
     ``rounding`` (M6)
         A billing leaves whole cents on every account but ROUNDING, and takes at most half a cent from each.
     """
@@ -136,8 +136,10 @@ def _trades_error(record: Record) -> int:
         value = (deals["price_tick"] * deals["quantity_wh"])[mine]
         add(deals["buyer"][mine], deals["period"][mine], -value)
         add(deals["seller"][mine], deals["period"][mine], value)
+    shares = record.shares
+    add(shares["agent"], shares["period"], -shares["price_tick"] * shares["shared_wh"])
     for rows in record.blocks("postings"):
-        paid = rows["cause"] == Cause.TRADE
+        paid = (rows["cause"] == Cause.TRADE) | (rows["cause"] == Cause.SHARE)
         add(rows["account"][paid], rows["period"][paid], -rows["amount"][paid])
     return int(np.abs(total).sum())
 

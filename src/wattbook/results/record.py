@@ -15,7 +15,7 @@ import numpy as np
 from wattbook.data import zone
 from wattbook.errors import ConfigError, CorruptError
 from wattbook.journal import Journal, read_journal
-from wattbook.messages import STREAMS, Cause, House, Path, Venue
+from wattbook.messages import SHARES, Cause, House, Path, Venue, streams_of
 
 if TYPE_CHECKING:
     import pathlib
@@ -63,10 +63,10 @@ class Shelf(Mapping[str, "dict[str, NDArray[Any]]"]):
         return self._held[name]
 
     def __iter__(self) -> Iterator[str]:
-        return (stream.name for stream in STREAMS)
+        return (stream.name for stream in streams_of(self._journal.header))
 
     def __len__(self) -> int:
-        return len(STREAMS)
+        return len(streams_of(self._journal.header))
 
     def blocks(self, name: str) -> Iterator[dict[str, NDArray[Any]]]:
         """Give a stream's rows some at a time; nothing is kept."""
@@ -82,7 +82,7 @@ class Record:
     header : dict
         The journal's header.
     streams : dict of str to dict of str to ndarray, (rows,)
-        Columns by stream and name, as `wattbook.messages.STREAMS` says.
+        Columns by stream and name, as `wattbook.messages.streams_of` says.
     fingerprint : str
         Of the journal.
     complete : bool
@@ -99,7 +99,7 @@ class Record:
     @classmethod
     def of(cls, journal: LiveJournal, complete: bool = True) -> Self:
         """Take what a journal holds so far."""
-        streams = {stream.name: journal.read(stream.name) for stream in STREAMS}
+        streams = {stream.name: journal.read(stream.name) for stream in streams_of(journal.header)}
         return cls(dict(journal.header), streams, journal.fingerprint(), complete)
 
     @classmethod
@@ -148,7 +148,7 @@ class Record:
             raise CorruptError(f"{name}: {problem}" for problem in error.problems) from error
         if reading.torn_bytes:
             raise CorruptError(f"{name}: its last {reading.torn_bytes} bytes are torn")
-        if reading.schema != STREAMS:
+        if reading.schema != streams_of(reading.header):
             raise CorruptError(f"{name}: its streams are not those of this version")
         faults = header_faults(reading.header) or stream_faults(reading.header, reading.streams)
         if faults:
@@ -157,7 +157,7 @@ class Record:
 
     def write(self, path: pathlib.Path) -> None:
         """Write the journal to a file that does not exist yet; the same rows always give the same bytes."""
-        journal = Journal(STREAMS, self.header, sink=path)
+        journal = Journal(streams_of(self.header), self.header, sink=path)
         for name in self.streams:
             for block in self.blocks(name):
                 journal.extend(name, {key: column for key, column in block.items() if key != "seq"})
@@ -166,6 +166,13 @@ class Record:
         else:
             journal.flush()
         assert journal.fingerprint() == self.fingerprint, "the record is not what its fingerprint says"
+
+    @cached_property
+    def shares(self) -> dict[str, NDArray[Any]]:
+        """What was shared after the event, (rows,) each; no rows where energy is traded, or neither."""
+        if "shares" in self.streams:
+            return self.streams["shares"]
+        return {name: np.zeros(0, np.int64) for name, _ in SHARES.columns}
 
     @cached_property
     def place(self) -> Place:
@@ -198,6 +205,8 @@ class Place:
         Network fee by `Path`.
     gate_before_ms : int
         Gate closure before a period's start.
+    mechanism : str
+        "continuous", "call", or the rule by which energy is shared; "none" without a local market.
     """
 
     names: tuple[str, ...]
@@ -220,6 +229,7 @@ class Place:
     period_ms: int
     periods: int
     gate_before_ms: int
+    mechanism: str
 
     @classmethod
     def of(cls, header: Mapping[str, Any]) -> Self:
@@ -260,6 +270,7 @@ class Place:
             period_ms=header["period_ms"],
             periods=header["periods"],
             gate_before_ms=market["closes_before_ms"],
+            mechanism=_mechanism(header["local_market"]),
         )
 
     @property
@@ -290,6 +301,15 @@ class Place:
         """Gate closure [ms UTC] of each of `period` (n,)."""
         gates: Ints = self.start_ms + period * self.period_ms - self.gate_before_ms
         return gates
+
+
+def _mechanism(market: Mapping[str, Any] | None) -> str:
+    """Name the way in which neighbours come to each other's energy."""
+    if market is None:
+        return "none"
+    if market.get("sharing") is not None:
+        return str(market["sharing"]["mechanism"])
+    return "continuous" if market.get("auction") is None else "call"
 
 
 _TEXTS: Final = ("kind", "feeder", "utility", "persona", "policy", "label")
@@ -393,6 +413,10 @@ def _is_book(value: object) -> bool:
     )
 
 
+def _is_sharing(value: object) -> bool:
+    return isinstance(value, dict) and _text(value.get("mechanism"))
+
+
 def _is_tariff(value: object, periods: object) -> bool:
     return isinstance(value, dict) and all(_wholes(value.get(key), periods) for key in ("retail_tick", "feed_in_tick"))
 
@@ -412,7 +436,12 @@ _SOUND: Final[dict[str, Callable[[Any, dict[str, Any]], bool]]] = {
     ),
     "network": lambda value, _: isinstance(value, dict) and _wholes(value.get("fee_tick"), len(Path)),
     "local_market": lambda value, _: (
-        value is None or (isinstance(value, dict) and _small(value.get("closes_before_ms")))
+        value is None
+        or (
+            isinstance(value, dict)
+            and _small(value.get("closes_before_ms"))
+            and (value.get("sharing") is None or _is_sharing(value["sharing"]))
+        )
     ),
 }
 
@@ -446,7 +475,7 @@ def stream_faults(header: Mapping[str, Any], streams: Mapping[str, Columns]) -> 
         "book": len(header["books"]), "period": periods, "cause": len(Cause), "path": len(Path),
     }  # fmt: skip
     faults = []
-    for stream in ("trades", "postings", "meters", "flows", "groups"):
+    for stream in ("trades", "postings", "meters", "flows", "groups", *(["shares"] if "shares" in streams else [])):
         for name in streams[stream].keys() & highest.keys():
             lowest = -1 if (stream, name) == ("postings", "period") else 0
             column = streams[stream][name]

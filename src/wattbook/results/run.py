@@ -39,7 +39,7 @@ class Run:
 
     Attributes
     ----------
-    trades, orders, postings, meters, agents, decisions, flows, groups : polars.DataFrame
+    trades, orders, postings, meters, agents, decisions, flows, groups, shares : polars.DataFrame
         Made when they are first asked for.
     baseline_run : Run or None
         The same scenario and seed without the local market, with all its tables and figures.
@@ -128,6 +128,11 @@ class Run:
     def groups(self) -> pl.DataFrame:
         """One row per period and balance group."""
         return self.table("groups")
+
+    @property
+    def shares(self) -> pl.DataFrame:
+        """One row per period, pool and member, where energy is shared after the event."""
+        return self.table("shares")
 
     @cached_property
     def metrics(self) -> dict[str, Any]:

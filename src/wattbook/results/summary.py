@@ -137,7 +137,7 @@ def _market(record: Record, figures: Mapping[str, Any]) -> Iterator[str]:
     trading = f"{figures['members_trading']} of {figures['members']} homes"
     volume = figures["local_volume_wh"] / 1000
     yield _row(
-        "traded locally",
+        "traded locally" if record.place.mechanism in {"continuous", "call", "none"} else "shared locally",
         f"{volume:,.1f} kWh by {trading}; neighbours covered {_percent(figures['local_share_of_withdrawal'])}"
         " of what homes drew",
     )

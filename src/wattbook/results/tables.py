@@ -139,6 +139,23 @@ def postings(record: Record) -> pl.DataFrame:
     )
 
 
+def shares(record: Record) -> pl.DataFrame:
+    """Give one row per period, pool and member that received (positive) or gave, in this order.
+
+    `claim_wh` is what the member still drew (positive) or fed in when the pool's turn came. No rows where there is an
+    order book, or no local market.
+    """
+    rows = sorted_by(record.shares, "period", "book", "agent")
+    return pl.DataFrame(
+        {
+            "period": _start(record, rows["period"]),
+            **_book(record, rows["book"]),
+            "agent": _named(record.place.names, rows["agent"]),
+            **_wholes(rows, "claim_wh", "shared_wh", "price_tick"),
+        }
+    )
+
+
 def meters(record: Record) -> pl.DataFrame:
     """Give one row per period and metered agent, in this order.
 
@@ -257,8 +274,11 @@ def _energy_totals(record: Record) -> dict[str, Ints]:
     columns["residual_out_wh"] = np.maximum(-rows["residual_wh"], 0)
     totals = {name: sum_by(rows["agent"], column, place.agents) for name, column in columns.items()}
     deals = record.streams["trades"]
+    parts = record.shares
     totals["bought_wh"] = sum_by(deals["buyer"], deals["quantity_wh"], place.agents)
+    totals["bought_wh"] += sum_by(parts["agent"], np.maximum(parts["shared_wh"], 0), place.agents)
     totals["sold_wh"] = sum_by(deals["seller"], deals["quantity_wh"], place.agents)
+    totals["sold_wh"] += sum_by(parts["agent"], np.maximum(-parts["shared_wh"], 0), place.agents)
     totals["soc_start_wh"] = place.soc_start_wh
     totals["soc_end_wh"] = soc_end(record)
     return totals
@@ -273,6 +293,7 @@ TABLES: Final[dict[str, Callable[[Record, Record | None], pl.DataFrame]]] = {
     "decisions": lambda record, _: decisions(record),
     "flows": lambda record, _: flows(record),
     "groups": lambda record, _: groups(record),
+    "shares": lambda record, _: shares(record),
 }
 """Every table of a run by name: made of its record and of its baseline's."""
 

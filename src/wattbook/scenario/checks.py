@@ -15,6 +15,7 @@ from wattbook.scenario.calendar import horizon_ms
 from wattbook.scenario.cities import LONGEST_NAME, City
 from wattbook.scenario.faults import measured_text
 from wattbook.scenario.fields import HOURS
+from wattbook.scenario.mechanisms import mechanism_problems
 from wattbook.scenario.parts import Consumer, Prosumer, Trader, Utility
 from wattbook.scenario.profiles import is_file
 from wattbook.units import MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, UNKNOWN, eur_per_mwh, percent
@@ -166,6 +167,7 @@ def whole_problems(scenario: Scenario) -> list[str]:
     problems += unitless("forecast", scenario.forecast)
     problems += _period_problems(scenario)
     problems += _turn_problems(scenario)
+    problems += mechanism_problems(scenario)
     return [*problems, *_horizon_problems(scenario), *_imbalance_problems(scenario)]
 
 

@@ -20,6 +20,7 @@ from wattbook.messages import BUY, SELL
 from wattbook.policies import Mind, home, nominate, zero_intelligence
 from wattbook.scenario.calendar import bills_ms, by_hour, horizon_ms, opens_ms
 from wattbook.scenario.estimating import require_memory
+from wattbook.scenario.mechanism_rules import auction_rules, mid_market_tick, sharing_rules
 from wattbook.scenario.parts import CONNECTION, Agent, Consumer, LocalMarket, Prosumer, Trader, Utility
 from wattbook.scenario.profiles import Horizon, Library, is_file
 from wattbook.scenario.roll import District, Roll, upkeep
@@ -216,6 +217,11 @@ def _street(scenario: Scenario, roll: Roll, horizon: Horizon, starts_ms: Ints, s
     utilities = {agent.name: row for agent, row in zip(agents, roll.rows.tolist(), strict=True) if is_utility(agent)}
     retail, feed_in = _tariffs(roll, starts_ms, scenario.timezone)
     missing = _failures(scenario, roll, horizon.periods, seed)
+    feeder = roll.column(
+        _column(-1 if each is None else place[each.feeder] for each in homes), lambda each: each.feeder(place)
+    )
+    utility = roll.column(_suppliers(agents, utilities), lambda each: each.utility(utilities))
+    mid = mid_market_tick(utility, feeder, retail, feed_in)
     return Street(
         names=roll.names,
         kinds=roll.texts([agent.kind for agent in agents], District.kinds),
@@ -226,10 +232,8 @@ def _street(scenario: Scenario, roll: Roll, horizon: Horizon, starts_ms: Ints, s
         periods=horizon.periods,
         timezone=scenario.timezone,
         opens_ms=opens_ms(starts_ms, opening, scenario.timezone),
-        feeder=roll.column(
-            _column(-1 if each is None else place[each.feeder] for each in homes), lambda each: each.feeder(place)
-        ),
-        utility=roll.column(_suppliers(agents, utilities), lambda each: each.utility(utilities)),
+        feeder=feeder,
+        utility=utility,
         vat_ppm=roll.column(
             _column(_vat(agent, scenario.network) for agent in agents), lambda each: each.vat_ppm(scenario.network.vat)
         ),
@@ -251,7 +255,7 @@ def _street(scenario: Scenario, roll: Roll, horizon: Horizon, starts_ms: Ints, s
         short_tick=short,
         long_tick=long,
         network=_network(scenario.network),
-        market=None if local is None else _rules(local, agents),
+        market=None if local is None else _rules(local, roll, mid, starts_ms, scenario.timezone),
         bill_ms=bills_ms(horizon.start_ms, horizon.end_ms, scenario.billing, scenario.timezone),
         about=roll.about([_about(agent) for agent in agents]),
     )
@@ -372,7 +376,7 @@ def _network(network: Network) -> NetworkRules:
     )
 
 
-def _rules(local: LocalMarket, agents: Sequence[Agent]) -> MarketRules:
+def _rules(local: LocalMarket, roll: Roll, mid_tick: Ints, starts_ms: Ints, timezone: str) -> MarketRules:
     return MarketRules(
         closes_before_ms=int(local.closes_before),
         floor_tick=int(local.floor),
@@ -381,7 +385,9 @@ def _rules(local: LocalMarket, agents: Sequence[Agent]) -> MarketRules:
         self_trade=local.self_trade,
         orders_per_wake=local.orders_per_wake,
         max_quantity_wh=int(local.largest_order),
-        laboratory=_laboratory(local, agents),
+        laboratory=_laboratory(local, roll.agents),
+        auction=auction_rules(local, mid_tick),
+        sharing=sharing_rules(local, roll, mid_tick, starts_ms, timezone),
     )
 
 

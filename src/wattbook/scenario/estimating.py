@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from wattbook.errors import ResourceError
 from wattbook.scenario.calendar import horizon_ms
+from wattbook.scenario.mechanisms import SHARING
 
 if TYPE_CHECKING:
     from wattbook.scenario.model import Scenario
@@ -51,14 +52,15 @@ def estimate(scenario: Scenario) -> Estimate:
     periods = (end_ms - start_ms) // scenario.period_ms
     members = scenario.homes
     books = len({member.feeder for member in scenario.members}) + sum(city.feeders for city in scenario.cities) + 1
-    per_cell = EVENTS_PER_CELL_ALONE + (EVENTS_PER_CELL if scenario.local is not None else 0)
+    has_orders = scenario.local is not None and scenario.local.mechanism not in SHARING
+    per_cell = EVENTS_PER_CELL_ALONE + (EVENTS_PER_CELL if has_orders else 0)
     events = members * periods * per_cell
     if scenario.local is not None and scenario.local.turns == "random":
         events += periods * (scenario.local.turns_per_day or TURNS_PER_DAY)
     memory = (
         BASE_BYTES
         + (members + len(scenario.utilities)) * periods * BYTES_PER_CELL
-        + (books * periods * BYTES_PER_PRODUCT if scenario.local is not None else 0)
+        + (books * periods * BYTES_PER_PRODUCT if has_orders else 0)
         + events * BYTES_PER_EVENT
     )
     return Estimate(members, periods, events, memory, 1 + events / EVENTS_PER_SECOND)

@@ -46,6 +46,7 @@ from wattbook.scenario.fields import (
     text,
     whole,
 )
+from wattbook.scenario.mechanisms import MECHANISMS, PRICING, RATIONING, keys_check
 from wattbook.units import (
     MS_PER_DAY,
     MS_PER_MINUTE,
@@ -231,7 +232,7 @@ class Part(BaseModel):
 
 
 class LocalMarket(Part):
-    """The neighbourhood's market: a continuous double auction for each delivery period.
+    """The neighbourhood's market: by default a continuous double auction for each delivery period.
 
     Attributes
     ----------
@@ -263,6 +264,21 @@ class LocalMarket(Part):
         With turns: a trading day ends after so many in any case; 0 for no such limit.
     session_days : int
         With turns: traders forget after so many trading days; 0 if they never do.
+    mechanism : str
+        How neighbours come to each other's energy. ``"continuous"``: orders match as they come. ``"call"``: orders
+        gather, sealed, until an auction at gate closure. ``"mid-market-rate"``, ``"static-key"``, ``"dynamic-key"``: no
+        orders, metered surplus is shared after the event.
+    auction_every : duration or None
+        With call: auctions of all open products so often, beside each one's last. None: the last alone.
+    pricing : str
+        With call: ``"uniform"`` or ``"pay-as-bid"``.
+    rationing : str
+        With call: the margin is served by ``"time"`` or ``"pro-rata"``.
+    keys : str or mapping of str to share
+        With static-key: ``"equal"``, ``"rated"`` (by the load's rating), or a share of each member by name, which
+        sum to 100 % on each feeder.
+    share_price : tariff or None
+        With static-key and dynamic-key: what a shared Wh costs. None is the mid-market price.
     """
 
     path: ClassVar[str] = "local"
@@ -282,6 +298,12 @@ class LocalMarket(Part):
     failed_shouts: Annotated[int, whole(1, 1_000_000)] = 100
     turns_per_day: Annotated[int, whole(0, 86_400_000)] = 0
     session_days: Annotated[int, whole(0, 1_000_000)] = 0
+    mechanism: Annotated[str, choice(*MECHANISMS)] = "continuous"
+    auction_every: Annotated[int | None, optional(measured("duration", minutes(1), minutes(24 * 60)))] = None
+    pricing: Annotated[str, choice(*PRICING)] = "uniform"
+    rationing: Annotated[str, choice(*RATIONING)] = "time"
+    keys: Annotated[Any, keys_check()] = "equal"
+    share_price: Annotated[tuple[int, ...] | None, optional(tariff(-PRICE_BOUND, PRICE_BOUND))] = None
 
     @property
     def opens_minute(self) -> int:

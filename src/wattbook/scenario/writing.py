@@ -13,6 +13,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from wattbook.policies import Mind
+from wattbook.scenario.mechanisms import OPTIONS
 from wattbook.scenario.parts import Agent, LocalMarket, Part
 from wattbook.scenario.profiles import Library, content_hash
 
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from wattbook.scenario.model import Scenario
 
 FORM: Final = 1
-LABORATORY: Final = ("improve", "clear_after_trade", "turns", "failed_shouts", "turns_per_day", "session_days")
+OPTIONAL: Final = (
+    "improve", "clear_after_trade", "turns", "failed_shouts", "turns_per_day", "session_days", *OPTIONS,
+)  # fmt: skip
 """Options of `LocalMarket` that stand in the text only where they are not as ever: without them a scenario is what it
 was before they existed."""
 PROFILES: Final = frozenset({"profile", "pv_profile"})
@@ -66,7 +69,7 @@ def _plain(value: Any, library: Library) -> Any:
         plain = {name: _field(name, getattr(value, name), library) for name in told}
         if isinstance(value, LocalMarket):
             fields = type(value).model_fields
-            plain = {n: v for n, v in plain.items() if n not in LABORATORY or getattr(value, n) != fields[n].default}
+            plain = {n: v for n, v in plain.items() if n not in OPTIONAL or getattr(value, n) != fields[n].default}
         return plain | ({"kind": value.kind} if isinstance(value, Agent) else {})
     if isinstance(value, Mind):
         return _mind(value)

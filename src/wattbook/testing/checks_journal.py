@@ -39,6 +39,8 @@ class Record:
         How long before its delivery period a product's gate closes.
     floor_tick, cap_tick : int or None
         Price band, None where it is not known.
+    has_auctions : bool
+        Whether a product's last trades are made by an auction in the very millisecond of its gate closure.
 
     Raises
     ------
@@ -51,6 +53,7 @@ class Record:
     closes_before: timedelta
     floor_tick: int | None = None
     cap_tick: int | None = None
+    has_auctions: bool = False
 
     def __post_init__(self) -> None:
         for name, columns in (("orders", _OF_ORDERS), ("trades", _OF_TRADES)):
@@ -70,6 +73,7 @@ class Record:
             timedelta(milliseconds=market.get("closes_before_ms", 0)),
             market.get("floor_tick"),
             market.get("cap_tick"),
+            market.get("auction") is not None,
         )
 
 
@@ -93,11 +97,12 @@ def _checked_rows(name: str, table: Any, columns: frozenset[str]) -> Rows:
 
 
 def _gate_holds(record: Record) -> Iterator[str]:
-    """At closure what rests expires, in that very millisecond; a refusal changes nothing."""
+    """At closure an auction may be held and what rests expires, in that very millisecond; a refusal changes nothing."""
     for what, rows in (("trade", record.trades), ("order event", record.orders)):
         for row in rows:
             time, gate = row["time"], _gate(row, record)
-            closing = row.get("event") == "expired" and time == gate
+            by_auction = record.has_auctions and row.get("event", "filled") == "filled" and row.get("aggressor") is None
+            closing = time == gate and (row.get("event") == "expired" or by_auction)
             if time >= gate and row.get("event") != "refused" and not closing:
                 yield f"{what} {row['seq']} is at {time:%H:%M:%S.%f}, its gate closed at {gate:%Y-%m-%d %H:%M:%S}"
 

@@ -175,7 +175,7 @@ def markets(draw: DrawFn, homes: int = 3, make_book: Any = None) -> Market:
     """
     from wattbook.journal import Journal
     from wattbook.market import Market
-    from wattbook.messages import STREAMS
+    from wattbook.messages import streams_of
     from wattbook.scenario.compiling import compile_street
 
     street = compile_street(draw(scenarios(homes)), draw(st.integers(0, 1_000))).street
@@ -188,4 +188,5 @@ def markets(draw: DrawFn, homes: int = 3, make_book: Any = None) -> Market:
             cap_tick=rules.cap_tick,
             step_tick=rules.step_tick,
         )
-    return Market(street, Journal(STREAMS, street.header()), book)
+    header = street.header()
+    return Market(street, Journal(streams_of(header), header), book)

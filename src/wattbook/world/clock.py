@@ -24,8 +24,9 @@ class Rank(IntEnum):
     """Ranks of the fixed processes: what comes first at one millisecond.
 
     A period that ends is metered, settled and billed before anyone acts on its outcome; gates open and close before
-    any order of the same moment, so that an order at exactly gate closure is too late. At the end of a run the last
-    period is still settled and billed; agents do not wake any more.
+    any order of the same moment, so that an order at exactly gate closure is too late. What closes has its last
+    auction then; auctions of what stays open follow. At the end of a run the last period is still settled and billed;
+    agents do not wake any more.
     """
 
     DELIVERY = 1
@@ -33,6 +34,7 @@ class Rank(IntEnum):
     BILLING = 3
     GATE_OPENING = 4
     GATE_CLOSURE = 5
+    AUCTION = 6
     HORIZON = 8
 
 

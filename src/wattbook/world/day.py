@@ -31,6 +31,7 @@ class Count(IntEnum):
     DELIVERED = 2
     SETTLED = 3
     BILLED = 4
+    AUCTIONED = 5
 
 
 class MarketDay:
@@ -38,8 +39,9 @@ class MarketDay:
 
     Attributes
     ----------
-    counts : (5,) int64
-        Periods opened, closed, delivered and settled, and billing cycles closed, by `Count`.
+    counts : (6,) int64
+        Periods opened, closed, delivered and settled, billing cycles closed, and auctions of all open products held,
+        by `Count`.
     """
 
     def __init__(self, market: Market) -> None:
@@ -55,10 +57,15 @@ class MarketDay:
         """Number of periods whose gate has opened: 0 .. opened - 1."""
         return int(self.counts[Count.OPENED])
 
-    def start(self, env: simpy.Environment, delivered: Callable[[int], None]) -> None:
-        """Start all fixed processes where they stand; `delivered` is told the time after each delivery."""
+    def start(self, env: simpy.Environment, delivered: Callable[[int], None], auctioned: Callable[[int], None]) -> None:
+        """Start all fixed processes where they stand.
+
+        `delivered` is told the time after each delivery, `auctioned` after what may have brought fills.
+        """
         env.process(self._openings(env))
-        env.process(self._closures(env))
+        env.process(self._closures(env, auctioned))
+        if self.market.auction is not None and self.market.auction.every_ms:
+            env.process(self._auctions(env, self.market.auction.every_ms, auctioned))
         env.process(self._deliveries(env, delivered))
         env.process(self._settlements(env))
         env.process(self._billings(env))
@@ -74,15 +81,30 @@ class MarketDay:
             first, self.counts[Count.OPENED] = self.opened, np.searchsorted(street.opens_ms, at_ms, side="right")
             self._tell(at_ms, Action.OPEN, first, self.opened - first)
 
-    def _closures(self, env: simpy.Environment) -> Process:
-        street = self.street
-        while street.market is not None and self.counts[Count.CLOSED] < street.periods:
+    def _closures(self, env: simpy.Environment, auctioned: Callable[[int], None]) -> Process:
+        street, rules = self.street, self.market.rules
+        while rules.has_market and self.counts[Count.CLOSED] < street.periods:
             period = int(self.counts[Count.CLOSED])
-            at_ms = street.start_ms + period * street.period_ms - street.market.closes_before_ms
+            at_ms = street.start_ms + period * street.period_ms - rules.closes_before_ms
             if at_ms >= street.start_ms:
                 yield Alarm(env, at_ms, Rank.GATE_CLOSURE)
                 self._tell(at_ms, Action.CLOSE, period)
+                auctioned(at_ms)
             self.counts[Count.CLOSED] += 1
+
+    def _auctions(self, env: simpy.Environment, every_ms: int, auctioned: Callable[[int], None]) -> Process:
+        """Hold auctions at whole multiples of `every_ms` before and after the first gate closure."""
+        street, rules = self.street, self.market.rules
+        first_ms = street.start_ms + -rules.closes_before_ms % every_ms
+        last_ms = street.end_ms - street.period_ms - rules.closes_before_ms
+        while (at_ms := first_ms + int(self.counts[Count.AUCTIONED]) * every_ms) < last_ms:
+            yield Alarm(env, at_ms, Rank.AUCTION)
+            # Gates that close or open at this moment have done so.
+            period = int(self.counts[Count.CLOSED])
+            if period < self.opened:
+                self._tell(at_ms, Action.AUCTION, period, self.opened - period)
+                auctioned(at_ms)
+            self.counts[Count.AUCTIONED] += 1
 
     def _end_ms(self, period: int) -> int:
         return self.street.start_ms + (period + 1) * self.street.period_ms

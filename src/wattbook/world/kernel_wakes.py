@@ -17,7 +17,17 @@ from numba import njit
 from wattbook.assets.kernel import forecast_on, last_update_ms, next_update_ms
 from wattbook.book import words
 from wattbook.book.kernel import HAS_FILLS
-from wattbook.book.kernel_columns import BEST, H_EVENTS, H_FILLS, H_FIRST_FILL, KEY, TOTAL, columns_at, price_of
+from wattbook.book.kernel_columns import (
+    BEST,
+    CALLING,
+    H_EVENTS,
+    H_FILLS,
+    H_FIRST_FILL,
+    KEY,
+    TOTAL,
+    columns_at,
+    price_of,
+)
 from wattbook.book.kernel_columns import rules_of as book_rules_of
 from wattbook.book.kernel_machine import inlined, u
 from wattbook.market import kernel as market
@@ -221,10 +231,10 @@ def _look(address: int) -> bool:
 
 @inlined
 def _best(book: int, at: int) -> tuple[int, int]:
-    """Best price of a side of the order book and what is shown there."""
+    """Best price of a side of the order book and what is shown there; a call phase is sealed."""
     b = columns_at(book)
     level = b.sides[at, BEST]
-    if level == 0:
+    if level == 0 or b.sides[at, CALLING] != 0:
         return NO_PRICE, 0
     return price_of(book_rules_of(b), at, b.levels[level, KEY]), b.levels[level, TOTAL]
 

@@ -24,10 +24,10 @@ from wattbook.messages import (
     OUT_ACTION,
     OUT_COLUMNS,
     OUT_ROWS,
-    STREAMS,
     Action,
     Command,
     See,
+    streams_of,
 )
 from wattbook.records import columns_of, records
 from wattbook.world.clock import FIRST_AGENT, Alarm, Rank, agent_ranks, moved
@@ -111,7 +111,8 @@ class World:
         self.street = street
         self.minds = minds
         self.on_policy_error = on_policy_error
-        self.journal = Journal(STREAMS, street.header() | {"run": provenance or {}}, sink)
+        header = street.header() | {"run": provenance or {}}
+        self.journal = Journal(streams_of(header), header, sink)
         self.market = Market(street, self.journal)
         self.day = MarketDay(self.market)
         self.expectations = Expectations(street, outlook, seed)
@@ -192,7 +193,11 @@ class World:
             env.process(self.population.process(env))
         if self.turns is not None:
             env.process(self.turns.process(env))
-        self.day.start(env, lambda at_ms: progress(self._progress(at_ms)) if progress is not None else None)
+        self.day.start(
+            env,
+            delivered=lambda at_ms: progress(self._progress(at_ms)) if progress is not None else None,
+            auctioned=self.answer_notices,
+        )
         env.run(until=Alarm(env, until_ms, Rank.HORIZON))
         self.now_ms = until_ms
         self.market.check()
