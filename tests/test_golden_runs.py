@@ -11,11 +11,11 @@ pytestmark = pytest.mark.slow
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 GOLDEN = {
     "city": "c0f9249b31c5639c1e162b9d262cd9ff5d9ad90dec388964e5e876d2698ea2be",
-    "forecast_errors": "1708ac8a8cb85b6ec150c1d84f1217a7c955556400f653fb4449b35bcdc2a51c",
+    "forecast_errors": "774c3c2c5b605d3cb6e5d37f8b8dbd24190f14ce3fefae41264e4f50117c2c81",
     "laboratory": "a317773f882e00e2bd84eeff770df6828259fa7cc9fda6c4032f0529fd91c67e",
-    "neighbourhood": "ee1d26016b3ab7afbb7bbb4d5e69b11028d2cb32a04c3d12e3510e0b3f2ed3f1",
+    "neighbourhood": "5eaa826237ce97a5b204e1cec92d86dbd3e7022413c30442e999123c7fcb38da",
     "rivals": "73816008f32a961ebdbff38cf3885558661094246d4d6e6abf05275be65b142f",
-    "two_feeders": "3fba3a6eeb37270d71c512bf4e8054bff388072ef22c7fd0dbdc12bf1f8a10eb",
+    "two_feeders": "9caeb452a39fb40b1cee99e6f336a9301885b018b87c65eca0c52383e6baa8b4",
 }
 
 
