@@ -1,6 +1,6 @@
 """What does a local market do for a whole city?
 
-A thousand homes on four feeders, each with its own local book, and a district's book between them: 40 of 100 homes
+A thousand homes on four feeders, each with its own local book, and a district's book between them: 50 of 100 homes
 have PV, 20 of 100 a battery. More of them, up to a million, is a matter of one value:
 
     wattbook run city --set homes=10000 --set baseline=no
@@ -13,7 +13,7 @@ scenario = Scenario(
     start="2016-06-06",
     days=1,
     agents=[
-        city("city", homes=1_000, homes_per_feeder=250, pv_share=0.4, battery_share=0.2),
+        city("city", homes=1_000, homes_per_feeder=250, pv_share=0.5, battery_share=0.2),
         utility("blue", retail=eur_per_mwh(160), feed_in=eur_per_mwh(80)),
         utility("green", retail={"day": eur_per_mwh(170), "night": eur_per_mwh(140)}, feed_in=eur_per_mwh(75)),
     ],

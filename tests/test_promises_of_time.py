@@ -1,25 +1,74 @@
-"""What is promised in seconds of processor time, measured with nothing else of ours running beside it."""
+"""What is promised in seconds of processor time and in memory, measured with nothing else of ours running beside it."""
 
-import resource
+import os
 import subprocess
 import sys
+from typing import NamedTuple
 
+import polars as pl
 import pytest
 
 pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 COMMAND = [sys.executable, "-m", "wattbook"]
+GIB = 1 << 30
 
 
-def cpu_seconds(command):
-    """Processor time of a command and its children [s]."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, check=True, capture_output=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+class Spent(NamedTuple):
+    cpu_s: float
+    peak_bytes: int
+
+
+def spent(*arguments):
+    """Processor time and most memory of a command."""
+    with subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, arguments
+    return Spent(usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def warm():
+    spent("warm-up")
+
+
+def run_city(homes, folder, *more):
+    return spent(
+        "run", "city", "--seed", "7", "--set", f"homes={homes}", "--set", "baseline=no", *more, "--out", folder
+    )
+
+
+def rows(folder, table):
+    return pl.scan_parquet(folder / "tables" / f"{table}.parquet").select(pl.len()).collect().item()
 
 
 def test_two_days_of_the_neighbourhood_stay_under_fifteen_seconds_of_cpu(tmp_path):
-    subprocess.run([*COMMAND, "warm-up"], check=True, capture_output=True)
-    run = [*COMMAND, "run", "neighbourhood", "--seed", "7", "--out"]
-    assert cpu_seconds([*run, str(tmp_path / "run")]) < 15
+    assert spent("run", "neighbourhood", "--seed", "7", "--out", tmp_path / "run").cpu_s < 15
+
+
+def test_a_day_of_ten_thousand_homes_takes_five_seconds(tmp_path):
+    assert run_city(10_000, tmp_path / "run").cpu_s <= 5
+
+
+@pytest.mark.long
+def test_a_day_of_a_hundred_thousand_homes_takes_forty_five_seconds_and_six_gibibytes(tmp_path):
+    run = tmp_path / "run"
+    cost = run_city(100_000, run)
+    assert rows(run, "meters") == 96 * 100_000
+    assert rows(run, "trades") >= 2_000_000
+    spent("verify", "--recount", run)
+    assert cost.cpu_s <= 45
+    assert cost.peak_bytes <= 6 * GIB
+
+
+@pytest.mark.long
+def test_an_agent_day_costs_little_more_among_a_hundred_thousand_than_among_a_thousand(tmp_path):
+    small = run_city(1_000, tmp_path / "small").cpu_s - run_city(10, tmp_path / "start").cpu_s
+    large = run_city(100_000, tmp_path / "large").cpu_s
+    assert large / 100_000 <= 1.5 * small / 1_000
+
+
+@pytest.mark.long
+def test_two_hours_of_a_million_homes_fit_into_twelve_gibibytes(tmp_path):
+    assert run_city(1_000_000, tmp_path / "run", "--set", "hours=2").peak_bytes <= 12 * GIB

@@ -13,6 +13,7 @@ from wattbook.data import Member, load_grid, member_load_wh
 from wattbook.results import Run, verify
 from wattbook.scenario import compile_street
 from wattbook.units import eur_per_mwh, minutes, percent
+from wattbook.world import World
 
 GRID = "simbench/LV2.101"
 YEAR_MS = 366 * 86_400_000
@@ -179,3 +180,15 @@ def test_without_a_baseline_what_depends_on_it_is_absent():
     assert run.metrics["baseline"] is None
     assert run.agents["saving"].null_count() == run.agents.height
     assert "no baseline was run" in run.summary()
+
+
+def test_most_homes_wake_in_every_quarter_of_an_hour_of_daylight():
+    compiled = compile_street(load_scenario("city"), seed=7)
+    homes = compiled.street.feeder >= 0
+    world = World(compiled.street, compiled.minds, compiled.outlook, seed=7)
+    quarter_ms = 15 * 60_000
+    world.run(until_ms=world.street.start_ms + 5 * 3_600_000)
+    for _ in range(16 * 4):
+        started_ms = world.now_ms
+        world.run(until_ms=started_ms + quarter_ms)
+        assert (world.woke_ms[homes] >= started_ms).mean() >= 0.6
