@@ -68,6 +68,10 @@ class Shelf(Mapping[str, "dict[str, NDArray[Any]]"]):
     def __len__(self) -> int:
         return len(STREAMS)
 
+    def __contains__(self, name: object) -> bool:
+        # A mapping's own test would read the stream to see whether it is there.
+        return any(stream.name == name for stream in STREAMS)
+
     def blocks(self, name: str, only: Collection[str] | None = None) -> Iterator[dict[str, NDArray[Any]]]:
         """Give a stream's rows some at a time, all columns or `only` these; nothing is kept."""
         return iter([_chosen(self._held[name], only)]) if name in self._held else self._journal.blocks(name, only)
