@@ -23,7 +23,7 @@ ROOMS_OF = {
     "simpy": {"world"},
     "polars": {"results", "data"},
     "anthropic": set(),
-    "scipy": set(),
+    "scipy": {"scenario"},  # the optimum over the horizon, an extra
     "pydantic": {"scenario"},
     "typer": {"cli"},
     "rich": {"cli"},

@@ -34,6 +34,24 @@ def test_blocks_have_the_size_asked_for_and_lose_nothing(run, rows):
         assert np.array_equal(np.concatenate([block[name] for block in blocks]), column)
 
 
+@pytest.mark.parametrize("held", [False, True])
+def test_blocks_of_some_columns_are_those_columns(run, held):
+    whole_run = whole(run) if held else run.record
+    blocks = list(whole_run.blocks("orders", 700, only=("event", "code")))
+    assert all(set(block) == {"event", "code"} for block in blocks)
+    for name in ("event", "code"):
+        assert np.array_equal(np.concatenate([block[name] for block in blocks]), run.record.streams["orders"][name])
+
+
+def test_writing_a_journal_reads_no_stream_as_a_whole(tmp_path):
+    supplier = utility("blue", retail=eur_per_mwh(160), feed_in=eur_per_mwh(80))
+    again = Scenario(start="2016-06-06", days=1, hours=1, agents=[city("town", homes=5), supplier])
+    fresh = again.run(seed=3, baseline=False)
+    fresh.record.write(tmp_path / "journal.wbj")
+    assert fresh.record.streams._held == {}
+    assert Record.read((tmp_path / "journal.wbj").read_bytes(), "journal").fingerprint == fresh.fingerprint
+
+
 def test_a_journal_that_is_read_when_asked_gives_what_a_copy_gives(run):
     assert metrics(run.record, None, {}) == metrics(whole(run), None, {})
 

@@ -49,6 +49,9 @@ EngineOption = Annotated[
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the figures as JSON, and nothing else.")]
+RecountOption = Annotated[
+    bool, typer.Option("--recount", help="Recount the tables instead, without the journal: also for a whole city.")
+]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 
 
@@ -125,11 +128,11 @@ def show(run: RunArgument, as_json: JsonOption = False, _debug: DebugOption = Fa
 
 
 @app.command()
-def verify(run: RunArgument, _debug: DebugOption = False) -> None:
+def verify(run: RunArgument, recount: RecountOption = False, _debug: DebugOption = False) -> None:
     """Check that a saved run is what was written, and that money and energy balance."""
     from wattbook.cli.work import verify_run
 
-    verify_run(run)
+    verify_run(run, recounted=recount)
 
 
 @app.command("warm-up")

@@ -94,11 +94,11 @@ def show_run(place: Path, *, as_json: bool) -> None:
         typer.echo(result.summary())
 
 
-def verify_run(place: Path) -> None:
+def verify_run(place: Path, *, recounted: bool) -> None:
     """Print what was checked of a saved run."""
-    from wattbook.results import verify
+    from wattbook.results import recount, verify
 
-    for passed in verify(place):
+    for passed in (recount if recounted else verify)(place):
         typer.echo(f"ok  {passed}")
 
 

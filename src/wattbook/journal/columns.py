@@ -57,8 +57,10 @@ def encode(columns: Iterable[NDArray[Any]]) -> bytes:
     return b"".join((*entries, *parts))
 
 
-def decode(payload: memoryview, targets: Sequence[NDArray[Any]]) -> None:
-    """Fill `targets`, one array (n,) a column, with what `encode` made of as many rows.
+def decode(payload: memoryview, targets: Sequence[NDArray[Any] | None], rows: int) -> None:
+    """Fill `targets`, one array (rows,) a column, with what `encode` made of as many rows.
+
+    A column without a target is passed over.
 
     Raises
     ------
@@ -70,14 +72,15 @@ def decode(payload: memoryview, targets: Sequence[NDArray[Any]]) -> None:
         raise ValueError("too short for its columns")
     for entry, target in zip(_ENTRY.iter_unpack(payload[:offset]), targets, strict=True):
         width, least = entry
-        if width not in _WIDTHS or width > target.itemsize:
-            raise ValueError(f"{width} bytes a value in a column of {target.itemsize}")
-        end = offset + width * len(target)
-        stored = np.frombuffer(payload[offset:end], dtype=f"<u{width}")
-        unsigned = target.view(f"<u{target.itemsize}")
-        if len(stored) != len(target):
+        if width not in _WIDTHS or (target is not None and width > target.itemsize):
+            raise ValueError(f"{width} bytes a value in a column of {target.itemsize if target is not None else 8}")
+        end = offset + width * rows
+        if end > len(payload):
             raise ValueError("fewer values than rows")
-        np.add(stored, _wrapped(least, target.itemsize), out=unsigned, dtype=unsigned.dtype)
+        if target is not None:
+            stored = np.frombuffer(payload[offset:end], dtype=f"<u{width}")
+            unsigned = target.view(f"<u{target.itemsize}")
+            np.add(stored, _wrapped(least, target.itemsize), out=unsigned, dtype=unsigned.dtype)
         offset = end
     if offset != len(payload):
         raise ValueError(f"{len(payload) - offset} bytes belong to no column")

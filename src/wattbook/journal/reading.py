@@ -152,7 +152,7 @@ def _unfold(
         first = done[frame.stream]
         done[frame.stream] = first + frame.rows
         try:
-            decode(frame.payload, [column[first : first + frame.rows] for column in columns[frame.stream]])
+            decode(frame.payload, [column[first : first + frame.rows] for column in columns[frame.stream]], frame.rows)
         except ValueError as error:
             raise CorruptError(f"{where}: offset {offset}: rows that cannot be read: {error}") from error
     for stream, (seq, *_) in zip(schema, columns, strict=True):

@@ -19,11 +19,11 @@ import numpy as np
 
 from wattbook.errors import ResourceError
 from wattbook.journal.columns import BOUNDS, CODES, decode, encode, fingerprint_of, schema_fault
-from wattbook.journal.frames import FIRST_LINK, MAX_ROWS, PREAMBLE, FrameKind, read_frame, seal
+from wattbook.journal.frames import FIRST_LINK, MAX_ROWS, PREAMBLE, Frame, FrameKind, read_frame, seal
 from wattbook.journal.packing import canonical_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
@@ -269,26 +269,34 @@ class Journal:
         reel = self._reels[stream]
         columns = [np.empty(int(reel.chunk.fill[1]), CODES[code]) for _, code in reel.stream.columns]
         done = 0
-        for block in self.blocks(stream):
-            count = len(block["seq"])
-            for column, part in zip(columns, block.values(), strict=True):
-                column[done : done + count] = part
-            done += count
+        for place in reel.places:
+            frame = self._frame_at(place)
+            decode(frame.payload, [column[done : done + place.rows] for column in columns], place.rows)
+            done += place.rows
+        for column, part in zip(columns, reel.chunk.rows(), strict=True):
+            column[done:] = part
         return dict(zip(reel.names, columns, strict=True))
 
-    def blocks(self, stream: str) -> Iterator[dict[str, NDArray[Any]]]:
-        """Give copies of all rows of `stream` so far, frame by frame: each column by name, (rows,)."""
+    def blocks(self, stream: str, only: Collection[str] | None = None) -> Iterator[dict[str, NDArray[Any]]]:
+        """Give copies of all rows of `stream` so far, frame by frame: all columns or `only` these by name, (rows,)."""
         reel = self._reels[stream]
+        wanted = reel.names if only is None else only
         for place in list(reel.places):
-            where = f"{self._path or 'journal'} at {place.offset}"
-            frame = read_frame(memoryview(self._bytes_at(place)), 0, None, where)
-            assert frame is not None, f"{where}: a frame of the journal is gone"
-            columns = [np.empty(place.rows, CODES[code]) for _, code in reel.stream.columns]
-            decode(frame.payload, columns)
-            yield dict(zip(reel.names, columns, strict=True))
-        unflushed = [column.copy() for column in reel.chunk.rows()]
-        if len(unflushed[0]):
-            yield dict(zip(reel.names, unflushed, strict=True))
+            frame = self._frame_at(place)
+            columns = [
+                np.empty(place.rows, CODES[code]) if name in wanted else None for name, code in reel.stream.columns
+            ]
+            decode(frame.payload, columns, place.rows)
+            yield {name: column for name, column in zip(reel.names, columns, strict=True) if column is not None}
+        unflushed = dict(zip(reel.names, reel.chunk.rows(), strict=True))
+        if len(unflushed["seq"]):
+            yield {name: column.copy() for name, column in unflushed.items() if name in wanted}
+
+    def _frame_at(self, place: _Place) -> Frame:
+        where = f"{self._path or 'journal'} at {place.offset}"
+        frame = read_frame(memoryview(self._bytes_at(place)), 0, None, where)
+        assert frame is not None, f"{where}: a frame of the journal is gone"
+        return frame
 
     def _bytes_at(self, place: _Place) -> bytes:
         if self._path is not None:

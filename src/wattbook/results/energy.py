@@ -73,7 +73,7 @@ def _net_positions(record: Record) -> NetPositions:
     feeder, district = np.zeros((2, len(meters["seq"])), np.int64)
     unmetered = np.array([kind == "trader" for kind in record.place.kinds], np.bool_)
     stray = 0
-    for deals in record.blocks("trades"):
+    for deals in record.blocks("trades", only=("book", "period", "buyer", "seller", "quantity_wh")):
         venue = record.place.venues[deals["book"]]
         for side, sign in (("buyer", 1), ("seller", -1)):
             row = row_of[deals[side].astype(np.int64) * record.place.periods + deals["period"]]

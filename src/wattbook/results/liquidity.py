@@ -110,72 +110,101 @@ def resting(record: Record) -> Iterator[Resting]:
     acceptance or last replacement gave. The latest event of an order that still rests waits for the next block.
     """
     waiting = _Events(*(np.zeros(0, np.int64) for _ in _Events._fields))
-    for rows in record.blocks("orders", _EVENTS_ROWS):
-        waiting, spans = _rested(record, _with_limits(waiting, _sound_events(record, rows)))
+    for rows in record.blocks("orders", _EVENTS_ROWS, only=_COLUMNS):
+        events = _Events(*map(np.concatenate, zip(waiting, _sound_events(record, rows), strict=True)))
+        order = _by_order(events.book, events.order)
+        spans, last, limit = _spans(events, order)
         yield spans
-    yield _shown(record, waiting, record.place.gate_ms(waiting.period))
+        kept = np.flatnonzero(last & (events.remaining_wh[order] > 0))
+        alive = _Events(*(column[order[kept]] for column in events))
+        waiting = alive._replace(limit=events.limit[limit[kept]], sets_limit=np.ones_like(kept))
+    lookable = waiting.look < LOOKS
+    rest = _Events(*(column[lookable] for column in waiting))
+    end = np.full(len(rest.look), LOOKS)
+    yield Resting(rest.product, rest.side, rest.limit, rest.remaining_wh, rest.look, end)
 
 
 class _Events(NamedTuple):
-    """Events of orders, one row (n,) each; `limit` is the order's price after it."""
+    """Events of orders, one row (n,) each.
+
+    Attributes
+    ----------
+    look : (n,) int64
+        First look that sees what the event left.
+    limit : (n,) int64
+        The order's price after it, if `sets_limit`.
+    """
 
     book: Ints
-    period: Ints
     order: Ints
+    product: Ints
     side: Ints
     remaining_wh: Ints
-    time_ms: Ints
+    look: Ints
     limit: Ints
     sets_limit: Ints
+
+
+_COLUMNS: Final = ("time_ms", "book", "period", "order", "event", "side", "price_tick", "remaining_wh", "code")
 
 
 def _sound_events(record: Record, rows: Mapping[str, NDArray[Any]]) -> _Events:
     """Events of orders in real books and periods, as they came."""
     place = record.place
-    sound = (rows["code"] == 0) & (rows["book"] >= 0) & (rows["book"] < len(place.books))
-    kept = np.flatnonzero(sound & (rows["period"] >= 0) & (rows["period"] < place.periods))
-    names = ("book", "period", "order", "side", "remaining_wh", "time_ms", "price_tick", "event")
-    columns = [rows[name][kept].astype(np.int64) for name in names]
-    columns[-1] = np.isin(columns[-1], (Event.ACCEPTED, Event.REPLACED)).astype(np.int64)
-    return _Events(*columns)
+    book, period = rows["book"], rows["period"]
+    sound = (rows["code"] == 0) & (book >= 0) & (book < len(place.books)) & (period >= 0) & (period < place.periods)
+    if not sound.all():
+        rows = {name: column[sound] for name, column in rows.items()}
+        book, period = rows["book"], rows["period"]
+    first_look_ms = (place.gate_ms(np.arange(place.periods)) - LOOKS * LOOK_EVERY_MS)[period]
+    look = np.clip(-((first_look_ms - rows["time_ms"]) // LOOK_EVERY_MS), 0, LOOKS)
+    sets_limit = (rows["event"] == Event.ACCEPTED) | (rows["event"] == Event.REPLACED)
+    product = book * np.int64(place.periods) + period
+    return _Events(
+        book, rows["order"], product, rows["side"], rows["remaining_wh"], look, rows["price_tick"], sets_limit
+    )
 
 
-def _with_limits(waiting: _Events, fresh: _Events) -> _Events:
-    """Sort events by book and order, those that waited first, and give each event the limit that holds after it."""
-    both = [np.concatenate(pair) for pair in zip(waiting, fresh, strict=True)]
-    joined = _Events(*both)
-    # The sort is stable, so events of one order stay in their order.
-    order = np.lexsort((joined.order, joined.book))
-    rows = _Events(*(column[order] for column in joined))
-    given = np.maximum.accumulate(np.where(rows.sets_limit, np.arange(len(order)), 0))
-    return rows._replace(limit=rows.limit[given])
+def _by_order(book: Ints, order: Ints) -> Ints:
+    """Sort events by book and order; events of one order stay in their order: their rows (n,)."""
+    n = len(order)
+    if not n:
+        return np.zeros(0, np.int64)
+    least, books, bits = int(order.min()), int(book.max()) + 1, n.bit_length()
+    if (int(order.max()) - least + 1) * books << bits >= 1 << 62:
+        return np.lexsort((order, book))
+    # One number that holds order, book and row is sorted several times faster than rows by two keys.
+    packed = ((order - least) * books + book << bits) | np.arange(n)
+    packed.sort()
+    rows: Ints = packed & ((1 << bits) - 1)
+    return rows
 
 
-def _rested(record: Record, rows: _Events) -> tuple[_Events, Resting]:
-    """Part sorted events into those that wait for the next block, and the spans that the others began."""
-    last = _last_of_its_order(rows)
-    alive = _Events(*(column[last & (rows.remaining_wh > 0)] for column in rows))
-    until = np.append(rows.time_ms[1:], 0)
-    done = _Events(*(column[~last] for column in rows))
-    return alive._replace(sets_limit=np.ones_like(alive.order)), _shown(record, done, until[~last])
+def _spans(events: _Events, order: Ints) -> tuple[Resting, NDArray[np.bool_], Ints]:
+    """Say what rested from each event to its order's next one, of events taken in `order` (n,).
 
-
-def _shown(record: Record, rows: _Events, until_ms: Ints) -> Resting:
-    """Cut what rested from each event until `until_ms` (n,) to its product's looks."""
-    place = record.place
-    origin = place.gate_ms(rows.period) - LOOKS * LOOK_EVERY_MS
-    first, end = (np.clip(-((origin - moment) // LOOK_EVERY_MS), 0, LOOKS) for moment in (rows.time_ms, until_ms))
-    shown = (rows.remaining_wh > 0) & (end > first)
-    product = rows.book * place.periods + rows.period
-    columns = (product, rows.side, rows.limit, rows.remaining_wh, first, end)
-    return Resting(*(column[shown] for column in columns))
-
-
-def _last_of_its_order(rows: _Events) -> NDArray[np.bool_]:
-    if not len(rows.order):
-        return np.zeros(0, np.bool_)
-    changes = (np.diff(rows.order) != 0) | (np.diff(rows.book) != 0)
-    return np.append(changes, True)
+    Returns
+    -------
+    spans : Resting
+        Those that a look sees.
+    last : (n,) bool
+        Which events, in this order, are the last of theirs.
+    limit : (n,) int64
+        The event that set the limit which holds after each.
+    """
+    ids, books, looks = events.order[order], events.book[order], events.look[order]
+    last = np.ones(len(order), np.bool_)
+    last[:-1] = (ids[1:] != ids[:-1]) | (books[1:] != books[:-1])
+    set_at = np.maximum.accumulate(np.where(events.sets_limit[order], np.arange(len(order)), 0))
+    seen = np.flatnonzero(~last[:-1] & (looks[1:] > looks[:-1]))
+    rows = order[seen]
+    rests = events.remaining_wh[rows] > 0
+    seen, rows = seen[rests], rows[rests]
+    spans = Resting(
+        events.product[rows], events.side[rows], events.limit[order[set_at[seen]]], events.remaining_wh[rows],
+        looks[seen], looks[seen + 1],
+    )  # fmt: skip
+    return spans, last, order[set_at]
 
 
 def _trade_to_gate(record: Record) -> float | None:

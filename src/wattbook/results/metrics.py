@@ -64,7 +64,7 @@ def _activity(record: Record) -> dict[str, Any]:
     """
     rows, meters, flows = (record.streams[name] for name in ("trades", "meters", "flows"))
     accepted, refused = 0, 0
-    for orders in record.blocks("orders"):
+    for orders in record.blocks("orders", only=("event", "code")):
         accepted += int(((orders["event"] == Event.ACCEPTED) & (orders["code"] == 0)).sum())
         refused += int((orders["code"] != 0).sum())
     local = record.place.venues[rows["book"]] != Venue.WHOLESALE

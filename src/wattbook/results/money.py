@@ -36,7 +36,7 @@ def money_of(record: Record) -> Ints:
     """Sum of the postings (accounts, causes) [1e-8 EUR]; not to be written to."""
     if "money" not in record.memo:
         total = np.zeros((len(record.place.accounts), len(Cause)), np.int64)
-        for rows in record.blocks("postings"):
+        for rows in record.blocks("postings", only=("account", "cause", "amount")):
             np.add.at(total.reshape(-1), rows["account"].astype(np.int64) * len(Cause) + rows["cause"], rows["amount"])
         total.flags.writeable = False
         record.memo["money"] = total
@@ -112,7 +112,7 @@ def money_errors(record: Record) -> dict[str, int]:
 
 def _transfers_error(record: Record) -> int:
     totals: dict[int, int] = {}
-    for rows in record.blocks("postings"):
+    for rows in record.blocks("postings", only=("transfer", "amount")):
         starts = np.flatnonzero(np.diff(rows["transfer"], prepend=rows["transfer"][0] - 1))
         sums = np.add.reduceat(rows["amount"], starts)
         for transfer, total in zip(rows["transfer"][starts].tolist(), sums.tolist(), strict=True):
@@ -131,14 +131,14 @@ def _trades_error(record: Record) -> int:
     settled = np.ones(place.periods, np.bool_)
     if not record.complete:
         settled = np.isin(np.arange(place.periods), record.streams["meters"]["period"])
-    for deals in record.blocks("trades"):
+    for deals in record.blocks("trades", only=("period", "buyer", "seller", "price_tick", "quantity_wh")):
         mine = settled[deals["period"]]
         value = (deals["price_tick"] * deals["quantity_wh"])[mine]
         add(deals["buyer"][mine], deals["period"][mine], -value)
         add(deals["seller"][mine], deals["period"][mine], value)
     shares = record.shares
     add(shares["agent"], shares["period"], -shares["price_tick"] * shares["shared_wh"])
-    for rows in record.blocks("postings"):
+    for rows in record.blocks("postings", only=("account", "period", "cause", "amount")):
         paid = (rows["cause"] == Cause.TRADE) | (rows["cause"] == Cause.SHARE)
         add(rows["account"][paid], rows["period"][paid], -rows["amount"][paid])
     return int(np.abs(total).sum())
@@ -148,11 +148,11 @@ def _rounding_error(record: Record) -> int:
     bills = np.concatenate(
         [
             np.zeros(0, np.int64),
-            *(rows["seq"][rows["action"] == Action.BILL] for rows in record.blocks("commands")),
+            *(rows["seq"][rows["action"] == Action.BILL] for rows in record.blocks("commands", only=("seq", "action"))),
         ]
     )
     books = _Billing(record)
-    for rows in record.blocks("postings"):
+    for rows in record.blocks("postings", only=("command", "account", "amount")):
         # Number of the bill that takes each posting in; those after the last one are in none.
         due = np.searchsorted(bills, rows["command"], side="left")
         edges = np.flatnonzero(np.diff(due, prepend=-1, append=len(bills) + 1))

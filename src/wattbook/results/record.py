@@ -14,12 +14,12 @@ import numpy as np
 
 from wattbook.data import zone
 from wattbook.errors import ConfigError, CorruptError
-from wattbook.journal import Journal, read_journal
+from wattbook.journal import FRAME_ROWS, read_journal, write_journal
 from wattbook.messages import SHARES, Cause, House, Path, Venue, streams_of
 
 if TYPE_CHECKING:
     import pathlib
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from numpy.typing import NDArray
 
@@ -43,8 +43,8 @@ class LiveJournal(Protocol):
     def read(self, stream: str) -> dict[str, NDArray[Any]]:
         """Give all rows of one stream."""
 
-    def blocks(self, stream: str) -> Iterator[dict[str, NDArray[Any]]]:
-        """Give all rows of one stream, some at a time."""
+    def blocks(self, stream: str, only: Collection[str] | None = None) -> Iterator[dict[str, NDArray[Any]]]:
+        """Give all rows of one stream, some at a time, all columns or `only` these."""
 
     def fingerprint(self) -> str:
         """Give the SHA-256 [hex] of all rows."""
@@ -68,9 +68,13 @@ class Shelf(Mapping[str, "dict[str, NDArray[Any]]"]):
     def __len__(self) -> int:
         return len(streams_of(self._journal.header))
 
-    def blocks(self, name: str) -> Iterator[dict[str, NDArray[Any]]]:
-        """Give a stream's rows some at a time; nothing is kept."""
-        return iter([self._held[name]]) if name in self._held else self._journal.blocks(name)
+    def __contains__(self, name: object) -> bool:
+        # A mapping's own test would read the stream to see whether it is there.
+        return any(stream.name == name for stream in streams_of(self._journal.header))
+
+    def blocks(self, name: str, only: Collection[str] | None = None) -> Iterator[dict[str, NDArray[Any]]]:
+        """Give a stream's rows some at a time, all columns or `only` these; nothing is kept."""
+        return iter([_chosen(self._held[name], only)]) if name in self._held else self._journal.blocks(name, only)
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,17 +111,27 @@ class Record:
         """Read a finished run's journal when its rows are asked for; it must not change any more."""
         return cls(dict(journal.header), Shelf(journal), journal.fingerprint())
 
-    def blocks(self, name: str, rows: int = BLOCK_ROWS) -> Iterator[dict[str, NDArray[Any]]]:
+    def blocks(
+        self, name: str, rows: int = BLOCK_ROWS, *, only: Collection[str] | None = None
+    ) -> Iterator[dict[str, NDArray[Any]]]:
         """Give a stream in blocks of exactly `rows` rows, the last one shorter; none where it is empty.
 
         How the journal's frames were cut leaves no trace in it.
+
+        Parameters
+        ----------
+        only : collection of str or None
+            Columns to give, where not all are needed: what is not unfolded costs nothing.
         """
-        parts = self.streams.blocks(name) if isinstance(self.streams, Shelf) else iter([self.streams[name]])
+        if isinstance(self.streams, Shelf):
+            parts = self.streams.blocks(name, only)
+        else:
+            parts = iter([_chosen(self.streams[name], only)])
         waiting: list[dict[str, NDArray[Any]]] = []
         count = 0
         for part in parts:
             waiting.append(part)
-            count += len(part["seq"])
+            count += _height(part)
             if count >= rows:
                 joined = _joined(waiting)
                 whole = count - count % rows
@@ -155,17 +169,18 @@ class Record:
             raise CorruptError(f"{name}: {fault}" for fault in faults)
         return cls(reading.header, reading.streams, reading.fingerprint, reading.complete)
 
-    def write(self, path: pathlib.Path) -> None:
-        """Write the journal to a file that does not exist yet; the same rows always give the same bytes."""
-        journal = Journal(streams_of(self.header), self.header, sink=path)
-        for name in self.streams:
-            for block in self.blocks(name):
-                journal.extend(name, {key: column for key, column in block.items() if key != "seq"})
-        if self.complete:
-            journal.close()
-        else:
-            journal.flush()
-        assert journal.fingerprint() == self.fingerprint, "the record is not what its fingerprint says"
+    def write(self, path: pathlib.Path) -> dict[str, Any]:
+        """Write the journal to a file that does not exist yet; the same rows always give the same bytes.
+
+        Returns
+        -------
+        dict of str
+            SHA-256 [hex] and bytes of the file.
+        """
+        schema = [stream for stream in streams_of(self.header) if stream.name in self.streams]
+        closing = self.fingerprint if self.complete else None
+        written = write_journal(path, schema, self.header, lambda name: self.blocks(name, FRAME_ROWS), closing)
+        return {"sha256": written.digest.hexdigest(), "bytes": written.size}
 
     @cached_property
     def shares(self) -> dict[str, NDArray[Any]]:
@@ -178,6 +193,14 @@ class Record:
     def place(self) -> Place:
         """The header as arrays."""
         return Place.of(self.header)
+
+
+def _height(columns: Columns) -> int:
+    return len(next(iter(columns.values())))
+
+
+def _chosen(columns: dict[str, NDArray[Any]], only: Collection[str] | None) -> dict[str, NDArray[Any]]:
+    return columns if only is None else {name: columns[name] for name in only}
 
 
 def _joined(parts: list[dict[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
@@ -230,6 +253,8 @@ class Place:
     periods: int
     gate_before_ms: int
     mechanism: str
+    memo: dict[str, Any] = field(default_factory=dict, repr=False)
+    """What was made of it once and is asked for again."""
 
     @classmethod
     def of(cls, header: Mapping[str, Any]) -> Self:

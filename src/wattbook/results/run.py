@@ -170,16 +170,17 @@ class Run:
 
     def _write(self, directory: Path) -> None:
         (directory / "tables").mkdir(parents=True)
-        self.record.write(directory / files.JOURNAL)
+        written = {files.JOURNAL: self.record.write(directory / files.JOURNAL)}
         if self.baseline is not None:
-            self.baseline.write(directory / files.BASELINE)
+            written[files.BASELINE] = self.baseline.write(directory / files.BASELINE)
         for name, path in files.TABLE_NAMES.items():
             files.write_table(name, self.record, self.baseline, directory / path)
-        names = files.file_names(self.baseline is not None)
+            written[path] = files.describe_file(directory / path)
+        assert sorted(written) == files.file_names(self.baseline is not None)
         manifest = {
             "format": files.FORMAT,
             **{key: self.info[key] for key in _INFO},
-            "files": {name: files.describe(files.read_file(directory, name)) for name in names},
+            "files": written,
             "fingerprint": self.fingerprint,
             "baseline_fingerprint": None if self.baseline is None else self.baseline.fingerprint,
             "metrics": self.metrics,

@@ -19,7 +19,7 @@ from wattbook.results.money import money_of, received
 from wattbook.results.record import people_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from enum import IntEnum
 
     from numpy.typing import NDArray
@@ -38,30 +38,53 @@ def word(member: IntEnum) -> str:
     return member.name.lower().replace("_", "-")
 
 
-_CODES: Final = {int(code): word(code) for code in (*Code, *Refusal)}
-_EVENTS: Final = {REFUSED: "refused", **{int(event): word(event) for event in Event}}
-_SIDES: Final = {BUY: "buy", SELL: "sell"}
+def _lookup(words: pl.Series, index: NDArray[Any]) -> pl.Series:
+    """Entry (n,) of `words` for each of `index` (n,); null where that is none of its rows. Its last entry is null."""
+    # Without its sign a negative number is greater than all, so one comparison finds both ends.
+    rows = np.minimum(index.view(f"<u{index.itemsize}"), len(words) - 1)
+    return words.gather(pl.Series(values=rows.astype(np.uint32, copy=False), dtype=pl.UInt32))
 
 
-def _named(names: Iterable[str | None], index: NDArray[Any]) -> pl.Series:
+def _texts(record: Record, key: str) -> pl.Series:
+    """Every text of one kind in a run's header, and null: made once, as a city has many of them."""
+    memo = record.place.memo
+    if key not in memo:
+        if key == "policy":
+            texts = people_of(record.header)["policy"]
+        elif key == "venue":
+            texts = [entry["venue"] for entry in record.header["books"]]
+        else:
+            texts = list(getattr(record.place, key))
+        memo[key] = pl.Series([*texts, None], dtype=pl.String)
+    series: pl.Series = memo[key]
+    return series
+
+
+def _named(record: Record, key: str, index: NDArray[Any]) -> pl.Series:
     """Text (n,) of each number of `index` (n,); null where there is no such name."""
-    known = pl.Series([*names, None], dtype=pl.String)
-    last = len(known) - 1
-    return known.gather(np.where((index >= 0) & (index < last), index, last))
+    return _lookup(_texts(record, key), index)
 
 
-def _worded(words: Mapping[int, str], numbers: NDArray[Any]) -> pl.Series:
-    """Text (n,) of each of `numbers` (n,), which may be any; null where `words` has none."""
-    kinds, index = np.unique(numbers, return_inverse=True)
-    return pl.Series([words.get(int(kind)) for kind in kinds], dtype=pl.String).gather(index)
+class _Words:
+    """Words for whole numbers that lie close together."""
+
+    def __init__(self, words: Mapping[int, str]) -> None:
+        self.least = min(words)
+        self.series = pl.Series([*(words.get(n) for n in range(self.least, max(words) + 1)), None], dtype=pl.String)
+
+    def of(self, numbers: NDArray[Any]) -> pl.Series:
+        """Text (n,) of each of `numbers` (n,), which may be any; null where there is no word."""
+        return _lookup(self.series, numbers.astype(np.int64) - self.least)
 
 
-def _members(kind: type[IntEnum], numbers: NDArray[Any]) -> pl.Series:
-    return _worded({int(member): word(member) for member in kind}, numbers)
+_CODES: Final = _Words({int(code): word(code) for code in (*Code, *Refusal)})
+_EVENTS: Final = _Words({REFUSED: "refused", **{int(event): word(event) for event in Event}})
+_SIDES: Final = _Words({BUY: "buy", SELL: "sell"})
+_CAUSES, _PATHS, _ACTIONS = (_Words({int(each): word(each) for each in kind}) for kind in (Cause, Path, Action))
 
 
 def _whole(column: NDArray[Any]) -> pl.Series:
-    return pl.Series(values=column.astype(np.int64), dtype=pl.Int64)
+    return pl.Series(values=column.astype(np.int64, copy=False), dtype=pl.Int64)
 
 
 def _time(ms: NDArray[Any]) -> pl.Series:
@@ -71,14 +94,14 @@ def _time(ms: NDArray[Any]) -> pl.Series:
 def _start(record: Record, period: NDArray[Any]) -> pl.Series:
     """UTC start of each of `period` (n,); null where that is no period of the run."""
     place = record.place
-    known = (period >= 0) & (period < place.periods)
-    starts = _time(place.start_ms + np.where(known, period, 0).astype(np.int64) * place.period_ms)
-    return pl.select(pl.when(pl.Series(known)).then(starts)).to_series()
+    if "start" not in place.memo:
+        starts = _time(place.start_ms + np.arange(place.periods, dtype=np.int64) * place.period_ms)
+        place.memo["start"] = starts.append(pl.Series([None], dtype=TIME)).rechunk()
+    return _lookup(place.memo["start"], period)
 
 
 def _book(record: Record, book: NDArray[Any]) -> dict[str, pl.Series]:
-    venues = [entry["venue"] for entry in record.header["books"]]
-    return {"venue": _named(venues, book), "book": _named(record.place.books, book)}
+    return {"venue": _named(record, "venue", book), "book": _named(record, "books", book)}
 
 
 def _wholes(columns: Mapping[str, NDArray[Any]], *names: str) -> dict[str, pl.Series]:
@@ -88,17 +111,16 @@ def _wholes(columns: Mapping[str, NDArray[Any]], *names: str) -> dict[str, pl.Se
 def trades(record: Record) -> pl.DataFrame:
     """Give one row per match, by seq."""
     rows = record.streams["trades"]
-    names = record.place.names
     return pl.DataFrame(
         {
             "seq": _whole(rows["seq"]),
             "time": _time(rows["time_ms"]),
             **_book(record, rows["book"]),
             "period": _start(record, rows["period"]),
-            "buyer": _named(names, rows["buyer"]),
-            "seller": _named(names, rows["seller"]),
+            "buyer": _named(record, "names", rows["buyer"]),
+            "seller": _named(record, "names", rows["seller"]),
             **_wholes(rows, "price_tick", "quantity_wh"),
-            "aggressor": _worded(_SIDES, rows["aggressor"]),
+            "aggressor": _SIDES.of(rows["aggressor"]),
             **_wholes(rows, "maker_order", "taker_order"),
         }
     )
@@ -114,11 +136,11 @@ def orders(record: Record) -> pl.DataFrame:
             **_book(record, rows["book"]),
             "period": _start(record, rows["period"]),
             "order": _whole(rows["order"]),
-            "agent": _named(record.place.names, rows["agent"]),
-            "event": _worded(_EVENTS, rows["event"]),
-            "side": _worded(_SIDES, rows["side"]),
+            "agent": _named(record, "names", rows["agent"]),
+            "event": _EVENTS.of(rows["event"]),
+            "side": _SIDES.of(rows["side"]),
             **_wholes(rows, "price_tick", "quantity_wh", "remaining_wh"),
-            "code": _worded(_CODES, rows["code"]),
+            "code": _CODES.of(rows["code"]),
         }
     )
 
@@ -132,9 +154,9 @@ def postings(record: Record) -> pl.DataFrame:
             "time": _time(rows["time_ms"]),
             "period": _start(record, rows["period"]),
             "transfer": _whole(rows["transfer"]),
-            "account": _named(record.place.accounts, rows["account"]),
+            "account": _named(record, "accounts", rows["account"]),
             "amount": _whole(rows["amount"]),
-            "cause": _members(Cause, rows["cause"]),
+            "cause": _CAUSES.of(rows["cause"]),
         }
     )
 
@@ -150,7 +172,7 @@ def shares(record: Record) -> pl.DataFrame:
         {
             "period": _start(record, rows["period"]),
             **_book(record, rows["book"]),
-            "agent": _named(record.place.names, rows["agent"]),
+            "agent": _named(record, "names", rows["agent"]),
             **_wholes(rows, "claim_wh", "shared_wh", "price_tick"),
         }
     )
@@ -165,7 +187,7 @@ def meters(record: Record) -> pl.DataFrame:
     return pl.DataFrame(
         {
             "period": _start(record, rows["period"]),
-            "agent": _named(record.place.names, rows["agent"]),
+            "agent": _named(record, "names", rows["agent"]),
             **_wholes(
                 rows, "load_wh", "generation_wh", "charge_wh", "discharge_wh", "curtailed_wh", "traded_wh",
                 "residual_wh", "soc_wh",
@@ -181,7 +203,7 @@ def flows(record: Record) -> pl.DataFrame:
     return pl.DataFrame(
         {
             "period": _start(record, rows["period"]),
-            "path": _members(Path, rows["path"]),
+            "path": _PATHS.of(rows["path"]),
             **_wholes(rows, "flow_wh", "losses_wh"),
         }
     )
@@ -193,7 +215,7 @@ def groups(record: Record) -> pl.DataFrame:
     return pl.DataFrame(
         {
             "period": _start(record, rows["period"]),
-            "utility": _named(record.place.names, rows["utility"]),
+            "utility": _named(record, "names", rows["utility"]),
             **_wholes(rows, "nominated_wh", "metered_wh", "deviation_wh", "spot_tick", "imbalance_tick"),
         }
     )
@@ -201,31 +223,33 @@ def groups(record: Record) -> pl.DataFrame:
 
 def decisions(record: Record) -> pl.DataFrame:
     """Give one row per agent's command, by the command's seq; outcome is ok or the refusal's code."""
-    return _decided(record, record.streams["commands"], _outcomes(record), people_of(record.header)["policy"])
+    return _decided(record, record.streams["commands"], _outcomes(record))
 
 
-def _decided(
-    record: Record, rows: Mapping[str, NDArray[Any]], outcomes: NDArray[Any], policies: list[str | None]
-) -> pl.DataFrame:
+_DECIDED: Final = ("seq", "time_ms", "agent", "action")
+
+
+def _decided(record: Record, rows: Mapping[str, NDArray[Any]], outcomes: NDArray[Any]) -> pl.DataFrame:
     """Give the rows of some commands; `outcomes` is of all."""
     own = rows["agent"] >= 0
+    mine = rows if own.all() else {name: rows[name][own] for name in _DECIDED}
     return pl.DataFrame(
         {
-            "time": _time(rows["time_ms"][own]),
-            "agent": _named(record.place.names, rows["agent"][own]),
-            "policy": _named(policies, rows["agent"][own]),
-            "action": _members(Action, rows["action"][own]),
-            "outcome": _worded(_CODES, outcomes[rows["seq"][own]]),
-            "cost_usd": pl.Series(values=np.zeros(int(own.sum())), dtype=pl.Float64),
+            "time": _time(mine["time_ms"]),
+            "agent": _named(record, "names", mine["agent"]),
+            "policy": _named(record, "policy", mine["agent"]),
+            "action": _ACTIONS.of(mine["action"]),
+            "outcome": _CODES.of(outcomes[mine["seq"]]),
+            "cost_usd": pl.Series(values=np.zeros(len(mine["seq"])), dtype=pl.Float64),
         }
     )
 
 
 def _outcomes(record: Record) -> NDArray[np.int16]:
     """Code of each command (n,): 0, or that of its first refusal."""
-    count = sum(len(rows["seq"]) for rows in record.blocks("commands"))
+    count = sum(len(rows["seq"]) for rows in record.blocks("commands", only=("seq",)))
     codes = np.zeros(count, np.int16)
-    for answers in record.blocks("orders"):
+    for answers in record.blocks("orders", only=("command", "code")):
         refused = np.flatnonzero((answers["code"] != 0) & (answers["command"] >= 0) & (answers["command"] < count))
         refused = refused[codes[answers["command"][refused]] == 0]
         # The last assignment to an index stands, so go backwards.
@@ -303,8 +327,8 @@ def table_parts(name: str, record: Record, baseline: Record | None) -> Iterator[
     if name in {"trades", "orders", "postings"} or (name == "meters" and _in_order(record)):
         parts: Iterator[pl.DataFrame] = (TABLES[name](record.part(name, block), None) for block in record.blocks(name))
     elif name == "decisions":
-        outcomes, policies = _outcomes(record), people_of(record.header)["policy"]
-        parts = (_decided(record, block, outcomes, policies) for block in record.blocks("commands"))
+        outcomes = _outcomes(record)
+        parts = (_decided(record, block, outcomes) for block in record.blocks("commands", only=_DECIDED))
     else:
         parts = iter([TABLES[name](record, baseline)])
     first = next(parts, None)
@@ -315,7 +339,7 @@ def table_parts(name: str, record: Record, baseline: Record | None) -> Iterator[
 def _in_order(record: Record) -> bool:
     """Tell whether the meters' rows stand by period and agent."""
     last = -1
-    for rows in record.blocks("meters"):
+    for rows in record.blocks("meters", only=("period", "agent")):
         keys = rows["period"].astype(np.int64) * record.place.agents + rows["agent"]
         if keys[0] < last or (np.diff(keys) < 0).any():
             return False

@@ -10,6 +10,7 @@ from wattbook.assets import Battery, Forecast, Pv
 from wattbook.scenario.cities import City, city
 from wattbook.scenario.compiling import Compiled, compile_street
 from wattbook.scenario.estimating import Estimate
+from wattbook.scenario.horizon import HorizonEfficiency, horizon_efficiency
 from wattbook.scenario.loading import find_script, load_scenario, shipped_scenarios
 from wattbook.scenario.model import Scenario
 from wattbook.scenario.parts import (
@@ -35,6 +36,7 @@ __all__ = [
     "Consumer",
     "Estimate",
     "Forecast",
+    "HorizonEfficiency",
     "Imbalance",
     "LocalMarket",
     "Network",
@@ -48,6 +50,7 @@ __all__ = [
     "compile_street",
     "consumer",
     "find_script",
+    "horizon_efficiency",
     "load_scenario",
     "neighbourhood",
     "prosumer",
