@@ -36,6 +36,7 @@ class Action(IntEnum):
     SETTLE = 19
     BILL = 20
     QUARANTINE = 21
+    CLEAR = 22
 
 
 class Venue(IntEnum):

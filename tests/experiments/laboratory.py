@@ -16,7 +16,7 @@ RULES = {"improve": True, "clear_after_trade": True, "failed_shouts": 1_000}
 """Those of Gode & Sunder (1993); a day ends when nothing has happened for long."""
 
 
-def laboratory(values, costs, policy="zi-c", period=15, step=1, cap=CAP, **market):
+def laboratory(values, costs, policy="zi-c", period=15, step=1, cap=CAP, turns="random", **market):
     """Describe a day of laboratory sessions: a trading day per period of `period` minutes, but for the first."""
     sides = (("buy", values), ("sell", costs))
     return Scenario(
@@ -30,7 +30,7 @@ def laboratory(values, costs, policy="zi-c", period=15, step=1, cap=CAP, **marke
         ],
         local=LocalMarket(
             period=minutes(period), closes_before=minutes(0), cap=eur_per_mwh(cap), step=eur_per_mwh(step),
-            district=False, turns="random", **market,
+            district=False, turns=turns, **market,
         ),
     )  # fmt: skip
 

@@ -75,6 +75,7 @@ class Market:
             Action.SETTLE: self.settlement.settle,
             Action.BILL: self.settlement.bill,
             Action.QUARANTINE: self._quarantine,
+            Action.CLEAR: self._clear,
         }
         self._endow()
 
@@ -301,9 +302,14 @@ class Market:
 
     def _close(self, seq: int, command: Command) -> int:
         for book in range(self.rules.books if self.rules.has_market else 0):
-            self.book.step(Kind.EXPIRE, self.product(book, command.period), 0, 0, 0, 0, 0, 0)
-            self._record(seq, command.time_ms, -1, 0)
-            self._refresh_top(book, command.period)
+            self._clear(seq, command._replace(book=book))
+        return kernel.OK
+
+    def _clear(self, seq: int, command: Command) -> int:
+        """Let all that rests in one product and book expire."""
+        self.book.step(Kind.EXPIRE, self.product(command.book, command.period), 0, 0, 0, 0, 0, 0)
+        self._record(seq, command.time_ms, -1, 0)
+        self._refresh_top(command.book, command.period)
         return kernel.OK
 
     def _quarantine(self, seq: int, command: Command) -> int:

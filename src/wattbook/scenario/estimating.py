@@ -53,7 +53,7 @@ def estimate(scenario: Scenario) -> Estimate:
     books = len({member.feeder for member in scenario.members}) + sum(city.feeders for city in scenario.cities) + 1
     per_cell = EVENTS_PER_CELL_ALONE + (EVENTS_PER_CELL if scenario.local is not None else 0)
     events = members * periods * per_cell
-    if scenario.local is not None and scenario.local.turns == "random":
+    if scenario.local is not None and scenario.local.turns != "clock":
         events += periods * (scenario.local.turns_per_day or TURNS_PER_DAY)
     memory = (
         BASE_BYTES

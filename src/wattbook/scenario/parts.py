@@ -57,6 +57,7 @@ from wattbook.units import (
     kwh,
     minutes,
     percent,
+    seconds,
 )
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ DEFAULT_CREDIT: Final = eur(500)
 UTILITY_CREDIT: Final = eur(10_000_000)
 TRADER_CASH: Final = eur(1_000_000)
 """Enough for every unit at any price: a trader is bound by its values, not by its purse."""
+REACTION: Final = seconds(0.1)
 MOST_UNITS: Final = 1_000
 CONNECTION: Final = kw(30)
 """What a home's connection carries if nothing is said, an assumption of calibration; more if its load needs it."""
@@ -257,12 +259,15 @@ class LocalMarket(Part):
         Laboratory markets: a trade takes out all that rests in its product and book.
     turns : str
         ``"clock"``: agents wake on their own clocks. ``"random"``: traders take turns, one a millisecond.
+        ``"reaction"``: traders look, and what they decide reaches the book after their reaction time.
     failed_shouts : int
         With turns: so many in a row without a trade end a trading day.
     turns_per_day : int
         With turns: a trading day ends after so many in any case; 0 for no such limit.
     session_days : int
         With turns: traders forget after so many trading days; 0 if they never do.
+    answers : bool
+        With ``turns="random"``: each order is offered at once to all traders of the other side, and does not rest.
     """
 
     path: ClassVar[str] = "local"
@@ -278,10 +283,11 @@ class LocalMarket(Part):
     largest_order: Annotated[int, measured("energy", 1, ORDER_BOUND)] = kwh(1_000)
     improve: Annotated[bool, flag()] = False
     clear_after_trade: Annotated[bool, flag()] = False
-    turns: Annotated[str, choice("clock", "random")] = "clock"
+    turns: Annotated[str, choice("clock", "random", "reaction")] = "clock"
     failed_shouts: Annotated[int, whole(1, 1_000_000)] = 100
     turns_per_day: Annotated[int, whole(0, 86_400_000)] = 0
     session_days: Annotated[int, whole(0, 1_000_000)] = 0
+    answers: Annotated[bool, flag()] = False
 
     @property
     def opens_minute(self) -> int:
@@ -379,6 +385,7 @@ class Trader(Agent):
     values: Annotated[tuple[int, ...] | None, PlainValidator(_unit_values)] = None
     feeder: Feeder = "feeder-1"
     cash: Money = TRADER_CASH
+    reaction: Annotated[int | None, optional(measured("duration", 1, minutes(60)))] = None
 
     @property
     def units_tick(self) -> tuple[int, ...]:
@@ -493,6 +500,9 @@ def trader(name: str, side: str, **values: Any) -> Trader:
         None is ``"zi-c"``.
     feeder : str or int
         Whose book it trades in.
+    reaction : duration
+        With ``LocalMarket(turns="reaction")``: how long its orders take on average from what it sees to the book. None
+        is a tenth of a second.
     label : str
     credit_limit, cash : money
 
