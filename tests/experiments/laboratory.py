@@ -45,7 +45,7 @@ class Simulated(NamedTuple):
     mean_price: float
 
 
-def simulate(values, costs, sessions, seed, failed_shouts=1_000):
+def simulate(values, costs, sessions, seed, failed_shouts=1_000, cap=CAP):
     """Run Gode & Sunder's market with ZI-C traders by itself: lists and the standard library's chance alone."""
     chance = random.Random(seed)
     most = sum(max(v - c, 0) for v, c in zip(sorted(values, reverse=True), sorted(costs), strict=False))
@@ -65,7 +65,7 @@ def simulate(values, costs, sessions, seed, failed_shouts=1_000):
                     bid = (price, who)
             else:
                 who -= len(buyers)
-                price = chance.randint(sellers[who], CAP)
+                price = chance.randint(sellers[who], cap)
                 if bid is not None and price <= bid[0]:
                     gained += buyers.pop(bid[1]) - sellers.pop(who)
                     prices.append(bid[0])

@@ -9,7 +9,18 @@ from __future__ import annotations
 from wattbook.results.origin import provenance, scenario_digest
 from wattbook.results.record import Place, Record
 from wattbook.results.run import Run
+from wattbook.results.trader_profits import profits_by_policy
 from wattbook.results.trading_days import competitive, trading_days
 from wattbook.results.verify import verify
 
-__all__ = ["Place", "Record", "Run", "competitive", "provenance", "scenario_digest", "trading_days", "verify"]
+__all__ = [
+    "Place",
+    "Record",
+    "Run",
+    "competitive",
+    "profits_by_policy",
+    "provenance",
+    "scenario_digest",
+    "trading_days",
+    "verify",
+]

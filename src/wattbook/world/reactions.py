@@ -61,7 +61,10 @@ class Reactions(Turns):
         else:
             self._arrive(agent, period, at_ms)
         if self.state[PERIOD] == period:
-            self.state[NEXT_MS] = max(int(arrives_ms[self.by_rank].min()), at_ms)
+            street, closes_before_ms = world.street, int(world.market.rules.closes_before_ms)
+            gate_ms = street.start_ms + period * street.period_ms - closes_before_ms
+            # What would arrive after the gate must not keep the next day from beginning.
+            self.state[NEXT_MS] = min(max(int(arrives_ms[self.by_rank].min()), at_ms), gate_ms)
 
     def _arrive(self, agent: int, period: int, at_ms: int) -> None:
         """Let what a trader has decided reach the book."""
