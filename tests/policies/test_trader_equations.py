@@ -123,8 +123,8 @@ def test_gds_quote_has_the_greatest_expected_surplus_by_its_belief():
     mind, memory = gd_of([(BUY, 9_000, 0), (BUY, 9_500, 0), (SELL, 11_000, 0), (SELL, 10_000, 0), (SELL, 10_500, 0),
                           (BUY, 10_500, 1)])  # fmt: skip
     # Taken asks and bids at or above: q(95) = (1 + 2) / (3 + 0) = 1, q(100) = (1 + 1) / (2 + 1) = 2/3 = q(105), and
-    # q(110) = 0. For a cost of 80: 15 x 1 at 95, 25 x 2/3 = 16.67 at 105; between 95 and 105 less than that; at 105.625, the first
-    # of seven points on the cubic from 2/3 to 0 at 110, 25.625 x 2/3 x (1 - 22/512) = 16.35.
+    # q(110) = 0. For a cost of 80: 15 x 1 at 95, 25 x 2/3 = 16.67 at 105; between 95 and 105 less than that; at
+    # 105.625, the first of seven points on the cubic from 2/3 to 0 at 110, 25.625 x 2/3 x (1 - 22/512) = 16.35.
     assert ask(mind, sight(side=SELL, limit_tick=8_000), memory) == 10_500
     # For a cost of 90 a price nearer to 110 is not worth its risk either: 15.625 x 0.638 = 9.97 < 15 x 2/3 = 10.
     assert ask(mind, sight(side=SELL, limit_tick=9_000), memory) == 10_500
