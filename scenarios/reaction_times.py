@@ -2,8 +2,8 @@
 
 After Hanifan and Cartlidge (2020): adaptive-aggressive traders (AA) against shavers, who only quote one step better
 than the best. Of each value and each cost there is one of both kinds, so neither has an advantage but its own. All
-look, think, and are as late as they thought long. First they are equally fast; then shavers are as much faster as their
-decisions take less time to compute; then ten times as fast. A minute is a trading day, ten of them are a session.
+look, think, and are as late as they thought long. First they are equally fast; then shavers are faster, at last about
+as much as what they do takes less time to compute. A minute is a trading day, ten of them are a session.
 
 The same from a shell:  wattbook run reaction_times --set buy-75-aa.reaction=2s
 """
@@ -15,13 +15,15 @@ from wattbook.results import profits_by_policy
 from wattbook.units import eur_per_mwh, minutes, seconds
 
 UNITS = range(75, 326, 25)
+STEP = eur_per_mwh(1)
 SLOW = 1.0
 """Reaction time of an AA trader [s]: it looks about sixty times a day."""
-FASTER = {"as fast": 1, "computed": 4, "ten times as fast": 10}
-"""How often a shaver looks while an AA trader looks once; 4 is the ratio of their times in plain Python."""
+FASTER = (1, 4, 10)
+"""How often a shaver looks while an AA trader looks once. In plain Python a shaver's decision takes 3 us; an AA
+trader's, with what it learns between two of them, 12 times as long."""
 
 
-def market(reaction_s, turns="reaction", **options):
+def market(reaction_s, turns="reaction", step=STEP, **options):
     """Describe a market of two kinds of traders: their policies, each with its reaction time [s]."""
     reaction = {policy: seconds(time_s) if turns == "reaction" else None for policy, time_s in reaction_s.items()}
     return Scenario(
@@ -39,7 +41,7 @@ def market(reaction_s, turns="reaction", **options):
             period=minutes(1),
             closes_before=minutes(0),
             cap=eur_per_mwh(400),
-            step=eur_per_mwh(1),
+            step=step,
             district=False,
             turns=turns,
             session_days=10,
@@ -59,10 +61,10 @@ def leads(described, first, second, seeds):
     return found
 
 
-scenario = market({"aa": SLOW, "shaver": SLOW / FASTER["computed"]})
+scenario = market({"aa": SLOW, "shaver": SLOW / FASTER[1]})
 
 if __name__ == "__main__":
-    for name, times in FASTER.items():
-        found = leads(market({"aa": SLOW, "shaver": SLOW / times}), "aa", "shaver", range(1, 4))
+    for times in FASTER:
+        found = leads(market({"aa": SLOW, "shaver": SLOW / times}), "aa", "shaver", range(1, 3))
         wide = 1.96 * stdev(found) / len(found) ** 0.5
-        print(f"shavers {name:>17}: AA leads by {mean(found):+.1f} +- {wide:.1f} points, {len(found)} sessions")
+        print(f"shavers {times:>2} times as fast: AA leads by {mean(found):+.1f} +- {wide:.1f} points of its profit")

@@ -256,6 +256,15 @@ def test_aa_learns_from_a_shout_as_the_paper_says(aa_buyer, shouter, tick, trade
     assert aa_buyer[_AA.R] == pytest.approx(r, abs=20)
 
 
+def test_aa_compares_its_target_with_a_shout_as_it_would_quote_it(aa_buyer):
+    # On a step of 1.00 its target of 226.89 is a bid of 226.00.
+    _AA._learn(heard(BUY, 22_600, 0, step_tick=100), aa_buyer)
+    assert aa_buyer[_AA.R] > 500_000 - 10_000
+    moved = int(aa_buyer[_AA.R])
+    _AA._learn(heard(BUY, 22_500, 0, step_tick=100), aa_buyer)
+    assert aa_buyer[_AA.R] == moved != 500_000
+
+
 def test_aa_comes_a_third_of_the_way_nearer_to_its_target_or_takes_what_is_within_it(aa_buyer):
     mind = make_aa()
     assert ask(mind, sight(local_bid=15_000), aa_buyer) == 15_000 + 2_563

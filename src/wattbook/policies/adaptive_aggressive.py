@@ -25,6 +25,7 @@ from numba.extending import register_jitable
 
 from wattbook.messages import BUY, NO_PRICE
 from wattbook.policies.mind import Mind
+from wattbook.policies.orders import on_step
 from wattbook.policies.trading import luck_of, may_act, next_look, quote_unit
 from wattbook.units import PPM
 
@@ -223,7 +224,8 @@ def _root(square: int) -> int:
 @register_jitable
 def _learn(see: See, memory: Ints) -> None:
     """Become more or less aggressive after a shout."""
-    gap = (target_tick(see, memory, memory[R]) - see.shout_tick) * see.side
+    # Compared as quoted: a trader whose own quote failed must find its target no better than that quote.
+    gap = (on_step(see, see.side, target_tick(see, memory, memory[R])) - see.shout_tick) * see.side
     if see.shout_traded:
         sign = -1 if gap >= 0 else 1
     elif see.shout_side == see.side and gap <= 0:
