@@ -37,6 +37,7 @@ class Action(IntEnum):
     BILL = 20
     QUARANTINE = 21
     AUCTION = 22
+    CLEAR = 23
 
 
 class Venue(IntEnum):

@@ -16,7 +16,7 @@ RULES = {"improve": True, "clear_after_trade": True, "failed_shouts": 1_000}
 """Those of Gode & Sunder (1993); a day ends when nothing has happened for long."""
 
 
-def laboratory(values, costs, policy="zi-c", period=15, step=1, cap=CAP, **market):
+def laboratory(values, costs, policy="zi-c", period=15, step=1, cap=CAP, turns="random", **market):
     """Describe a day of laboratory sessions: a trading day per period of `period` minutes, but for the first."""
     sides = (("buy", values), ("sell", costs))
     return Scenario(
@@ -30,7 +30,7 @@ def laboratory(values, costs, policy="zi-c", period=15, step=1, cap=CAP, **marke
         ],
         local=LocalMarket(
             period=minutes(period), closes_before=minutes(0), cap=eur_per_mwh(cap), step=eur_per_mwh(step),
-            district=False, turns="random", **market,
+            district=False, turns=turns, **market,
         ),
     )  # fmt: skip
 
@@ -45,7 +45,7 @@ class Simulated(NamedTuple):
     mean_price: float
 
 
-def simulate(values, costs, sessions, seed, failed_shouts=1_000):
+def simulate(values, costs, sessions, seed, failed_shouts=1_000, cap=CAP):
     """Run Gode & Sunder's market with ZI-C traders by itself: lists and the standard library's chance alone."""
     chance = random.Random(seed)
     most = sum(max(v - c, 0) for v, c in zip(sorted(values, reverse=True), sorted(costs), strict=False))
@@ -65,7 +65,7 @@ def simulate(values, costs, sessions, seed, failed_shouts=1_000):
                     bid = (price, who)
             else:
                 who -= len(buyers)
-                price = chance.randint(sellers[who], CAP)
+                price = chance.randint(sellers[who], cap)
                 if bid is not None and price <= bid[0]:
                     gained += buyers.pop(bid[1]) - sellers.pop(who)
                     prices.append(bid[0])

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from wattbook.market.kernel_laboratory import see_traders
-from wattbook.messages import BUY, NO_PRICE, SELL, Refusal
+from wattbook.messages import BUY, FOREVER, NO_PRICE, OUT_COLUMNS, OUT_ROWS, SELL, Refusal
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,6 +51,10 @@ class Laboratory:
         Who has the turn, and after how many more turns without a trade the trading day ends.
     schedule : (4,) int64
         How far the turns have come; see `wattbook.world.turns`.
+    arrives_ms : (a,) int64
+        With reaction times: when what each trader has decided reaches the book; `FOREVER` for who is not thinking.
+    decided : (a, OUT_ROWS, OUT_COLUMNS) int64
+        What that is; of no agent where there are no reaction times.
     taken : int
         Orders, new or replaced, that the books took since this object was made.
     """
@@ -71,6 +75,9 @@ class Laboratory:
         self.shout[:, :, 1] = NO_PRICE
         self.turn = np.array([NOBODY, 0], np.int64)
         self.schedule = np.zeros(4, np.int64)
+        self.reaction_ms = np.array([self.rules.reaction_ms.get(name, 0) for name in street.names], np.int64)
+        self.arrives_ms = np.full(a, FOREVER, np.int64)
+        self.decided = np.zeros((a if self.rules.reaction_ms else 0, OUT_ROWS, OUT_COLUMNS), np.int64)
         self.taken = 0
 
     def improvement_code(self, top: Ints, side: int, price_tick: int) -> int:
@@ -90,6 +97,10 @@ class Laboratory:
         traded = traded_tick != NO_PRICE
         self.shout[book, period] = side, traded_tick if traded else price_tick, traded
 
+    def note_answer(self, book: int, period: int, side: int, price_tick: int) -> None:
+        """Remember an order that somebody has taken at once: it is the one that was shouted, not the answer."""
+        self.shout[book, period] = side, price_tick, 1
+
     def see(self, agent: int, rows: Ints) -> None:
         """Write what only a trader sees into `rows` (n, fields) of observations."""
         if self.units[agent]:
@@ -100,4 +111,7 @@ class Laboratory:
 
     def export(self) -> dict[str, NDArray[Any]]:
         """Give the columns that change."""
-        return {"shout": self.shout, "turn": self.turn, "schedule": self.schedule}
+        return {
+            "shout": self.shout, "turn": self.turn, "schedule": self.schedule, "arrives_ms": self.arrives_ms,
+            "decided": self.decided,
+        }  # fmt: skip

@@ -77,6 +77,7 @@ class Market:
             Action.BILL: self.settlement.bill,
             Action.QUARANTINE: self._quarantine,
             Action.AUCTION: self._auction,
+            Action.CLEAR: self._clear,
         }
         self._endow()
 
@@ -340,9 +341,14 @@ class Market:
             for book, period in self._two_sided(command.period, command.period + 1):
                 self._uncross(seq, command.time_ms, book, period)
         for book in range(self.rules.books if self.rules.has_market else 0):
-            self.book.step(Kind.EXPIRE, self.product(book, command.period), 0, 0, 0, 0, 0, 0)
-            self._record(seq, command.time_ms, -1, 0)
-            self._refresh_top(book, command.period)
+            self._clear(seq, command._replace(book=book))
+        return kernel.OK
+
+    def _clear(self, seq: int, command: Command) -> int:
+        """Let all that rests in one product and book expire."""
+        self.book.step(Kind.EXPIRE, self.product(command.book, command.period), 0, 0, 0, 0, 0, 0)
+        self._record(seq, command.time_ms, -1, 0)
+        self._refresh_top(command.book, command.period)
         return kernel.OK
 
     def _quarantine(self, seq: int, command: Command) -> int:

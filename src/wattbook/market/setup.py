@@ -40,6 +40,11 @@ class LaboratoryRules:
         Turns after which a trading day ends in any case; 0 for no such limit.
     days : int
         Trading days of a session, after which traders forget; 0 if they never do.
+    answers : bool
+        Whether each order is offered at once to all traders of the other side, and does not rest.
+    reaction_ms : dict of str to int
+        By name: how long a trader's order takes on average from what it sees to the book; empty where traders take
+        turns drawn at random.
     traders : dict of str to (int, tuple of int)
         By name: BUY or SELL, and what each unit (1 Wh) is worth or costs [ticks].
     """
@@ -50,6 +55,8 @@ class LaboratoryRules:
     failed_shouts: int = 100
     turns_per_day: int = 0
     days: int = 0
+    answers: bool = False
+    reaction_ms: dict[str, int] = field(default_factory=dict)
     traders: dict[str, tuple[int, tuple[int, ...]]] = field(default_factory=dict)
 
 
@@ -133,6 +140,10 @@ class MarketRules:
         """Plain JSON values; of what a market is not (laboratory, call market, sharing) nothing is said."""
         plain = {name: value for name, value in asdict(self).items() if value is not None}
         if self.laboratory is not None:
+            for later in ("answers", "reaction_ms"):
+                # Told where they say something, so that fingerprints of before hold.
+                if not plain["laboratory"][later]:
+                    del plain["laboratory"][later]
             traders = self.laboratory.traders.items()
             plain["laboratory"]["traders"] = {name: [side, list(units)] for name, (side, units) in traders}
         return plain

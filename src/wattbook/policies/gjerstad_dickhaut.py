@@ -60,7 +60,10 @@ def _keep(memory: Ints, price_tick: int, what: int) -> None:
 
 @register_jitable
 def _hear(see: See, memory: Ints) -> None:
-    """Remember a shout. A trade makes a taken bid and a taken ask of the shout and of the quote that it met."""
+    """Remember a shout. A trade makes a taken bid and a taken ask of the shout and of the quote that it met.
+
+    Where nobody heard that quote, the answer to a shout, it is kept as well: a trade is always two taken shouts.
+    """
     if see.shout_traded == 0:
         _keep(memory, see.shout_tick, REJECTED_BID if see.shout_side == BUY else REJECTED_ASK)
         return
@@ -70,6 +73,8 @@ def _hear(see: See, memory: Ints) -> None:
         if memory[at] == see.shout_tick and memory[at + 1] == standing:
             memory[at + 1] = standing + 2
             break
+    else:
+        _keep(memory, see.shout_tick, standing + 2)
     _keep(memory, see.shout_tick, TAKEN_BID if see.shout_side == BUY else TAKEN_ASK)
     _forget(memory)
 

@@ -10,6 +10,7 @@ from wattbook.results.origin import provenance, scenario_digest
 from wattbook.results.record import Place, Record
 from wattbook.results.recount import recount
 from wattbook.results.run import Run
+from wattbook.results.trader_profits import profits_by_policy
 from wattbook.results.trading_days import competitive, trading_days
 from wattbook.results.verify import verify
 
@@ -18,6 +19,7 @@ __all__ = [
     "Record",
     "Run",
     "competitive",
+    "profits_by_policy",
     "provenance",
     "recount",
     "scenario_digest",

@@ -172,22 +172,41 @@ def whole_problems(scenario: Scenario) -> list[str]:
 
 
 def _turn_problems(scenario: Scenario) -> list[str]:
-    """Refuse turns where somebody would have to wait for one that never comes, and limits of turns without turns."""
+    """Refuse turns where somebody would have to wait for one that never comes, and options of turns without turns."""
     local = scenario.local
     if local is None:
         return []
-    if local.turns == "random":
+    problems = _answer_problems(local)
+    late = [each.name for each in scenario.traders if each.reaction is not None]
+    if late and local.turns != "reaction":
+        more = f" (and of {len(late) - 1} more)" if len(late) > 1 else ""
+        what = f"{late[0]}.reaction{more} is given with local.turns={local.turns!r}"
+        problems.append(f"{what}: write turns='reaction', or leave it out")
+    if local.turns != "clock":
         members = [member.name for member in scenario.members]
         more = f" (and {len(members) - 1} more)" if len(members) > 1 else ""
-        return (
-            [f"local.turns='random' is for traders alone, {members[0]}{more} is none: leave turns='clock'"]
-            if members
-            else []
-        )
-    return [
+        what = f"local.turns={local.turns!r} is for traders alone"
+        return problems + ([f"{what}, {members[0]}{more} is none: leave turns='clock'"] if members else [])
+    return problems + [
         f"local.{name} is given without turns: add turns='random'"
         for name in ("failed_shouts", "turns_per_day", "session_days")
         if name in local.model_fields_set and getattr(local, name) != type(local).model_fields[name].default
+    ]
+
+
+def _answer_problems(local: LocalMarket) -> list[str]:
+    """Refuse orders offered at once where nobody has the turn, and with options about quotes that rest."""
+    if not local.answers:
+        return []
+    problems = []
+    if local.turns != "random":
+        problems.append(f"local.answers=True is given with turns={local.turns!r}: write turns='random'")
+    if local.district:
+        problems.append("local.answers=True is given with two books to choose from: add district=False")
+    return problems + [
+        f"local.{name}=True is given with answers=True, where no quote rests: leave one of them out"
+        for name in ("improve", "clear_after_trade")
+        if getattr(local, name)
     ]
 
 

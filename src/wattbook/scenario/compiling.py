@@ -21,7 +21,7 @@ from wattbook.policies import Mind, home, nominate, zero_intelligence
 from wattbook.scenario.calendar import bills_ms, by_hour, horizon_ms, opens_ms
 from wattbook.scenario.estimating import require_memory
 from wattbook.scenario.mechanism_rules import auction_rules, mid_market_tick, sharing_rules
-from wattbook.scenario.parts import CONNECTION, Agent, Consumer, LocalMarket, Prosumer, Trader, Utility
+from wattbook.scenario.parts import CONNECTION, REACTION, Agent, Consumer, LocalMarket, Prosumer, Trader, Utility
 from wattbook.scenario.profiles import Horizon, Library, is_file
 from wattbook.scenario.roll import District, Roll, upkeep
 from wattbook.units import MS_PER_HOUR, MS_PER_MINUTE, PPM, half_even
@@ -398,7 +398,7 @@ def _laboratory(local: LocalMarket, agents: Sequence[Agent]) -> LaboratoryRules 
         for agent in agents
         if isinstance(agent, Trader)
     }
-    takes_turns = local.turns == "random"
+    takes_turns = local.turns != "clock"
     if not (traders or takes_turns or local.improve or local.clear_after_trade):
         return None
     return LaboratoryRules(
@@ -408,8 +408,16 @@ def _laboratory(local: LocalMarket, agents: Sequence[Agent]) -> LaboratoryRules 
         failed_shouts=local.failed_shouts,
         turns_per_day=local.turns_per_day,
         days=local.session_days,
+        answers=local.answers,
+        reaction_ms=_reactions(agents) if local.turns == "reaction" else {},
         traders=traders,
     )
+
+
+def _reactions(agents: Sequence[Agent]) -> dict[str, int]:
+    """Give the traders' reaction times [ms] by name."""
+    traders = [agent for agent in agents if isinstance(agent, Trader)]
+    return {each.name: int(REACTION if each.reaction is None else each.reaction) for each in traders}
 
 
 def _about(agent: Agent) -> dict[str, str]:

@@ -55,7 +55,7 @@ def estimate(scenario: Scenario) -> Estimate:
     has_orders = scenario.local is not None and scenario.local.mechanism not in SHARING
     per_cell = EVENTS_PER_CELL_ALONE + (EVENTS_PER_CELL if has_orders else 0)
     events = members * periods * per_cell
-    if scenario.local is not None and scenario.local.turns == "random":
+    if scenario.local is not None and scenario.local.turns != "clock":
         events += periods * (scenario.local.turns_per_day or TURNS_PER_DAY)
     memory = (
         BASE_BYTES

@@ -58,6 +58,7 @@ from wattbook.units import (
     kwh,
     minutes,
     percent,
+    seconds,
 )
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ DEFAULT_CREDIT: Final = eur(500)
 UTILITY_CREDIT: Final = eur(10_000_000)
 TRADER_CASH: Final = eur(1_000_000)
 """Enough for every unit at any price: a trader is bound by its values, not by its purse."""
+REACTION: Final = seconds(0.1)
 MOST_UNITS: Final = 1_000
 CONNECTION: Final = kw(30)
 """What a home's connection carries if nothing is said, an assumption of calibration; more if its load needs it."""
@@ -258,6 +260,7 @@ class LocalMarket(Part):
         Laboratory markets: a trade takes out all that rests in its product and book.
     turns : str
         ``"clock"``: agents wake on their own clocks. ``"random"``: traders take turns, one a millisecond.
+        ``"reaction"``: traders look, and what they decide reaches the book after their reaction time.
     failed_shouts : int
         With turns: so many in a row without a trade end a trading day.
     turns_per_day : int
@@ -279,6 +282,8 @@ class LocalMarket(Part):
         sum to 100 % on each feeder.
     share_price : tariff or None
         With static-key and dynamic-key: what a shared Wh costs. None is the mid-market price.
+    answers : bool
+        With ``turns="random"``: each order is offered at once to all traders of the other side, and does not rest.
     """
 
     path: ClassVar[str] = "local"
@@ -294,7 +299,7 @@ class LocalMarket(Part):
     largest_order: Annotated[int, measured("energy", 1, ORDER_BOUND)] = kwh(1_000)
     improve: Annotated[bool, flag()] = False
     clear_after_trade: Annotated[bool, flag()] = False
-    turns: Annotated[str, choice("clock", "random")] = "clock"
+    turns: Annotated[str, choice("clock", "random", "reaction")] = "clock"
     failed_shouts: Annotated[int, whole(1, 1_000_000)] = 100
     turns_per_day: Annotated[int, whole(0, 86_400_000)] = 0
     session_days: Annotated[int, whole(0, 1_000_000)] = 0
@@ -304,6 +309,7 @@ class LocalMarket(Part):
     rationing: Annotated[str, choice(*RATIONING)] = "time"
     keys: Annotated[Any, keys_check()] = "equal"
     share_price: Annotated[tuple[int, ...] | None, optional(tariff(-PRICE_BOUND, PRICE_BOUND))] = None
+    answers: Annotated[bool, flag()] = False
 
     @property
     def opens_minute(self) -> int:
@@ -401,6 +407,7 @@ class Trader(Agent):
     values: Annotated[tuple[int, ...] | None, PlainValidator(_unit_values)] = None
     feeder: Feeder = "feeder-1"
     cash: Money = TRADER_CASH
+    reaction: Annotated[int | None, optional(measured("duration", 1, minutes(60)))] = None
 
     @property
     def units_tick(self) -> tuple[int, ...]:
@@ -515,6 +522,9 @@ def trader(name: str, side: str, **values: Any) -> Trader:
         None is ``"zi-c"``.
     feeder : str or int
         Whose book it trades in.
+    reaction : duration
+        With ``LocalMarket(turns="reaction")``: how long its orders take on average from what it sees to the book. None
+        is a tenth of a second.
     label : str
     credit_limit, cash : money
 

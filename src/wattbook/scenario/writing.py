@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from wattbook.policies import Mind
 from wattbook.scenario.mechanisms import OPTIONS
-from wattbook.scenario.parts import Agent, LocalMarket, Part
+from wattbook.scenario.parts import Agent, LocalMarket, Part, Trader
 from wattbook.scenario.profiles import Library, content_hash
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 FORM: Final = 1
 OPTIONAL: Final = (
-    "improve", "clear_after_trade", "turns", "failed_shouts", "turns_per_day", "session_days", *OPTIONS,
+    "improve", "clear_after_trade", "turns", "failed_shouts", "turns_per_day", "session_days", "answers", *OPTIONS,
 )  # fmt: skip
 """Options of `LocalMarket` that stand in the text only where they are not as ever: without them a scenario is what it
 was before they existed."""
@@ -70,6 +70,8 @@ def _plain(value: Any, library: Library) -> Any:
         if isinstance(value, LocalMarket):
             fields = type(value).model_fields
             plain = {n: v for n, v in plain.items() if n not in OPTIONAL or getattr(value, n) != fields[n].default}
+        if isinstance(value, Trader) and value.reaction is None:
+            del plain["reaction"]
         return plain | ({"kind": value.kind} if isinstance(value, Agent) else {})
     if isinstance(value, Mind):
         return _mind(value)

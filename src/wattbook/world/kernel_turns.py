@@ -1,4 +1,7 @@
-"""What all traders of a laboratory market see of one product, as one compiled call."""
+"""What all traders of a laboratory market see of one product, and what they make of it, each as one compiled call."""
+
+# mypy: disable-error-code="call-arg, var-annotated"
+# numba's intrinsics take one argument less than they are declared with.
 
 from __future__ import annotations
 
@@ -7,7 +10,9 @@ from typing import TYPE_CHECKING
 from numba import njit
 
 from wattbook.market.kernel_laboratory import see_trader
+from wattbook.messages import FOREVER
 from wattbook.world.kernel import observe_one
+from wattbook.world.kernel_looks import call_look
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,3 +53,47 @@ def observe_traders(
             step_tick, rows[i],
         )  # fmt: skip
         see_trader(limit_tick[agent], side[agent], units[agent], shout[rules.feeder[agent]], agent, True, turn, rows[i])
+
+
+@njit(cache=True, nogil=True)
+def ask_traders(
+    looks: Ints,
+    quarantined: Ints,
+    memory: Ints,
+    draw_keys: Ints,
+    look_ms: Ints,
+    agents: Ints,
+    period: int,
+    now_ms: int,
+    rows: Ints,
+    out: Ints,
+    done: Ints,
+) -> None:
+    """Let each of `agents` (n,) decide about what it sees, `rows` (n, fields), by its compiled policy.
+
+    Parameters
+    ----------
+    looks : (a,) int64
+        Address of each agent's compiled policy; 0 for who has none.
+    out : (n, OUT_ROWS, OUT_COLUMNS) int64
+        Gets what each asks for.
+    done : (n,) int64
+        Gets 1 for who has decided; 0, with its memory as it was, for who has no compiled policy, is quarantined, or
+        whose policy failed.
+    """
+    kept = memory[0].copy()
+    for i in range(len(agents)):
+        agent = agents[i]
+        done[i] = 0
+        if looks[agent] == 0 or quarantined[agent] != 0:
+            continue
+        out[i] = 0
+        kept[:] = memory[agent]
+        answered, delay = call_look(
+            looks[agent], rows[i:].ctypes.data, memory[agent:].ctypes.data, draw_keys[agent], out[i:].ctypes.data
+        )
+        if answered == 0 or delay < 0:
+            memory[agent] = kept
+            continue
+        look_ms[agent, period] = min(now_ms + min(delay, FOREVER), FOREVER)
+        done[i] = 1

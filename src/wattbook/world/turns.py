@@ -1,14 +1,15 @@
 """Turns: in a laboratory market one trader, drawn at random, acts in each millisecond.
 
 A fixed process beside the market's day. The trading day of a product fills the period before its delivery period; it
-ends when nobody has traded for some turns, or when there is nobody left to trade. All state lies in the columns of the
-market's laboratory.
+ends when nobody has traded for some turns, or when there is nobody left to trade. With `answers` an order is offered at
+once to all traders of the other side. All state lies in the columns of the market's laboratory.
 
 References
 ----------
 Gode & Sunder (1993), Journal of Political Economy 101:119-137: a trader at random acts at each step. Cliff & Bruten
-(1997), HP Laboratories report HPL-97-91: after each shout every trader may learn from it, and a day ends after a number
-of failed shouts. We count a turn as failed if it brought no trade, whether or not the trader quoted.
+(1997), HP Laboratories report HPL-97-91: a shout is offered to all traders of the other side, a willing one drawn at
+random takes it at its price, and otherwise it is gone; after each shout every trader may learn from it; a day ends
+after a number of failed shouts. We count a turn as failed if it brought no trade, whether or not the trader quoted.
 """
 
 from __future__ import annotations
@@ -17,12 +18,28 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from wattbook.book import Flag
 from wattbook.chance import draw, key_of
 from wattbook.market.kernel import gate_code
 from wattbook.market.laboratory import NOBODY, TURN, TURNS_LEFT
-from wattbook.messages import BUY, FOREVER, OUT_ACTION, SELL, Action, See
+from wattbook.messages import (
+    BUY,
+    FOREVER,
+    OUT_ACTION,
+    OUT_BOOK,
+    OUT_COLUMNS,
+    OUT_FLAGS,
+    OUT_PRICE,
+    OUT_ROWS,
+    OUT_SIDE,
+    SELL,
+    Action,
+    Command,
+    See,
+)
 from wattbook.world.clock import FIRST_AGENT, Alarm
-from wattbook.world.kernel_turns import observe_traders
+from wattbook.world.kernel_looks import Look, look_of
+from wattbook.world.kernel_turns import ask_traders, observe_traders
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -41,11 +58,17 @@ RANK: Final = FIRST_AGENT - 1
 FIRST_DAY: Final = 1
 """The run's first product opens and closes at once."""
 _FIELDS: Final = len(See._fields)
+_TURN: Final = See._fields.index("turn")
 PERIOD, TURNS, FAILED, NEXT_MS = range(4)
 
 
 class Turns:
     """Who acts when, in a market whose traders take turns.
+
+    Parameters
+    ----------
+    compiles : bool
+        Whether traders decide by their compiled policies, where there are any; the journal is the same.
 
     Attributes
     ----------
@@ -53,18 +76,25 @@ class Turns:
         Product whose trading day it is, turns of the day so far, turns without a trade in a row, time of the next turn.
     """
 
-    def __init__(self, world: World, laboratory: Laboratory, seed: int) -> None:
+    def __init__(self, world: World, laboratory: Laboratory, seed: int, compiles: bool) -> None:
         self.world = world
         self.laboratory = laboratory
         self.rules = laboratory.rules
         self.key = key_of(seed, "turns")
+        self.answer_key = key_of(seed, "answers")
         minds = enumerate(world.minds)
         self.traders = np.array([i for i, mind in minds if mind is not None and laboratory.units[i]], np.int64)
         listens = [i for i in self.traders.tolist() if _listens(world.minds[i])]
         self.listeners = np.array(listens, np.int64)
         self.rows = np.zeros((len(self.listeners), _FIELDS), np.int64)
         self.row = np.zeros((1, _FIELDS), np.int64)
-        # Traders' own clocks stand still.
+        found = [look_of(mind.policy) if mind is not None and compiles else "" for mind in world.minds]
+        self._found = [look for look in found if isinstance(look, Look)]
+        self.looks = np.array([look.address if isinstance(look, Look) else 0 for look in found], np.int64)
+        self.compiles = bool(self.looks.any())
+        self.out = np.zeros((max(len(self.traders), 1), OUT_ROWS, OUT_COLUMNS), np.int64)
+        self.done = np.zeros(len(self.out), np.int64)
+        # Their clocks of other markets stand still.
         world.next_ms[self.traders] = FOREVER
         self.state = laboratory.schedule
         self.state[:] = FIRST_DAY, 0, 0, self._opening_ms(FIRST_DAY)
@@ -87,14 +117,20 @@ class Turns:
         if state[TURNS] == 0:
             self._begin_day(period)
         agent = int(active[draw(self.key, at_ms - world.street.start_ms) % len(active)])
-        laboratory.turn[TURN] = agent
-        laboratory.turn[TURNS_LEFT] = self.rules.failed_shouts - int(state[FAILED])
-        before = world.market.trades
-        shouted = self._act(agent, period, at_ms)
-        state[TURNS] += 1
-        state[FAILED] = 0 if world.market.trades > before else state[FAILED] + 1
+        before, shouts = world.market.trades, laboratory.taken
+        self._carry_out(agent, period, at_ms, self._decide(agent, period, at_ms))
+        shouted = laboratory.taken > shouts
+        if shouted and self.rules.answers:
+            self._offer(agent, active, period, at_ms)
         state[NEXT_MS] = at_ms + 1
-        laboratory.turn[TURN] = NOBODY
+        self._count(period, at_ms, shouted, world.market.trades > before)
+
+    def _count(self, period: int, at_ms: int, shouted: bool, traded: bool) -> None:
+        """Count a turn, let all that listen learn from it, and end the day if it was the last."""
+        state = self.state
+        state[TURNS] += 1
+        state[FAILED] = 0 if traded else state[FAILED] + 1
+        self.laboratory.turn[TURN] = NOBODY
         if shouted:
             self._listen(period, at_ms)
         if state[FAILED] >= self.rules.failed_shouts or state[TURNS] == self.rules.turns_per_day:
@@ -132,19 +168,73 @@ class Turns:
         own_ms = street.start_ms + (period - 1) * street.period_ms
         return max(own_ms, int(street.opens_ms[period])) if period < street.periods else own_ms
 
-    def _act(self, agent: int, period: int, at_ms: int) -> bool:
-        """Let the trader that has the turn act; say whether its book took an order."""
-        world = self.world
+    def _decide(self, agent: int, period: int, at_ms: int) -> list[list[int]]:
+        """Give the turn to a trader; return the commands that it wants carried out."""
+        world, laboratory = self.world, self.laboratory
+        laboratory.turn[TURN] = agent
+        laboratory.turn[TURNS_LEFT] = self.rules.failed_shouts - int(self.state[FAILED])
         world.woken[0] += 1
         self._observe(np.array([agent]), period, at_ms, self.row)
-        mind = world.minds[agent]
-        assert mind is not None
-        orders = self.laboratory.taken
-        for row in world.decide(agent, mind, See._make(self.row[0].tolist()), at_ms) or ():
+        return self._ask(np.array([agent]), period, at_ms, self.row)[0]
+
+    def _ask(self, agents: Ints, period: int, at_ms: int, rows: Ints) -> list[list[list[int]]]:
+        """Let each of `agents` (n,) decide about what it sees, `rows` (n, fields); give the commands of each."""
+        world, out, done = self.world, self.out[: len(agents)], self.done[: len(agents)]
+        quarantined = world.market.town.quarantined
+        done[:] = 0
+        if self.compiles:
+            ask_traders(
+                self.looks, quarantined, world.memory, world.draw_keys, world.look_ms, agents, period, at_ms, rows,
+                out, done,
+            )  # fmt: skip
+        commands: list[list[list[int]]] = []
+        for i, (agent, is_done) in enumerate(zip(agents.tolist(), done.tolist(), strict=True)):
+            mind = world.minds[agent]
+            if is_done:
+                commands.append(out[i].tolist() if out[i, 0, OUT_ACTION] else [])
+            elif mind is None or quarantined[agent]:
+                commands.append([])
+            else:
+                # Also a policy that failed in its compiled form: Python learns why.
+                commands.append(world.decide(agent, mind, See._make(rows[i].tolist()), at_ms) or [])
+        return commands
+
+    def _carry_out(self, agent: int, period: int, at_ms: int, commands: list[list[int]]) -> None:
+        for row in commands:
             if row[OUT_ACTION] == Action.NOTHING:
                 break
-            world.act(agent, period, at_ms, row)
-        return self.laboratory.taken > orders
+            self.world.act(agent, period, at_ms, row)
+
+    def _offer(self, agent: int, active: Ints, period: int, at_ms: int) -> None:
+        """Ask everybody of the other side at once who takes the order of `agent`; what then rests expires.
+
+        Each is shown the market as if it had the turn; it is willing if what it answers would trade. One of the willing
+        is drawn, and its answer alone carried out.
+        """
+        world, market, laboratory = self.world, self.world.market, self.laboratory
+        book = int(laboratory.feeder[agent])
+        side, price_tick, traded = laboratory.shout[book, period].tolist()
+        if not traded:
+            is_other = (laboratory.side[active] == -side) & (laboratory.feeder[active] == book)
+            answers = self._answers(active[is_other], period, at_ms, side, price_tick)
+            if answers:
+                taker, commands = answers[draw(self.answer_key, at_ms - world.street.start_ms) % len(answers)]
+                before = market.trades
+                self._carry_out(taker, period, at_ms, commands)
+                if market.trades > before:
+                    laboratory.note_answer(book, period, side, price_tick)
+        market.apply(Command(at_ms, -1, Action.CLEAR, book, period))
+
+    def _answers(
+        self, others: Ints, period: int, at_ms: int, side: int, price_tick: int
+    ) -> list[tuple[int, list[list[int]]]]:
+        """Ask each of `others` (n,) what it would do now; give those that would take the order, and their commands."""
+        world, rows = self.world, np.zeros((len(others), _FIELDS), np.int64)
+        world.woken[0] += len(others)
+        self._observe(others, period, at_ms, rows)
+        rows[:, _TURN] = 1
+        answers = zip(others.tolist(), self._ask(others, period, at_ms, rows), strict=True)
+        return [each for each in answers if each[1] and _takes(each[1][0], side, price_tick)]
 
     def _listen(self, period: int, at_ms: int) -> None:
         """Show everybody that listens what has just happened; nobody has the turn, and nothing is carried out."""
@@ -153,10 +243,7 @@ class Turns:
             return
         world.woken[0] += len(self.listeners)
         self._observe(self.listeners, period, at_ms, self.rows)
-        for agent, row in zip(self.listeners.tolist(), self.rows.tolist(), strict=True):
-            mind = world.minds[agent]
-            if mind is not None and not world.market.town.quarantined[agent]:
-                world.decide(agent, mind, See._make(row), at_ms)
+        self._ask(self.listeners, period, at_ms, self.rows)
 
     def _observe(self, agents: Ints, period: int, at_ms: int, rows: Ints) -> None:
         market, ledger, street, own = self.world.market, self.world.market.ledger, self.world.street, self.laboratory
@@ -165,6 +252,12 @@ class Turns:
             ledger.credit_limit, own.limit_tick, own.side, own.units, own.shout, own.turn, agents, period, at_ms,
             street.network.levy_tick, street.market.step_tick if street.market else 1, rows,
         )  # fmt: skip
+
+
+def _takes(row: list[int], side: int, price_tick: int) -> bool:
+    """Tell whether a command would trade with an order of `side` at `price_tick` in the sender's local book."""
+    is_new = row[OUT_ACTION] == Action.SUBMIT and row[OUT_BOOK] == 0 and row[OUT_SIDE] == -side
+    return is_new and bool(row[OUT_FLAGS] & Flag.MARKET or (price_tick - row[OUT_PRICE]) * side >= 0)
 
 
 def _listens(mind: Mind | None) -> bool:

@@ -38,6 +38,7 @@ from wattbook.world.kernel_looks import COMPILES
 from wattbook.world.kernel_wakes import MOST_WAKES_AT_ONCE, NO_ACTION
 from wattbook.world.outlook import BATTERY_HORIZON_MS, Expectations
 from wattbook.world.population import Population, looks_of
+from wattbook.world.reactions import Reactions
 from wattbook.world.turns import Turns
 
 if TYPE_CHECKING:
@@ -137,7 +138,10 @@ class World:
         self.look_ms = np.full((a, p), FOREVER, np.int64)
         laboratory = self.market.laboratory
         takes_turns = laboratory is not None and laboratory.rules.takes_turns
-        self.turns = Turns(self, laboratory, seed) if laboratory is not None and takes_turns else None
+        self.turns: Turns | None = None
+        if laboratory is not None and takes_turns:
+            turns = Reactions if laboratory.rules.reaction_ms else Turns
+            self.turns = turns(self, laboratory, seed, COMPILES and engine != "interpreted")
         self._env: simpy.Environment | None = None
         self._alarms: dict[int, simpy.Event] = {}
         self._listen()
