@@ -118,6 +118,28 @@ def test_the_program_agrees_with_a_search_through_all_charges_of_a_lossless_batt
     assert plan.bound == pytest.approx(plan.cost, abs=1e-6)
 
 
+@pytest.mark.parametrize("loss", [1.0, 1.25])
+def test_what_is_left_in_a_battery_is_worth_what_it_can_still_give(loss):
+    one, none = np.ones((1, 1)), np.zeros((1, 1))
+    store = Stores(np.zeros(1, np.int64), np.full(1, 10.0), np.ones(1), np.full(1, loss), none, none, np.full(1, 80.0))
+    place = Place(np.zeros(1, np.int64), np.zeros(1, np.int64), Prices(*[200 * one] * 3, 50 * one), store, False, 0.0)
+    assert solve(place, none, np.full(1, 5.0), slice(0, 1)).cost == pytest.approx(-5 / loss * 80)
+
+
+def test_a_battery_takes_up_what_its_owner_did_not_foresee():
+    """A home without neighbours: its errors are large, and yet the planner does better than the automatic battery."""
+    scenario = Scenario(
+        start="2016-06-06", days=2,
+        agents=[
+            prosumer("ada", rated=kw(4), pv=Pv(kw(8)), battery=Battery(kwh(10), kw(5)), policy="idle"),
+            utility("blue", retail=eur_per_mwh(160), feed_in=eur_per_mwh(80)),
+        ],
+        forecast=Forecast(load_error=percent(80), pv_error=percent(60)),
+    )  # fmt: skip
+    told = horizon_efficiency(scenario, scenario.run(seed=1))
+    assert told.perfect.cost < told.forecasts.cost < told.without_market.cost == told.actual.cost
+
+
 def test_a_battery_sells_to_the_neighbour_when_that_saves_more_than_its_own_use_later():
     """Worked by hand.
 
