@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from .machine import resident_bytes
 from .market import DAY_MS, WAKE_EVERY_MS, Size
-from .runners import KINDS, Counts, runner_of
+from .options import LEAST_SLICES
+from .runners import BOOK_ALONE, ENGINES, KINDS, POPULATION, Counts, runner_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,8 +32,6 @@ LEAD_IN: Final = 0.1
 """Share of a slice before its clock starts, so that everybody finds its memory in the cache again."""
 DEVIATION: Final = 0.05
 """Trades a wake may differ by this share between those who draw their luck otherwise."""
-LEAST_SLICES: Final = 5
-"""Fewer, and engines with slices of unequal length would not meet."""
 LEAST_TRADES: Final = 5_000
 """Fewer trades than that say nothing about their rate."""
 
@@ -134,7 +133,7 @@ class Plan(NamedTuple):
     @classmethod
     def of(cls, traders: int, slices: int, wakes: int = WAKES) -> Plan:
         """Cut it so that a slice is worth its time."""
-        assert slices >= LEAST_SLICES, f"{slices} slices are too few"
+        assert slices >= LEAST_SLICES, "engines with slices of unequal length would not meet"
         return cls(traders, slices, max(wakes, traders // SHARE_OF_ALL))
 
     def stops_ms(self, share: float) -> list[int]:
@@ -153,8 +152,8 @@ class Plan(NamedTuple):
 
 
 def share_of(name: str) -> float:
-    """Share of a runner; the variants of our engines have their engine's."""
-    return KINDS[name.partition("/")[0]].share
+    """Share of a runner; the variants of our engines have their engine's, and the book has the population's."""
+    return KINDS[POPULATION if name == BOOK_ALONE else name.partition("/")[0]].share
 
 
 def measure(plan: Plan, names: Sequence[str], say: Callable[[str], None]) -> dict[str, Track]:
@@ -179,7 +178,7 @@ def measure(plan: Plan, names: Sequence[str], say: Callable[[str], None]) -> dic
 
 
 def _is_ours(name: str) -> bool:
-    return name.partition("/")[0] in ("population", "processes")
+    return name.partition("/")[0] in ENGINES
 
 
 def _rotated(names: Sequence[str], turn: int) -> list[str]:

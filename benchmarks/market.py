@@ -3,8 +3,8 @@
 Each trader has a side and a limit, drawn once; there is always one more unit to trade, so the market never dries up.
 At each wake it looks at the best quotes of its feeder and puts its one resting order at a random price within its
 limit (Gode & Sunder's ZI-C), for a random quantity. It wakes again after 10 to 20 minutes: 96 times a day. The one
-product at a time is the next day, traded until that begins. No loads, no plants, no batteries, no forecasts that matter:
-what is measured is clocks, looking, admission, books, accounts and journal.
+product at a time is the next day, traded until that begins. There are no loads, plants, batteries or
+forecasts: what is measured is clocks, looking, admission, books, accounts and journal.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
-
 from numba.extending import register_jitable
 
 from wattbook.assets import Batteries, Forecast
@@ -216,6 +215,4 @@ def world_of(size: Size, engine: str, policy: str = "quote", sink: Path | None =
     """Make a world of the market, ready to run; the utility sleeps."""
     street = street_of(size)
     outlook = Outlook(Forecast("oracle", update_every=DAY_MS), street.load_wh, street.generation_wh)
-    return World(
-        street, [*minds(size.traders, POLICIES[policy]), None], outlook, SEED, "fail", sink, engine=engine
-    )
+    return World(street, [*minds(size.traders, POLICIES[policy]), None], outlook, SEED, "fail", sink, engine=engine)

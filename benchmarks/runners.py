@@ -47,6 +47,7 @@ PROCESSES: Final = "processes"
 SIMPY_ALONE: Final = "SimPy alone"
 SIMPY_PYTHON: Final = "SimPy, minimal book"
 MESA: Final = "Mesa, minimal book"
+BOOK_ALONE: Final = "book alone"
 _BLOCK: Final = 1 << 16
 _TICK_RANK: Final = 9
 """Behind all fixed processes and before all agents."""
@@ -274,6 +275,12 @@ class Mesa:
         return ""
 
 
+def _replay_of(size: Size, folder: Path) -> Runner:
+    from .replay import BookReplay
+
+    return BookReplay(size, folder)
+
+
 class Kind(NamedTuple):
     """How a runner takes part.
 
@@ -295,17 +302,19 @@ class Kind(NamedTuple):
     work: str
 
 
+_IN_PYTHON: Final = "quotes and book in Python, neither admission nor accounts nor journal"
 KINDS: Final = {
-    POPULATION: Kind(5.0, 10**6, True, "everything: admission, book, accounts, journal"),
-    PROCESSES: Kind(1.0, 10**6, True, "the same, byte for byte"),
-    SIMPY_ALONE: Kind(1.0, 10**6, False, "nothing: SimPy's own ceiling"),
-    SIMPY_PYTHON: Kind(0.25, 10**5, True, "quotes and book in Python; no admission, accounts, journal"),
-    MESA: Kind(0.25, 10**5, True, "as above"),
+    POPULATION: Kind(5.0, 10**6, True, "everything: quotes, admission, book, accounts, journal"),
+    PROCESSES: Kind(1.0, 10**6, True, "the same, and gives the same journal"),
+    SIMPY_ALONE: Kind(1.0, 10**6, False, "nothing: it is SimPy's own ceiling"),
+    SIMPY_PYTHON: Kind(0.25, 10**5, True, _IN_PYTHON),
+    MESA: Kind(0.25, 10**5, True, _IN_PYTHON),
 }
 ENGINES: Final = (POPULATION, PROCESSES)
 _MAKERS: Final[dict[str, Callable[[Size, Path], Runner]]] = {
     POPULATION: lambda size, folder: Ours(size, folder, POPULATION),
     PROCESSES: lambda size, folder: Ours(size, folder, PROCESSES),
+    BOOK_ALONE: _replay_of,
     SIMPY_ALONE: SimPyAlone,
     SIMPY_PYTHON: SimPyPython,
     MESA: Mesa,
