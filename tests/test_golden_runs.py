@@ -10,7 +10,7 @@ pytestmark = pytest.mark.slow
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 GOLDEN = {
-    "city": "c896ea57411ce8d42a58a90757b0511d0b203db97b84a3c65167567c32ca2346",
+    "city": "c0f9249b31c5639c1e162b9d262cd9ff5d9ad90dec388964e5e876d2698ea2be",
     "forecast_errors": "1708ac8a8cb85b6ec150c1d84f1217a7c955556400f653fb4449b35bcdc2a51c",
     "laboratory": "a317773f882e00e2bd84eeff770df6828259fa7cc9fda6c4032f0529fd91c67e",
     "neighbourhood": "ee1d26016b3ab7afbb7bbb4d5e69b11028d2cb32a04c3d12e3510e0b3f2ed3f1",

@@ -8,7 +8,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "src" / "wattbook"
 FLOORS = (
-    {"units", "messages", "errors", "chance", "compiled"},
+    {"units", "messages", "errors", "chance", "compiled", "records"},
     {"journal"},
     {"book", "assets", "data", "ledger"},
     {"market", "policies"},

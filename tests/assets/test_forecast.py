@@ -10,10 +10,12 @@ from wattbook.assets.forecast import STAGE_LEADS_MS
 from wattbook.assets.kernel import (
     LOAD_SD_ROW,
     PV_SD_ROW,
+    cloud_shocks,
     expected_generation,
     expected_load,
     expected_sd,
     forecast,
+    forecast_on,
     last_update_ms,
     next_update_ms,
     open_stages,
@@ -185,3 +187,35 @@ def test_a_forecast_tells_all_its_mistakes_at_once():
     assert "did you mean 'martingale'" in caught.value.problems[0]
     with pytest.raises(ConfigError, match="kind=None"):
         Forecast(None)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    updates=st.lists(st.integers(1, 40), min_size=1, max_size=12),
+    ends=st.lists(st.integers(0, 40), min_size=12, max_size=12),
+    sun=st.booleans(),
+)
+def test_a_forecast_that_is_carried_on_is_the_forecast_made_anew(updates, ends, sun):
+    h, every_ms, table = 40, 10 * MS_PER_MINUTE, Forecast(load_error=percent(40)).table()
+    rng = np.random.default_rng(len(updates))
+    base, plant = rng.integers(0, 900, h), rng.integers(-1, 900, h) * sun
+    cloud_ppm = np.zeros((h, table.shape[1] + 1), np.int64)
+    cloud_shocks(KEYS.cloud, table, cloud_ppm)
+    kept, (raw_load, raw_own) = np.zeros((3, h), np.int64), np.zeros((2, h), np.int64)
+    before_ms, updated_ms, foreseen = -1, -36 * MS_PER_HOUR, 0
+    for steps, end in zip(updates, ends, strict=False):
+        updated_ms += steps * every_ms
+        first = max(0, -(-updated_ms // QUARTER_MS))
+        last = max(first, min(end, h))
+        span, start_ms = slice(first, last), first * QUARTER_MS
+        forecast_on(
+            base[span], plant[span], 250, KEYS.load[0], KEYS.own[0], first, start_ms, QUARTER_MS, before_ms, updated_ms,
+            foreseen - first, table, cloud_ppm, raw_load[span], raw_own[span], *kept[:, span],
+        )  # fmt: skip
+        anew = np.zeros((3, h), np.int64)
+        forecast(
+            base[span], plant[span], 250, KEYS.load[0], KEYS.cloud, KEYS.own[0], first, start_ms, QUARTER_MS,
+            updated_ms, table, *anew[:, span],
+        )  # fmt: skip
+        assert (kept[:, span] == anew[:, span]).all()
+        before_ms, foreseen = updated_ms, last

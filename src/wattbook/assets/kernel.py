@@ -358,6 +358,68 @@ def forecast(
         sd_wh[t] = expected_sd(scale_wh, generation_wh[t], stages, table)
 
 
+@njit(cache=True, nogil=True)
+def raw_shock(key: int, period: int, first: int, last: int, row: int, table: IntArray) -> int:
+    """Sum the errors of stages `first` to before `last` [ppm of the scale x `NORMAL_SCALE`]; see `shock_ppm`."""
+    total = 0
+    for stage in range(first, last):
+        total += normal_units(int(key), period * STAGES_PER_PERIOD + stage) * table[row, stage]
+    return total
+
+
+@njit(cache=True, nogil=True)
+def cloud_shocks(cloud_key: int, table: IntArray, shocks_ppm: IntArray) -> None:
+    """Tabulate the cloud's error [ppm of the generation] in `shocks_ppm` (p, s + 1), by period and open stages."""
+    for period in range(shocks_ppm.shape[0]):
+        for stages in range(shocks_ppm.shape[1]):
+            shocks_ppm[period, stages] = shock_ppm(cloud_key, period, stages, CLOUD_ROW, table)
+
+
+@njit(cache=True, nogil=True)
+def forecast_on(
+    load_base_wh: IntArray, generation_base_wh: IntArray, scale_wh: int, load_key: int, own_key: int,
+    first_period: int, start_ms: int, period_ms: int, before_ms: int, updated_ms: int, known: int, table: IntArray,
+    cloud_ppm: IntArray, load_raw: IntArray, own_raw: IntArray,
+    load_wh: IntArray, generation_wh: IntArray, sd_wh: IntArray,
+) -> None:  # fmt: skip
+    """Do what `forecast` does, and less where the first periods were foreseen as of an earlier update.
+
+    Only stages that were revealed since then are looked at: they drop out of sums that are kept.
+
+    Parameters
+    ----------
+    before_ms : int
+        The update as of which the first `known` of the h periods were foreseen.
+    cloud_ppm : (p, s + 1)
+        From `cloud_shocks`.
+    load_raw, own_raw : (h,)
+        Kept sums of the open stages' errors, see `raw_shock`.
+    """
+    for t in range(len(load_base_wh)):
+        period = first_period + t
+        at_ms = start_ms + t * period_ms
+        stages = open_stages(at_ms - updated_ms, table.shape[1])
+        if t < known:
+            were = open_stages(at_ms - before_ms, table.shape[1])
+            if were == stages:
+                continue
+            load_raw[t] -= raw_shock(load_key, period, stages, were, LOAD_ROW, table)
+        else:
+            were = stages
+            load_raw[t] = raw_shock(load_key, period, 0, stages, LOAD_ROW, table)
+        error_ppm = divide_even(load_raw[t], NORMAL_SCALE)
+        load_wh[t] = max(0, load_base_wh[t] + divide_even(error_ppm * scale_wh, PPM))
+        generation_wh[t] = 0
+        if generation_base_wh[t] > 0:
+            if t < known:
+                own_raw[t] -= raw_shock(own_key, period, stages, were, OWN_ROW, table)
+            else:
+                own_raw[t] = raw_shock(own_key, period, 0, stages, OWN_ROW, table)
+            error_ppm = cloud_ppm[period, stages] + divide_even(own_raw[t], NORMAL_SCALE)
+            generation_wh[t] = max(0, generation_base_wh[t] + divide_even(error_ppm * generation_base_wh[t], PPM))
+        sd_wh[t] = expected_sd(scale_wh, generation_wh[t], stages, table)
+
+
 # --- projection -------------------------------------------------------------------------------------------------------
 
 

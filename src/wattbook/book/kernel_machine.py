@@ -18,6 +18,7 @@ from llvmlite import ir
 from numba import carray, njit, types  # type: ignore[attr-defined]  # carray is public, but not in __all__
 from numba.core import cgutils
 from numba.extending import intrinsic
+from numba.np.arrayobj import populate_array
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,6 +75,10 @@ def _python_prefetch(address: int) -> None:
     """Ask for a cache line without waiting for it."""
 
 
+def _python_prefetch_at(array: NDArray[np.int64], *place: int) -> None:
+    """Ask for the cache line of an element, which must be there, without waiting for it."""
+
+
 def _python_places(table: NDArray[np.int64], bucket: int, part: int, wanted: int) -> int:
     """Compare ``entry & part == wanted`` for the `BUCKET` entries from place `bucket` at once: a bit for each."""
     return sum((int(table[bucket | i]) & part == wanted) << i for i in range(BUCKET))
@@ -96,16 +101,32 @@ def _count_zeros(typing_context: Any, mask: Any) -> Any:  # noqa: ARG001  # as a
     return types.int64(types.int64), generate
 
 
+def _emit_prefetch(builder: Any, place: Any) -> None:
+    flag = ir.IntType(32)
+    kind = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, flag, flag, flag])
+    function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")  # type: ignore[no-untyped-call]
+    read, keep, data = flag(0), flag(3), flag(1)
+    builder.call(function, [builder.bitcast(place, cgutils.voidptr_t), read, keep, data])
+
+
 def _ask_for_line(typing_context: Any, address: Any) -> Any:  # noqa: ARG001  # as above
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001  # as above
-        flag = ir.IntType(32)
-        kind = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, flag, flag, flag])
-        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")  # type: ignore[no-untyped-call]
-        read, keep, data = flag(0), flag(3), flag(1)
-        builder.call(function, [builder.inttoptr(arguments[0], cgutils.voidptr_t), read, keep, data])
+        _emit_prefetch(builder, builder.inttoptr(arguments[0], cgutils.voidptr_t))
         return context.get_dummy_value()
 
     return types.void(types.int64), generate
+
+
+def _ask_for_element(typing_context: Any, array: Any, *place: Any) -> Any:  # noqa: ARG001  # as above
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kind = signature.args[0]
+        columns = context.make_array(kind)(context, builder, arguments[0])
+        row = cgutils.unpack_tuple(builder, arguments[1], kind.ndim)  # type: ignore[no-untyped-call]
+        element = cgutils.get_item_pointer(context, builder, kind, columns, row)  # type: ignore[no-untyped-call]
+        _emit_prefetch(builder, element)
+        return context.get_dummy_value()
+
+    return types.void(array, types.StarArgTuple(place)), generate  # type: ignore[no-untyped-call]
 
 
 def _compare_bucket(typing_context: Any, table: Any, bucket: Any, part: Any, wanted: Any) -> Any:  # noqa: ARG001  # as above
@@ -126,7 +147,25 @@ def _compare_bucket(typing_context: Any, table: Any, bucket: Any, part: Any, wan
     return types.int64(table, types.int64, types.int64, types.int64), generate
 
 
+def _to_columns(typing_context: Any, address: Any, columns: Any, rows: Any, width: Any) -> Any:  # noqa: ARG001  # as above
+    kind = types.Array(types.int64, 2, "A")
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001  # as above
+        array = context.make_array(kind)(context, builder)
+        place, columns, rows, width = arguments
+        size = ir.Constant(width.type, 8)
+        populate_array(  # type: ignore[no-untyped-call]
+            array, data=builder.inttoptr(place, array.data.type), shape=(columns, rows),
+            strides=(size, builder.mul(width, size)), itemsize=size, meminfo=None,
+        )  # fmt: skip
+        return array._getvalue()  # noqa: SLF001  # numba's own way of making a value
+
+    return kind(types.int64, types.int64, types.int64, types.int64), generate
+
+
 _pointer: Any = intrinsic(_to_pointer)
+columns_at: Any = intrinsic(_to_columns)
+"""Columns of records (columns, rows) at the address of the first, `width` numbers a record; compiled only."""
 
 
 @inlined
@@ -181,4 +220,5 @@ short_view: Callable[[int, int, int], NDArray[np.int32]] = _compiled_short_view 
 u: Callable[[int], int] = _compiled_index if IS_COMPILED else _python_index
 lowest_bit: Any = intrinsic(_count_zeros) if IS_COMPILED else _python_lowest_bit
 prefetch: Any = intrinsic(_ask_for_line) if IS_COMPILED else _python_prefetch
+prefetch_at: Any = intrinsic(_ask_for_element) if IS_COMPILED else _python_prefetch_at
 places: Any = intrinsic(_compare_bucket) if IS_COMPILED else _python_places

@@ -7,7 +7,7 @@ records what was posted.
 
 from __future__ import annotations
 
-from wattbook.ledger.accounts import UNLIMITED, Ledger, LedgerError
+from wattbook.ledger.accounts import UNLIMITED, WIDTH, Ledger, LedgerError
 from wattbook.ledger.kernel import Verdict
 
-__all__ = ["UNLIMITED", "Ledger", "LedgerError", "Verdict"]
+__all__ = ["UNLIMITED", "WIDTH", "Ledger", "LedgerError", "Verdict"]

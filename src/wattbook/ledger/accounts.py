@@ -16,6 +16,7 @@ from wattbook.errors import CorruptError, WattbookError
 from wattbook.journal import pack, unpack
 from wattbook.ledger import kernel
 from wattbook.ledger.kernel import Verdict
+from wattbook.records import columns_of, records
 from wattbook.units import MONEY_BOUND
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 UNLIMITED: Final = MONEY_BOUND - 1
 """Credit limit of an account that nothing holds back."""
+WIDTH: Final = 8
+"""Numbers in an account's record."""
 _CAUSES: Final = 1 << 15
 _IDS: Final = 1 << 63
 _DIGEST_SIZE: Final = 16
@@ -70,18 +73,17 @@ class Ledger:
     Attributes
     ----------
     balance, reserved, credit_limit, total_in, total_out : ndarray of int64, (accounts,)
-        Money [1e-8 EUR], for kernels that compose `wattbook.ledger.kernel`; always the same arrays.
+        Money [1e-8 EUR], for kernels that compose `wattbook.ledger.kernel`; always the same arrays, which lie in
+        records of `WIDTH` numbers.
         balance = total_in - total_out.
     """
 
     def __init__(self, accounts: int, credit_limit: ArrayLike | None = None) -> None:
         if operator.index(accounts) < 1:
             raise LedgerError(f"accounts={accounts} is below 1")
-        self.balance = np.zeros(accounts, np.int64)
-        self.reserved = np.zeros(accounts, np.int64)
-        self.credit_limit = np.zeros(accounts, np.int64)
-        self.total_in = np.zeros(accounts, np.int64)
-        self.total_out = np.zeros(accounts, np.int64)
+        self.balance, self.reserved, self.credit_limit, self.total_in, self.total_out = columns_of(
+            records(accounts, WIDTH), *(0 for _ in _COLUMNS)
+        )
         self._posted: dict[int, bytes] = {}
         if credit_limit is not None:
             self.credit_limit[:] = _limits(credit_limit, accounts)

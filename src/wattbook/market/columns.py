@@ -1,6 +1,7 @@
 """The market's own state and the rules it reads, in columns that kernels understand.
 
-One row per agent (a), delivery period (p), book (b); int64 throughout.
+One row per agent (a), delivery period (p), book (b); int64 throughout. What belongs to one agent, or to one order, and
+to no period lies in one record: an agent that wakes after thousands of others finds nothing of its own in the caches.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from wattbook.assets import Batteries
 from wattbook.messages import NO_PRICE
+from wattbook.records import columns_of, records
 from wattbook.units import PPM
 
 if TYPE_CHECKING:
@@ -20,6 +23,10 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 FIRST_RING: Final = 1 << 12
+MEMBER_WIDTH: Final = 16
+"""Of the record that `Rules`, `Town` and `Notices` share, in the order of `members`."""
+RING_WIDTH: Final = 8
+STORAGE_WIDTH: Final = 8
 
 
 class Rules(NamedTuple):
@@ -38,13 +45,13 @@ class Rules(NamedTuple):
     max_quantity_wh: int
     opens_ms: Ints
     """(p,)"""
+    unit_cost_tick: Ints
+    """(2, a): what a Wh bought by the feeder's or the district's path costs on top of its price: fee, levy and VAT,
+    rounded up. Used to reserve money, never to pay it."""
     feeder: Ints
     """(a,)"""
     is_utility: Ints
     """(a,)"""
-    unit_cost_tick: Ints
-    """(2, a): what a Wh bought by the feeder's or the district's path costs on top of its price: fee, levy and VAT,
-    rounded up. Used to reserve money, never to pay it."""
     buy_limit_wh: Ints
     """(a,)"""
     sell_limit_wh: Ints
@@ -124,18 +131,22 @@ class Notices(NamedTuple):
     """(a, p) when each agent wants to look at a product again; (0, 0) where nobody listens"""
 
 
-def no_notices(agents: int) -> Notices:
-    """Nobody listens."""
-    listens, waiting, queue = (np.zeros(agents, np.int64) for _ in range(3))
-    return Notices(listens, waiting, queue, np.zeros(1, np.int64), np.zeros((0, 0), np.int64))
-
-
-def rules_of(street: Street) -> Rules:
-    """Read the rules off a street."""
+def members(street: Street) -> tuple[Rules, Town, Notices]:
+    """Lay out rules, state and notices of a street before the first command: nobody listens."""
+    a = street.agents
+    block = records(a, MEMBER_WIDTH)
     market, network = street.market, street.network
     fees = np.array(network.fee_tick[:2], np.int64)[:, None] + network.levy_tick
-    vat = street.vat_ppm[None, :]
-    return Rules(
+    near_cost, wide_cost = -(-(fees * (PPM + street.vat_ppm[None, :])) // PPM)
+    is_utility = np.array([kind == "utility" for kind in street.kinds], np.int64)
+    (
+        _, _, feeder, is_utility, buy_limit_wh, sell_limit_wh, capacity_uwh, connected, quarantined, wake_ms,
+        wake_orders, listens, waiting,
+    ) = columns_of(
+        block, near_cost, wide_cost, street.feeder, is_utility, street.buy_limit_wh, street.sell_limit_wh,
+        street.battery.capacity_uwh, (street.feeder >= 0).astype(np.int64), 0, -1, 0, 0, 0,
+    )  # fmt: skip
+    rules = Rules(
         has_market=int(market is not None),
         feeders=len(street.feeders),
         books=len(street.books),
@@ -148,16 +159,18 @@ def rules_of(street: Street) -> Rules:
         orders_per_wake=market.orders_per_wake if market else 0,
         max_quantity_wh=market.max_quantity_wh if market else 0,
         opens_ms=street.opens_ms.astype(np.int64),
-        feeder=street.feeder.astype(np.int64),
-        is_utility=np.array([kind == "utility" for kind in street.kinds], np.int64),
-        unit_cost_tick=-(-(fees * (PPM + vat)) // PPM),
-        buy_limit_wh=street.buy_limit_wh.astype(np.int64),
-        sell_limit_wh=street.sell_limit_wh.astype(np.int64),
-        capacity_uwh=street.battery.capacity_uwh.astype(np.int64),
+        unit_cost_tick=block[:, :2].T,
+        feeder=feeder,
+        is_utility=is_utility,
+        buy_limit_wh=buy_limit_wh,
+        sell_limit_wh=sell_limit_wh,
+        capacity_uwh=capacity_uwh,
     )
+    notices = Notices(listens, waiting, np.zeros(a, np.int64), np.zeros(1, np.int64), np.zeros((0, 0), np.int64))
+    return rules, _empty_town(street, connected, quarantined, wake_ms, wake_orders), notices
 
 
-def empty_town(street: Street) -> Town:
+def _empty_town(street: Street, connected: Ints, quarantined: Ints, wake_ms: Ints, wake_orders: Ints) -> Town:
     """Lay out the state before the first command."""
     a, p, b = street.agents, street.periods, max(len(street.books), 1)
     top = np.zeros((b, p, 4), np.int64)
@@ -167,10 +180,10 @@ def empty_town(street: Street) -> Town:
         return np.zeros(shape, np.int64)
 
     return Town(
-        connected=(street.feeder >= 0).astype(np.int64),
-        quarantined=zeros(a),
-        wake_ms=np.full(a, -1, np.int64),
-        wake_orders=zeros(a),
+        connected=connected,
+        quarantined=quarantined,
+        wake_ms=wake_ms,
+        wake_orders=wake_orders,
         net_wh=zeros(2, a, p),
         pay=zeros(2, a, p),
         committed=zeros(a, p),
@@ -187,9 +200,14 @@ def empty_town(street: Street) -> Town:
     )
 
 
+def storage_of(street: Street) -> Batteries:
+    """Lay out the street's batteries as they are at the start; their charge moves on."""
+    return Batteries(*columns_of(records(street.agents, STORAGE_WIDTH), *street.battery))
+
+
 def empty_ring(length: int = FIRST_RING) -> Ring:
     """Lay out a ring of `length` rows, a power of two."""
-    return Ring(*(np.zeros(length, np.int64) for _ in Ring._fields))
+    return Ring(*columns_of(records(length, RING_WIDTH), *(0 for _ in Ring._fields)))
 
 
 def doubled(ring: Ring) -> Ring:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from numba import njit
 
 from wattbook.assets.kernel import divide_even
+from wattbook.book.kernel_machine import prefetch_at
 from wattbook.ledger.kernel import available
 from wattbook.messages import Action, Refusal
 from wattbook.units import PPM
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 OK: Final = 0
+_FAR, _FARTHER = 6, 12
+"""How many events ahead."""
 _SUBMIT: Final = int(Action.SUBMIT)
 _CANCEL: Final = int(Action.CANCEL)
 _REPLACE: Final = int(Action.REPLACE)
@@ -393,6 +396,21 @@ def forget_order(ring: Ring, order: int) -> None:
 
 
 @njit(cache=True, nogil=True)
+def _ask_for_event(town: Town, ring: Ring, reserved: Ints, order: int, later: int) -> None:
+    """Ask the memory for what a coming event touches: a gate closes over the orders of many who slept for long."""
+    prefetch_at(ring.order, later & (len(ring.order) - 1))
+    row = order & (len(ring.order) - 1)
+    agent, period = ring.agent[row], ring.period[row]
+    prefetch_at(town.connected, agent)
+    prefetch_at(town.latest, agent, period)
+    if ring.side[row] > 0:
+        prefetch_at(town.open_buy_wh, agent, period)
+    else:
+        prefetch_at(town.open_sell_wh, agent, period)
+    prefetch_at(reserved, agent)
+
+
+@njit(cache=True, nogil=True)
 def record_events(
     rules: Rules,
     town: Town,
@@ -414,6 +432,8 @@ def record_events(
         Of the chunk, see `wattbook.messages.ORDERS`.
     """
     for i in range(len(events)):
+        if i + _FARTHER < len(events):
+            _ask_for_event(town, ring, reserved, events[i + _FAR, 2], events[i + _FARTHER, 2])
         order = events[i, 2]
         at = order & (len(ring.order) - 1)
         row = fill[0]

@@ -13,7 +13,7 @@ import numpy as np
 from wattbook.book import Book, Kind
 from wattbook.ledger import UNLIMITED, Ledger
 from wattbook.market import kernel
-from wattbook.market.columns import Ring, Town, doubled, empty_ring, empty_town, no_notices, rules_of
+from wattbook.market.columns import doubled, empty_ring, members, storage_of
 from wattbook.market.laboratory import Laboratory
 from wattbook.market.settlement import Settlement
 from wattbook.messages import BUY, NO_PRICE, REFUSED, SELL, Action, Cause, Command, House
@@ -48,12 +48,10 @@ class Market:
     def __init__(self, street: Street, journal: Journal, book: Book | ReferenceBook | None = None) -> None:
         self.street = street
         self.journal = journal
-        self.rules = rules_of(street)
-        self.town = empty_town(street)
+        self.rules, self.town, self.notices = members(street)
         self.ring = empty_ring()
-        self.soc_uwh = street.battery.soc_uwh.copy()
+        self.storage = storage_of(street)
         self.counts = np.zeros(2, np.int64)
-        self.notices = no_notices(street.agents)
         limits = np.concatenate((street.credit_limit, np.full(len(House), UNLIMITED, np.int64)))
         self.ledger = Ledger(street.agents + len(House), limits)
         self.book = self._new_book() if book is None else book
@@ -319,7 +317,7 @@ class Market:
         arrays |= {f"ring.{name}": column for name, column in self.ring._asdict().items()}
         if self.laboratory is not None:
             arrays |= {f"laboratory.{name}": column for name, column in self.laboratory.export().items()}
-        arrays["soc_uwh"] = self.soc_uwh
+        arrays["soc_uwh"] = self.storage.soc_uwh
         arrays["residual_wh"] = self.settlement.residual_wh
         arrays["counts"] = self.counts
         arrays["ledger"] = np.frombuffer(self.ledger.export(), np.uint8)
@@ -328,12 +326,14 @@ class Market:
 
     def restore(self, arrays: dict[str, NDArray[Any]]) -> None:
         """Take on a state that `export` gave."""
-        self.town = Town(**{name: arrays[f"town.{name}"] for name in Town._fields})
-        self.ring = Ring(**{name: arrays[f"ring.{name}"] for name in Ring._fields})
+        self.ring = empty_ring(len(arrays["ring.order"]))
+        for part, columns in (("town", self.town), ("ring", self.ring)):
+            for name, column in columns._asdict().items():
+                column[...] = arrays[f"{part}.{name}"]
         if self.laboratory is not None:
             for name, column in self.laboratory.export().items():
                 column[...] = arrays[f"laboratory.{name}"]
-        self.soc_uwh = arrays["soc_uwh"]
+        self.storage.soc_uwh[:] = arrays["soc_uwh"]
         self.settlement.residual_wh = arrays["residual_wh"]
         self.counts = arrays["counts"]
         self.ledger = Ledger.restore(arrays["ledger"].tobytes())

@@ -97,8 +97,8 @@ class Settlement:
         load, generation = street.load_wh[:, p].copy(), street.generation_wh[:, p].copy()
         traded = town.net_wh[0, :, p] + town.net_wh[1, :, p]
         charge, discharge, curtailed, residual, soc = (np.zeros(a, np.int64) for _ in range(5))
-        before = market.soc_uwh.copy()
-        batteries = street.battery._replace(soc_uwh=market.soc_uwh)
+        batteries = market.storage
+        before = batteries.soc_uwh.copy()
         start_ms = street.start_ms + p * street.period_ms
         deliver(
             load, generation, traded,

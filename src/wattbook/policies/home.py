@@ -90,10 +90,10 @@ PERSONAS: Final = {
     "eager": Persona(45, 50, 60, 0, 10, 0, 0),
     "green": Persona(80, 50, 75, 300, 12, 0, 0),
     "thrifty": Persona(60, 600, 100, 0, 15, 40, 4),
-    "steady": Persona(30, 100, 80, 0, 0, 0, 0),
+    "steady": Persona(22, 100, 60, 0, 0, 0, 0),
 }
 """Rule-based homes by name. `thrifty` leaves the local market for some hours when it has traded nothing for long;
-`steady` thinks when its forecast is new and at no other time: two looks at each product, a city's pace."""
+`steady` thinks when its forecast is new and at no other time: one or two looks at each product, a city's pace."""
 MIXED: Final = ("balanced", "eager", "green", "patient", "thrifty")
 """Who lives in a neighbourhood if nothing else is said."""
 

@@ -1,7 +1,8 @@
 """The board: where all columns lie that a wake needs, as one array of addresses and numbers.
 
 A kernel takes the board's address alone: calling it with a hundred arrays would cost more than most wakes, and arrays
-made of addresses carry no count of references. Owns the order of what is on it and nothing else.
+made of addresses carry no count of references. Owns the order of what is on it and nothing else. Columns that share a
+record (`wattbook.records`) are found from the first of them.
 """
 
 # mypy: disable-error-code="no-any-return"
@@ -14,11 +15,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from wattbook.assets import Batteries
-from wattbook.book.kernel_machine import cube, inlined, line, line_8, line_16, line_32, view
-from wattbook.market.columns import Notices, Ring, Rules, Town
+from wattbook.book.kernel_machine import columns_at, cube, inlined, line, line_8, line_16, line_32, view
+from wattbook.ledger import WIDTH as ACCOUNT_WIDTH
+from wattbook.market.columns import MEMBER_WIDTH, RING_WIDTH, STORAGE_WIDTH, Notices, Ring, Rules, Town
 from wattbook.messages import MEMORY_SIZE, OUT_COLUMNS, OUT_ROWS, See
 from wattbook.world.kernel import Sights
 from wattbook.world.kernel_wheel import BUCKETS, Wheel
+from wattbook.world.kernel_wheel import WIDTH as WHEEL_WIDTH
+from wattbook.world.outlook import WIDTH as OUTLOOK_WIDTH
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,17 +31,15 @@ if TYPE_CHECKING:
 
 SEE_FIELDS: Final = len(See._fields)
 SCRATCH_ROWS: Final = 10
+MIND_WIDTH: Final = 8
+"""Of an agent's record: the first fields of `Minds`."""
 
 
 class Minds(NamedTuple):
-    """Columns of the agents' clocks and of how they decide, int64."""
+    """Columns of the agents' clocks and of how they decide, int64; the first eight in one record."""
 
     next_ms: Ints
     """(a,)"""
-    memory: Ints
-    """(a, MEMORY_SIZE)"""
-    look_ms: Ints
-    """(a, p)"""
     seen: Ints
     """(a,)"""
     woke_ms: Ints
@@ -46,37 +48,51 @@ class Minds(NamedTuple):
     """(a,)"""
     look_ahead_ms: Ints
     """(a,)"""
-    look: Ints
-    """(a,) address of the compiled policy, 0 for those that Python wakes"""
     draw_key: Ints
     """(a,)"""
     place: Ints
     """(a,) place in the order of ranks"""
+    look: Ints
+    """(a,) address of the compiled policy, 0 for those that Python wakes"""
+    memory: Ints
+    """(a, MEMORY_SIZE)"""
+    look_ms: Ints
+    """(a, p)"""
     agent_at: Ints
     """(a,) who has a place"""
 
 
 class Outlooks(NamedTuple):
-    """Columns that expectations come from, int64."""
+    """Columns that expectations come from, int64; the first five in one record with two of `Sights` and `foreseen`."""
 
-    load_base: Ints
-    """(a, p)"""
-    generation_base: Ints
-    """(a, p)"""
+    phase_ms: Ints
+    """(a,)"""
+    updated_ms: Ints
+    """(a,)"""
     scale_wh: Ints
     """(a,)"""
     load_key: Ints
     """(a,)"""
     own_key: Ints
     """(a,)"""
-    phase_ms: Ints
+    utility: Ints
     """(a,)"""
-    updated_ms: Ints
+    vat_ppm: Ints
     """(a,)"""
     foreseen: Ints
     """(a,) how many periods are foreseen as of the latest update"""
+    load_base: Ints
+    """(a, p)"""
+    generation_base: Ints
+    """(a, p)"""
     table: Ints
     """(5, stages)"""
+    cloud_ppm: Ints
+    """(p, stages + 1) the cloud's error by open stages"""
+    load_raw: Ints
+    """(a, p) sums of open errors, see `wattbook.assets.kernel.forecast_on`"""
+    own_raw: Ints
+    """(a, p)"""
 
 
 class Money(NamedTuple):
@@ -98,7 +114,6 @@ class Sizes(NamedTuple):
     """Address of the order book's board."""
     step: int
     """Address of the book's compiled step."""
-    cloud_key: int
     every_ms: int
     stages: int
     levy_tick: int
@@ -167,7 +182,6 @@ class Writing:
         self.address = int(self.numbers.ctypes.data)
 
     def _address(self, column: NDArray[Any]) -> int:
-        assert column.flags.c_contiguous
         self.kept.append(column)
         return int(column.ctypes.data)
 
@@ -194,7 +208,7 @@ LENGTH: Final = AT_TRADES + 12 + 2
 def sizes_at(address: int) -> Sizes:
     """Numbers of the board at an address."""
     b = line(address, LENGTH)
-    return Sizes(b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14])
+    return Sizes(b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13])
 
 
 @inlined
@@ -203,10 +217,10 @@ def rules_at(address: int, n: Sizes) -> Rules:
     b = line(address, LENGTH)
     i = AT_RULES
     j = i + _RULES
+    c = columns_at(b[j + 1], 7, n.agents, MEMBER_WIDTH)
     return Rules(
         b[i], b[i + 1], b[i + 2], b[i + 3], b[i + 4], b[i + 5], b[i + 6], b[i + 7], b[i + 8], b[i + 9], b[i + 10],
-        line(b[j], n.periods), line(b[j + 1], n.agents), line(b[j + 2], n.agents), view(b[j + 3], 2, n.agents),
-        line(b[j + 4], n.agents), line(b[j + 5], n.agents), line(b[j + 6], n.agents),
+        line(b[j], n.periods), c[:2], c[2], c[3], c[4], c[5], c[6],
     )  # fmt: skip
 
 
@@ -215,8 +229,9 @@ def town_at(address: int, n: Sizes) -> Town:
     """Town of the board at an address."""
     b = line(address, LENGTH)
     i, a, p = AT_TOWN, n.agents, n.periods
+    c = columns_at(b[i], 4, a, MEMBER_WIDTH)
     return Town(
-        line(b[i], a), line(b[i + 1], a), line(b[i + 2], a), line(b[i + 3], a), cube(b[i + 4], 2, a, p),
+        c[0], c[1], c[2], c[3], cube(b[i + 4], 2, a, p),
         cube(b[i + 5], 2, a, p), view(b[i + 6], a, p), view(b[i + 7], a, p), view(b[i + 8], a, p), view(b[i + 9], a, p),
         view(b[i + 10], a, p), view(b[i + 11], a, p), view(b[i + 12], a, p), view(b[i + 13], n.books, p),
         cube(b[i + 14], n.books, p, 4), line(b[i + 15], 3), line(b[i + 16], p),
@@ -226,12 +241,8 @@ def town_at(address: int, n: Sizes) -> Town:
 @inlined
 def ring_at(address: int, n: Sizes) -> Ring:
     """Ring of the board at an address."""
-    b = line(address, LENGTH)
-    i, r = AT_RING, n.ring
-    return Ring(
-        line(b[i], r), line(b[i + 1], r), line(b[i + 2], r), line(b[i + 3], r), line(b[i + 4], r), line(b[i + 5], r),
-        line(b[i + 6], r),
-    )  # fmt: skip
+    c = columns_at(line(address, LENGTH)[AT_RING], 7, n.ring, RING_WIDTH)
+    return Ring(c[0], c[1], c[2], c[3], c[4], c[5], c[6])
 
 
 @inlined
@@ -239,8 +250,9 @@ def sights_at(address: int, n: Sizes) -> Sights:
     """Sights of the board at an address."""
     b = line(address, LENGTH)
     i, a, p = AT_SIGHTS, n.agents, n.periods
+    c = columns_at(b[i], 2, a, OUTLOOK_WIDTH)
     return Sights(
-        line(b[i], a), line(b[i + 1], a), view(b[i + 2], a, p), view(b[i + 3], a, p), line(b[i + 4], 3),
+        c[0], c[1], view(b[i + 2], a, p), view(b[i + 3], a, p), line(b[i + 4], 3),
         view(b[i + 5], a, p), view(b[i + 6], a, p), view(b[i + 7], a, p), view(b[i + 8], a, p), view(b[i + 9], a, p),
         view(b[i + 10], a, p), view(b[i + 11], a, p),
     )  # fmt: skip
@@ -249,11 +261,8 @@ def sights_at(address: int, n: Sizes) -> Sights:
 @inlined
 def storage_at(address: int, n: Sizes) -> Batteries:
     """Batteries of the board at an address."""
-    b = line(address, LENGTH)
-    i, a = AT_STORAGE, n.agents
-    return Batteries(
-        line(b[i], a), line(b[i + 1], a), line(b[i + 2], a), line(b[i + 3], a), line(b[i + 4], a), line(b[i + 5], a)
-    )
+    c = columns_at(line(address, LENGTH)[AT_STORAGE], 6, n.agents, STORAGE_WIDTH)
+    return Batteries(c[0], c[1], c[2], c[3], c[4], c[5])
 
 
 @inlined
@@ -261,10 +270,10 @@ def minds_at(address: int, n: Sizes) -> Minds:
     """Clocks of the board at an address."""
     b = line(address, LENGTH)
     i, a = AT_MINDS, n.agents
+    c = columns_at(b[i], 8, a, MIND_WIDTH)
     return Minds(
-        line(b[i], a), view(b[i + 1], a, MEMORY_SIZE), view(b[i + 2], a, n.periods), line(b[i + 3], a),
-        line(b[i + 4], a), line(b[i + 5], a), line(b[i + 6], a), line(b[i + 7], a), line(b[i + 8], a),
-        line(b[i + 9], a), line(b[i + 10], a),
+        c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7], view(b[i + 8], a, MEMORY_SIZE), view(b[i + 9], a, n.periods),
+        line(b[i + 10], a),
     )  # fmt: skip
 
 
@@ -273,9 +282,10 @@ def outlooks_at(address: int, n: Sizes) -> Outlooks:
     """Outlooks of the board at an address."""
     b = line(address, LENGTH)
     i, a, p = AT_OUTLOOKS, n.agents, n.periods
+    c = columns_at(b[i], 8, a, OUTLOOK_WIDTH)
     return Outlooks(
-        view(b[i], a, p), view(b[i + 1], a, p), line(b[i + 2], a), line(b[i + 3], a), line(b[i + 4], a),
-        line(b[i + 5], a), line(b[i + 6], a), line(b[i + 7], a), view(b[i + 8], 5, n.stages),
+        c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7], view(b[i + 8], a, p), view(b[i + 9], a, p),
+        view(b[i + 10], 5, n.stages), view(b[i + 11], p, n.stages + 1), view(b[i + 12], a, p), view(b[i + 13], a, p),
     )  # fmt: skip
 
 
@@ -284,9 +294,10 @@ def wheel_at(address: int, n: Sizes) -> Wheel:
     """Wheel of the board at an address."""
     b = line(address, LENGTH)
     i, a = AT_WHEEL, n.agents
+    c = columns_at(b[i + 5], 4, a, WHEEL_WIDTH)
     return Wheel(
         line(b[i], 8), line(b[i + 1], BUCKETS), line(b[i + 2], BUCKETS // 64), line(b[i + 3], a), line(b[i + 4], a),
-        line(b[i + 5], a), line(b[i + 6], a), line(b[i + 7], a), line(b[i + 8], a),
+        c[0], c[1], c[2], c[3],
     )  # fmt: skip
 
 
@@ -306,8 +317,9 @@ def notices_at(address: int, n: Sizes) -> Notices:
     """Notices of the board at an address."""
     b = line(address, LENGTH)
     i, a = AT_NOTICES, n.agents
+    c = columns_at(b[i], 2, a, MEMBER_WIDTH)
     looks = view(b[i + 4], n.agents, n.periods)
-    return Notices(line(b[i], a), line(b[i + 1], a), line(b[i + 2], a), line(b[i + 3], 1), looks)
+    return Notices(c[0], c[1], line(b[i + 2], a), line(b[i + 3], 1), looks)
 
 
 @inlined
@@ -355,5 +367,5 @@ def trades_at(address: int) -> Chunk:
 @inlined
 def money_at(address: int, n: Sizes) -> Money:
     """Ledger of the board at an address."""
-    b, i = line(address, LENGTH), AT_MONEY
-    return Money(line(b[i], n.accounts), line(b[i + 1], n.accounts), line(b[i + 2], n.accounts))
+    c = columns_at(line(address, LENGTH)[AT_MONEY], 3, n.accounts, ACCOUNT_WIDTH)
+    return Money(c[0], c[1], c[2])

@@ -10,16 +10,16 @@ the same place when it is called again: the pen remembers.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from numba import njit
 
-from wattbook.assets.kernel import forecast, last_update_ms, next_update_ms
+from wattbook.assets.kernel import forecast_on, last_update_ms, next_update_ms
 from wattbook.book import words
 from wattbook.book.kernel import HAS_FILLS
 from wattbook.book.kernel_columns import BEST, H_EVENTS, H_FILLS, H_FIRST_FILL, KEY, TOTAL, columns_at, price_of
 from wattbook.book.kernel_columns import rules_of as book_rules_of
-from wattbook.book.kernel_machine import inlined
+from wattbook.book.kernel_machine import inlined, u
 from wattbook.market import kernel as market
 from wattbook.messages import (
     FOREVER,
@@ -37,6 +37,7 @@ from wattbook.messages import (
     See,
 )
 from wattbook.world.kernel import observe_one, project_battery_one, project_group
+from wattbook.world.kernel_ahead import MANY, look_ahead
 from wattbook.world.kernel_board import (
     commands_at,
     minds_at,
@@ -57,6 +58,9 @@ from wattbook.world.kernel_board import (
 from wattbook.world.kernel_looks import call_look, call_step
 from wattbook.world.kernel_wheel import PLACE, PLACE_BITS, first_key, put, remove, take
 from wattbook.world.outlook import BATTERY_HORIZON_MS
+
+if TYPE_CHECKING:
+    from wattbook.world.kernel_board import Minds
 
 DONE, ROOM_COMMANDS, ROOM_ORDERS, ROOM_TRADES, ROOM_RING, BOOK_NEEDS, RARE, FAILED, LIVELOCK, NOTICE = range(10)
 """Why a wake returns."""
@@ -103,21 +107,33 @@ def _foresee(address: int, agent: int, now_ms: int, last: int) -> bool:
         project_group(
             rules, town, sights, storage, o.load_base, o.generation_base, agent, current, last,
         )  # fmt: skip
-    updated_ms = last_update_ms(now_ms, o.phase_ms[agent], n.every_ms)
-    new = updated_ms > o.updated_ms[agent]
+    before_ms, updated_ms = o.updated_ms[agent], last_update_ms(now_ms, o.phase_ms[agent], n.every_ms)
+    new = updated_ms > before_ms
     o.updated_ms[agent] = updated_ms
     # Foreseen once, a period stays as it is until the next update.
     first = current if new else max(current, o.foreseen[agent])
     if first <= last:
-        forecast(
+        known = o.foreseen[agent] - first if new else 0
+        forecast_on(
             o.load_base[agent, first : last + 1], o.generation_base[agent, first : last + 1], o.scale_wh[agent],
-            o.load_key[agent], n.cloud_key, o.own_key[agent],
-            first, rules.start_ms + first * rules.period_ms, rules.period_ms, updated_ms, o.table,
+            o.load_key[agent], o.own_key[agent],
+            first, rules.start_ms + first * rules.period_ms, rules.period_ms, before_ms, updated_ms, known, o.table,
+            o.cloud_ppm, o.load_raw[agent, first : last + 1], o.own_raw[agent, first : last + 1],
             sights.load_wh[agent, first : last + 1], sights.generation_wh[agent, first : last + 1],
             sights.sd_wh[agent, first : last + 1],
         )  # fmt: skip
+    if new or first <= last:
         o.foreseen[agent] = last + 1
     return new
+
+
+@inlined
+def _earliest(minds: Minds, agent: int, first: int, last: int) -> int:
+    """When the agent wants to look at one of the products `first` to before `last`."""
+    at_ms = FOREVER
+    for period in range(first, last):
+        at_ms = min(at_ms, minds.look_ms[u(agent), u(period)])
+    return at_ms
 
 
 @inlined
@@ -149,10 +165,17 @@ def _begin(address: int, agent: int, now_ms: int) -> int:
     minds.seen[agent] = n.opened - 1
     new = _foresee(address, agent, now_ms, max(last, n.opened - 1) if fresh < n.opened else last)
     count = 0
-    for period in range(first, n.opened):
-        if period >= fresh or minds.look_ms[agent, period] <= now_ms or (new and period <= last):
+    beyond = max(last + 1, first)
+    for period in range(first, min(beyond, n.opened)):
+        if new or period >= fresh or minds.look_ms[agent, period] <= now_ms:
             pen.due[count] = period
             count += 1
+    # Beyond its window an agent has seldom anything to do.
+    if fresh < n.opened or _earliest(minds, agent, beyond, n.opened) <= now_ms:
+        for period in range(beyond, n.opened):
+            if period >= fresh or minds.look_ms[agent, period] <= now_ms:
+                pen.due[count] = period
+                count += 1
     state[AT_COUNT], state[AT_FRESH], state[AT_FIRST] = count, fresh, first
     return DONE
 
@@ -433,9 +456,7 @@ def _next_wake_ms(address: int, agent: int, now_ms: int) -> int:
     first = pen.state[AT_FIRST]
     if first < 0:
         return FOREVER
-    at_ms = FOREVER
-    for period in range(first, n.opened):
-        at_ms = min(at_ms, minds.look_ms[agent, period])
+    at_ms = _earliest(minds, agent, first, n.opened)
     if minds.look_ahead_ms[agent] > 0:
         at_ms = min(at_ms, next_update_ms(now_ms, outlooks.phase_ms[agent], n.every_ms))
     elif n.opened < n.periods:
@@ -530,6 +551,7 @@ def run_at(address: int, until_ms: int, until_place: int) -> int:
     state, wheel, minds, origin_ms = pen_at(address, n).state, wheel_at(address, n), minds_at(address, n), n.origin_ms
     notices = notices_at(address, n)
     limit = (until_ms - origin_ms) << PLACE_BITS | until_place
+    start_ms, period_ms = rules_at(address, n).start_ms, rules_at(address, n).period_ms
     while True:
         if state[AT_PHASE] == _IDLE:
             key = first_key(wheel, minds.place, n.end_ms - origin_ms)
@@ -539,6 +561,8 @@ def run_at(address: int, until_ms: int, until_place: int) -> int:
             agent = minds.agent_at[key & PLACE]
             take(wheel, agent)
             state[AT_AGENT], state[AT_NOW] = agent, origin_ms + (key >> PLACE_BITS)
+            if n.agents > MANY:
+                look_ahead(address, n, wheel, minds, -(-(state[AT_NOW] - start_ms) // period_ms))
         agent = state[AT_AGENT]
         reason = wake_at(address, agent, state[AT_NOW])
         if reason != DONE:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from wattbook.book.kernel_machine import inlined, lowest_bit, u
+from wattbook.records import columns_of, records
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,6 +37,8 @@ NONE: Final = -1
 AFAR: Final = -2
 """Where agents wait who sleep longer than a turn."""
 
+WIDTH: Final = 4
+"""Numbers in an agent's record."""
 AT_BUCKET, AT_NEXT, AT_LENGTH, AT_AFAR, AT_CASCADE = range(5)
 
 
@@ -51,16 +54,16 @@ class Wheel(NamedTuple):
     """(BUCKETS,) first agent of each bucket, -1 for none."""
     words: Ints
     """(BUCKETS / 64,) which buckets are not empty."""
-    after: Ints
-    """(a,) next agent of the same bucket."""
-    before: Ints
-    """(a,) agent before it in its bucket, -1 for the first."""
-    due: Ints
-    """(a,) when the agent wakes [ms since origin], -1 if it does not wait."""
     batch: Ints
     """(a,) keys of the bucket that is reached, sorted."""
     afar: Ints
     """(a,) agents that wait beside the wheel, in no order."""
+    after: Ints
+    """(a,) next agent of the same bucket; in one record with the three that follow."""
+    before: Ints
+    """(a,) agent before it in its bucket, -1 for the first."""
+    due: Ints
+    """(a,) when the agent wakes [ms since origin], -1 if it does not wait."""
     where: Ints
     """(a,) the agent's row of `afar`, -1 if it is not there."""
 
@@ -70,18 +73,13 @@ def empty_wheel(agents: int) -> Wheel:
     assert agents <= PLACE, f"a population has at most {PLACE} agents"
     state = np.zeros(8, np.int64)
     state[AT_CASCADE] = BUCKETS // 2
-    rows = [np.full(agents, NONE, np.int64) for _ in range(6)]
-    after, before, due, batch, afar, where = rows
     return Wheel(
         state,
         np.full(BUCKETS, NONE, np.int64),
         np.zeros(BUCKETS // 64, np.int64),
-        after,
-        before,
-        due,
-        batch,
-        afar,
-        where,
+        np.zeros(agents, np.int64),
+        np.zeros(agents, np.int64),
+        *columns_of(records(agents, WIDTH), NONE, NONE, NONE, NONE),
     )
 
 

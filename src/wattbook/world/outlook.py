@@ -13,6 +13,7 @@ import numpy as np
 
 from wattbook.assets import ForecastKeys, update_phases_ms
 from wattbook.assets.kernel import forecast, last_update_ms, next_update_ms
+from wattbook.records import columns_of, records
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
 
+WIDTH: Final = 8
+"""Of an agent's record: how it foresees, and what an observation reads of its contract with its utility."""
 BATTERY_HORIZON_MS: Final = 24 * 3_600_000
 """How far an agent with a battery looks ahead to value what it stores."""
 
@@ -53,14 +56,16 @@ class Expectations:
         self.every_ms = int(outlook.forecast.update_every)
         self.table = outlook.forecast.table()
         self.keys = ForecastKeys.of(seed, street.names)
-        self.phase_ms = update_phases_ms(seed, street.names, self.every_ms)
         base = outlook.forecast.base_wh
         self.load_base = self._with_groups(base(street.load_wh, outlook.load_before_wh))
         self.generation_base = self._with_groups(base(street.generation_wh, outlook.generation_before_wh))
-        self.scale_wh = self._scales()
+        self.phase_ms, self.updated_ms, self.scale_wh, self.load_key, self.own_key, *rest = columns_of(
+            records(street.agents, WIDTH), update_phases_ms(seed, street.names, self.every_ms), -1, self._scales(),
+            self.keys.load, self.keys.own, street.utility, street.vat_ppm, 0,
+        )  # fmt: skip
+        self.utility, self.vat_ppm, self.foreseen = rest
         shape = street.load_wh.shape
         self.load_wh, self.generation_wh, self.sd_wh = (np.zeros(shape, np.int64) for _ in range(3))
-        self.updated_ms = np.full(street.agents, -1, np.int64)
 
     def _with_groups(self, series: Ints) -> Ints:
         """Copy a series (a, p), each utility's row the sum of its customers'."""
@@ -92,7 +97,7 @@ class Expectations:
         street, span = self.street, slice(first, last + 1)
         forecast(
             self.load_base[agent, span], self.generation_base[agent, span], int(self.scale_wh[agent]),
-            int(self.keys.load[agent]), self.keys.cloud, int(self.keys.own[agent]),
+            int(self.load_key[agent]), self.keys.cloud, int(self.own_key[agent]),
             first, street.start_ms + first * street.period_ms, street.period_ms, updated_ms, self.table,
             self.load_wh[agent, span], self.generation_wh[agent, span], self.sd_wh[agent, span],
         )  # fmt: skip

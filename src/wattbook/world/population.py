@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from wattbook.assets.kernel import cloud_shocks
 from wattbook.compiled import entry
 from wattbook.errors import LivelockError, PolicyError
 from wattbook.market.columns import doubled
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 _STREAMS: Final = ("commands", "orders", "trades")
 _PLACE: Final = (1 << PLACE_BITS) - 1
 _OPENED: Final = Sizes._fields.index("opened")
+_BOOK: Final = Sizes._fields.index("book")
 
 
 class Population:
@@ -58,22 +60,24 @@ class Population:
     def __init__(self, world: World, looks: list[Look | None]) -> None:
         self.world = world
         a, p = world.street.agents, world.street.periods
-        place = np.array(world.ranks, np.int64) - FIRST_AGENT
         agent_at = np.empty(a, np.int64)
-        agent_at[place] = np.arange(a)
-        self.look = np.array([0 if look is None else look.address for look in looks], np.int64)
+        agent_at[world.place] = np.arange(a)
+        self.look = world.look
+        self.look[:] = [0 if look is None else look.address for look in looks]
         self._looks = looks
         self.minds = Minds(
-            world.next_ms, world.memory, world.look_ms, world.seen, world.woke_ms, world.woke_often,
-            np.array([0 if mind is None else mind.look_ahead_ms for mind in world.minds], np.int64),
-            self.look, world.draw_keys, place, agent_at,
+            world.next_ms, world.seen, world.woke_ms, world.woke_often, world.look_ahead_ms, world.draw_keys,
+            world.place, world.look, world.memory, world.look_ms, agent_at,
         )  # fmt: skip
         self.pen = Pen(
             np.zeros(32, np.int64), np.zeros(p, np.int64), np.zeros(SEE_FIELDS, np.int64),
             np.zeros((OUT_ROWS, OUT_COLUMNS), np.int64),
             np.zeros((SCRATCH_ROWS, p), np.int64), world.woken, world.market.counts,
         )  # fmt: skip
-        self.foreseen = np.zeros(a, np.int64)
+        table, cloud = world.expectations.table, world.expectations.keys.cloud
+        self.errors = (np.zeros((p, table.shape[1] + 1), np.int64), *(np.zeros((a, p), np.int64) for _ in range(2)))
+        """Errors that forecasts are made of: the cloud's, and kept sums of the loads' and the plants' own."""
+        cloud_shocks(cloud, table, self.errors[0])
         self.wheel = empty_wheel(a)
         self._wake_at = entry(wakes.wake_at, 3)
         self._run_at = entry(wakes.run_at, 3)
@@ -84,7 +88,7 @@ class Population:
 
     def begin(self) -> None:
         """Lay the board out for a run that begins or goes on: a restored world has other columns."""
-        self.foreseen[:] = 0
+        self.world.expectations.foreseen[:] = 0
         self._lay()
 
     # --- the board
@@ -93,15 +97,15 @@ class Population:
         """Everything that may be replaced while a run goes on."""
         market = self.world.market
         chunks = [market.journal.chunk(name, 0).columns for name in _STREAMS]
-        return (market.book, market.book.address, market.ring, market.town, market.ledger, *chunks)  # type: ignore[union-attr]
+        return (market.book, market.ring, market.ledger, *chunks)
 
     def _refresh(self) -> None:
-        """Lay the board anew if anything on it was replaced."""
+        """Bring the board up to date if anything on it was replaced."""
         sources = self._sources()
-        if any(new is not old and new != old for new, old in zip(sources[:2], self._laid[:2], strict=True)) or any(
-            new is not old for new, old in zip(sources[2:], self._laid[2:], strict=True)
-        ):
+        if any(new is not old for new, old in zip(sources, self._laid, strict=True)):
             self._lay()
+        assert self._board is not None
+        self._board.numbers[_BOOK] = self.world.market.book.address  # type: ignore[union-attr]
 
     def _lay(self) -> None:
         world, market, street = self.world, self.world.market, self.world.street
@@ -114,7 +118,7 @@ class Population:
             agents=street.agents, periods=street.periods, accounts=len(ledger.balance), ring=len(market.ring.order),
             book=market.book.address,  # type: ignore[union-attr]
             step=self._step,
-            cloud_key=seen.keys.cloud, every_ms=seen.every_ms, stages=seen.table.shape[1],
+            every_ms=seen.every_ms, stages=seen.table.shape[1],
             levy_tick=street.network.levy_tick, step_tick=street.market.step_tick if street.market else 1,
             end_ms=street.end_ms, origin_ms=street.start_ms, opened=world.day.opened,
             books=len(market.town.last_tick),
@@ -124,10 +128,10 @@ class Population:
             (
                 market.rules, market.town, market.ring,
                 Money(ledger.balance, ledger.reserved, ledger.credit_limit),
-                world.sights, street.battery._replace(soc_uwh=market.soc_uwh), self.minds,
+                world.sights, market.storage, self.minds,
                 Outlooks(
-                    seen.load_base, seen.generation_base, seen.scale_wh, seen.keys.load, seen.keys.own, seen.phase_ms,
-                    seen.updated_ms, self.foreseen, seen.table,
+                    seen.phase_ms, seen.updated_ms, seen.scale_wh, seen.load_key, seen.own_key, seen.utility,
+                    seen.vat_ppm, seen.foreseen, seen.load_base, seen.generation_base, seen.table, *self.errors,
                 ),
                 self.wheel, self.pen, market.notices,
                 *(Chunk(chunk.columns, chunk.fill, chunk.capacity) for chunk in chunks),

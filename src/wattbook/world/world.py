@@ -29,9 +29,11 @@ from wattbook.messages import (
     Command,
     See,
 )
-from wattbook.world.clock import Alarm, Rank, agent_ranks, moved
+from wattbook.records import columns_of, records
+from wattbook.world.clock import FIRST_AGENT, Alarm, Rank, agent_ranks, moved
 from wattbook.world.day import MarketDay
 from wattbook.world.kernel import Sights, observe, project_battery, project_group
+from wattbook.world.kernel_board import MIND_WIDTH
 from wattbook.world.kernel_looks import COMPILES
 from wattbook.world.kernel_wakes import MOST_WAKES_AT_ONCE, NO_ACTION
 from wattbook.world.outlook import BATTERY_HORIZON_MS, Expectations
@@ -43,7 +45,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from wattbook.assets import Batteries
     from wattbook.market import Street
     from wattbook.policies import Mind
     from wattbook.world.outlook import Outlook
@@ -116,22 +117,23 @@ class World:
         self.expectations = Expectations(street, outlook, seed)
         self.sights = _sights(street, self.expectations)
         self.ranks = agent_ranks(seed, street.names)
-        self.draw_keys = keys_of(seed, street.names, "draw")
         self.woken = np.zeros(1, np.int64)
         self.incidents: list[dict[str, Any]] = []
         # Columns of the agents' clocks.
         a, p = street.agents, street.periods
         awake = np.array([mind is not None for mind in minds])
         self.now_ms = street.start_ms
-        self.next_ms = np.where(awake, street.start_ms, FOREVER)
+        self.next_ms, self.seen, self.woke_ms, self.woke_often, *rest = columns_of(
+            records(a, MIND_WIDTH), np.where(awake, street.start_ms, FOREVER), -1, -1, 0,
+            np.array([0 if mind is None else mind.look_ahead_ms for mind in minds], np.int64),
+            keys_of(seed, street.names, "draw"), np.array(self.ranks, np.int64) - FIRST_AGENT, 0,
+        )  # fmt: skip
+        self.look_ahead_ms, self.draw_keys, self.place, self.look = rest
         self.memory = np.zeros((a, MEMORY_SIZE), np.int64)
         for agent, mind in enumerate(minds):
             if mind is not None:
                 self.memory[agent, : len(mind.memory)] = mind.memory
         self.look_ms = np.full((a, p), FOREVER, np.int64)
-        self.seen = np.full(a, -1, np.int64)
-        self.woke_ms = np.full(a, -1, np.int64)
-        self.woke_often = np.zeros(a, np.int64)
         laboratory = self.market.laboratory
         takes_turns = laboratory is not None and laboratory.rules.takes_turns
         self.turns = Turns(self, laboratory, seed) if laboratory is not None and takes_turns else None
@@ -294,7 +296,7 @@ class World:
         last = min(last, self.street.periods - 1)
         if self.market.rules.is_utility[agent]:
             project_group(
-                self.market.rules, self.market.town, self.sights, self._storage(), self.expectations.load_base,
+                self.market.rules, self.market.town, self.sights, self.market.storage, self.expectations.load_base,
                 self.expectations.generation_base, agent, current, last,
             )  # fmt: skip
         return self.expectations.refresh(agent, now_ms, current, last)
@@ -304,10 +306,6 @@ class World:
         street = self.street
         current = (now_ms - street.start_ms) // street.period_ms
         return current, min(current + BATTERY_HORIZON_MS // street.period_ms, street.periods - 1)
-
-    def _storage(self) -> Batteries:
-        """Give the batteries as they stand now."""
-        return self.street.battery._replace(soc_uwh=self.market.soc_uwh)
 
     def _look_at(self, agent: int, mind: Mind, periods: NDArray[np.int64], fresh: int, now_ms: int) -> bool:
         """Show the agent each of `periods` in turn and carry out what it asks for; False if its policy failed."""
@@ -353,7 +351,7 @@ class World:
         market, ledger, street = self.market, self.market.ledger, self.street
         if street.battery.capacity_uwh[agent]:
             current, last = self._horizon(now_ms)
-            project_battery(market.rules, market.town, self.sights, self._storage(), agent, current, last, periods)
+            project_battery(market.rules, market.town, self.sights, market.storage, agent, current, last, periods)
         rows = np.empty((len(periods), len(See._fields)), np.int64)
         observe(
             market.rules, market.town, market.ring, self.sights, ledger.balance, ledger.reserved, ledger.credit_limit,
@@ -444,8 +442,8 @@ def _sights(street: Street, expectations: Expectations) -> Sights:
     shape = street.load_wh.shape
     soc_uwh = np.repeat(street.battery.soc_uwh[:, None], shape[1], axis=1)
     return Sights(
-        utility=street.utility,
-        vat_ppm=street.vat_ppm,
+        utility=expectations.utility,
+        vat_ppm=expectations.vat_ppm,
         retail_tick=street.retail_tick,
         feed_in_tick=street.feed_in_tick,
         fee_tick=np.array(street.network.fee_tick, np.int64),

@@ -1,0 +1,33 @@
+"""Columns that lie together: one record a row, in whole cache lines, so that what is used at once is fetched at once.
+
+Owns where numbers lie, never what they mean. A column is a view of its record's place: reading and writing it is
+reading and writing the record.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+LINE: Final = 8
+"""Int64 numbers in a cache line."""
+
+
+def records(rows: int, width: int) -> NDArray[np.int64]:
+    """Lay out zeros (rows, width), int64, such that no record of 4 or 8 numbers lies across two cache lines."""
+    assert width in (4, 8, 16), f"a record of {width} numbers would lie across lines"
+    flat = np.zeros(rows * width + LINE, np.int64)
+    start = -(flat.ctypes.data // flat.itemsize) % LINE
+    return flat[start : start + rows * width].reshape(rows, width)
+
+
+def columns_of(block: NDArray[np.int64], *values: NDArray[np.int64] | int) -> list[NDArray[np.int64]]:
+    """Give the first columns of records (rows, width) as views (rows,), filled with `values` (rows,)."""
+    columns = [block[:, place] for place in range(len(values))]
+    for column, value in zip(columns, values, strict=True):
+        column[:] = value
+    return columns
