@@ -23,7 +23,7 @@ slow: $(STAMP)
 		--ignore=tests/book/test_equality.py --ignore=tests/mutation
 	$(BIN)/python benchmarks/book_batch.py --check
 	$(BIN)/wattbook bench book --no-peers --check --slack 0.25
-	$(BIN)/wattbook bench run --only market --agents 1000,100000 --engines population,processes --no-peers --check --slack 0.25
+	$(BIN)/wattbook bench run --quick --no-peers --only market --only split --check
 
 # The part of them that fits into a quarter of an hour.
 slow-part: $(STAMP)

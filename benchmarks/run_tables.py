@@ -70,8 +70,9 @@ def _market(agents: int, tracks: dict[str, Any]) -> Table:
 
 def _split(found: dict[str, Any]) -> Table:
     table = _table(
-        "where a wake's time goes, in ns", "agents", "engine", *PARTS, "together", "settlement, us an agent-day", "",
-        left=("engine", ""),
+        "where a wake's time goes, in ns", "agents", "engine", *PARTS, "together", "settlement, us an agent-day",
+        "spread",
+        left=("engine",),
     )  # fmt: skip
     for size, engines in found.items():
         for engine, each in engines.items():
@@ -81,7 +82,8 @@ def _split(found: dict[str, Any]) -> Table:
             settled = each["settlement_us_per_agent_day"]
             table.add_row(
                 f"{int(size):,}", engine, *(f"{each['parts_ns'][part]:,.0f}" for part in PARTS),
-                f"{each['wake_ns']:,.0f}", "no day ended" if settled is None else f"{settled:.2f}", "",
+                f"{each['wake_ns']:,.0f}", "no day ended" if settled is None else f"{settled:.2f}",
+                f"{max(each['spread_ns'].values()):,.0f}",
             )  # fmt: skip
     return table
 
