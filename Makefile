@@ -23,6 +23,7 @@ slow: $(STAMP)
 		--ignore=tests/book/test_equality.py --ignore=tests/mutation
 	$(BIN)/python benchmarks/book_batch.py --check
 	$(BIN)/wattbook bench book --no-peers --check --slack 0.25
+	$(BIN)/wattbook bench run --quick --no-peers --only market --only split --check
 
 # The part of them that fits into a quarter of an hour.
 slow-part: $(STAMP)
@@ -33,6 +34,7 @@ slow-part: $(STAMP)
 	$(BIN)/python tests/mutation/run.py --sample 60
 	$(BIN)/python benchmarks/book_batch.py --check
 	$(BIN)/wattbook bench book --batch --no-peers --check --slack 0.25
+	$(BIN)/wattbook bench run --quick --no-peers --only market --only split --check
 
 lint: $(STAMP)
 	$(BIN)/ruff format --check .

@@ -46,7 +46,7 @@ def compare(now: dict[str, Any], then: dict[str, Any]) -> list[Change]:
         new, old = _at(now, path), _at(then, path)
         if new and old:
             ratio = round(new / old, 3)
-            found.append(Change(what, ratio, None, _verdict(1 / ratio)))
+            found.append(Change(what, ratio, None, verdict(1 / ratio)))
     return found
 
 
@@ -70,7 +70,7 @@ def _rates(name: str, now: dict[str, Any], then: dict[str, Any]) -> list[Change]
         freed = None
         if book != MINIMAL and (drift := _drift(now, then)):
             freed = round(ratio / drift, 3)
-        found.append(Change(f"{name}: {book}", round(ratio, 3), freed, _verdict(freed or ratio)))
+        found.append(Change(f"{name}: {book}", round(ratio, 3), freed, verdict(freed or ratio)))
     return found
 
 
@@ -80,7 +80,7 @@ def _drift(now: dict[str, Any], then: dict[str, Any]) -> float:
     return new / old if old else 0.0
 
 
-def _verdict(ratio: float) -> str:
+def verdict(ratio: float) -> str:
     """Say what a ratio means, above 1 being better."""
     if abs(ratio - 1) < NOISE:
         return "same"

@@ -11,6 +11,11 @@ if TYPE_CHECKING:
 
 STREAMS: Final = ("local", "deep", "match-heavy", "96 products")
 MESSAGES: Final = 1_000_000
+AGENTS: Final = (100, 1_000, 10_000, 100_000, 1_000_000)
+ENGINES: Final = ("population", "processes")
+PARTS: Final = ("market", "split", "memory", "scenario")
+SLICES: Final = 9
+LEAST_SLICES: Final = 5
 SCENARIO: Final = "neighbourhood"
 RUNS: Final = 3
 
@@ -39,13 +44,40 @@ def book_options(arguments: Sequence[str] | None, program: str | None = None) ->
 
 
 def run_options(arguments: Sequence[str] | None, program: str | None = None) -> argparse.Namespace:
-    """Read the options of the whole run's benchmark; leaves with 2 where they are wrong."""
-    parser = argparse.ArgumentParser(prog=program, description="Measure whole runs of a scenario, market only.")
-    parser.add_argument("--scenario", default=SCENARIO, help="a shipped scenario or a script")
-    parser.add_argument("--days", type=_count, default=1, metavar="D", help="days of the run")
-    parser.add_argument("--runs", type=_count, default=RUNS, metavar="N", help="the median of so many runs counts")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    return parser.parse_args(arguments)
+    """Read the options of the whole runs' benchmark; leaves with 2 where they are wrong."""
+    parser = argparse.ArgumentParser(
+        prog=program,
+        description="Measure whole runs: wakes and simulated days a second, where the time goes, memory of an agent.",
+    )
+    parser.add_argument("--agents", type=_counts, metavar="N,N", help=f"sizes, else {','.join(map(str, AGENTS))}")
+    parser.add_argument("--engines", type=_engines, default=ENGINES, metavar="E,E", help=f"of {','.join(ENGINES)}")
+    parser.add_argument(
+        "--only", action="append", choices=PARTS, help="leave the others out: may be repeated, else everything"
+    )
+    parser.add_argument("--no-peers", action="store_true", help="leave out what others would build it with")
+    parser.add_argument("--slices", type=_slices, default=SLICES, metavar="N", help=f"of each, at least {LEAST_SLICES}")
+    parser.add_argument("--scenario", default=SCENARIO, help="a shipped scenario or a script, run as a whole")
+    parser.add_argument("--days", type=_count, default=1, metavar="D", help="days of that scenario")
+    parser.add_argument(
+        "--runs", type=_count, default=RUNS, metavar="N", help="the median of so many runs of it counts"
+    )
+    parser.add_argument("--quick", action="store_true", help="small sizes: does it work?")
+    parser.add_argument("--save", type=_new_file, metavar="FILE", help="keep the report as a baseline")
+    parser.add_argument("--baseline", type=Path, metavar="FILE", help="compare with a kept report, as ratios")
+    parser.add_argument(
+        "--check", action="store_true", help="end with 1 when a bound is missed, or engines give different runs"
+    )
+    parser.add_argument(
+        "--slack", type=_share, default=0.0, metavar="SHARE",
+        help="with --check: let a timed bound be missed by so much, on a machine that others use",
+    )  # fmt: skip
+    parser.add_argument(
+        "--json", nargs="?", const=True, type=_new_file, metavar="FILE", help="print JSON, or write it and print tables"
+    )
+    wanted = parser.parse_args(arguments)
+    wanted.only = wanted.only or list(PARTS)
+    wanted.default_agents = AGENTS
+    return wanted
 
 
 OPTIONS: Final = {"book": book_options, "run": run_options}
@@ -56,6 +88,26 @@ def _count(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text)):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
     return int(text)
+
+
+def _counts(text: str) -> tuple[int, ...]:
+    """Read whole numbers from 1, with commas between them; smallest first."""
+    return tuple(sorted({_count(each) for each in text.split(",")}))
+
+
+def _slices(text: str) -> int:
+    """Read how many slices."""
+    if _count(text) < LEAST_SLICES:
+        raise argparse.ArgumentTypeError(f"{text} slices are too few: give at least {LEAST_SLICES}")
+    return _count(text)
+
+
+def _engines(text: str) -> tuple[str, ...]:
+    """Read names of engines, with commas between them."""
+    named = text.split(",")
+    if strange := [name for name in named if name not in ENGINES]:
+        raise argparse.ArgumentTypeError(f"{strange[0]!r} is not one of {', '.join(ENGINES)}")
+    return tuple(name for name in ENGINES if name in named)
 
 
 def _share(text: str) -> float:

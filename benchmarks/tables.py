@@ -20,21 +20,14 @@ WIDTH: Final = 130
 
 def show(report: dict[str, Any], changes: Iterable[Change] | None) -> None:
     """Print the report, and the comparison where there is one."""
-    console = _console()
+    console = console_of()
     for name, stream in report.get("streams", {}).items():
         console.print(_books(name, stream))
-    for table in (_latency(report), _memory(report), _startup(report), _bounds(report)):
+    for table in (_latency(report), _memory(report), _startup(report), _bounds_of(report)):
         if table is not None:
             console.print(table)
     if changes is not None:
-        console.print(_changes(changes))
-    console.print(origin(report))
-
-
-def show_run(report: dict[str, Any]) -> None:
-    """Print the report of a whole run."""
-    console = _console()
-    console.print(_plain("whole run", [(key, _written(value)) for key, value in report["run"].items()]))
+        console.print(changes_table(changes, "the minimal book"))
     console.print(origin(report))
 
 
@@ -45,7 +38,8 @@ def origin(report: dict[str, Any]) -> str:
     return f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}\n{versions}"
 
 
-def _console() -> Console:
+def console_of() -> Console:
+    """Give what to print on; wide where there is no terminal."""
     console = Console()
     return console if console.is_terminal else Console(width=WIDTH)
 
@@ -121,9 +115,12 @@ def _startup(report: dict[str, Any]) -> Table | None:
     return _plain("start-up to the first order [s]", rows)
 
 
-def _bounds(report: dict[str, Any]) -> Table | None:
-    if not report["bounds"]:
-        return None
+def _bounds_of(report: dict[str, Any]) -> Table | None:
+    return bounds_table(report) if report["bounds"] else None
+
+
+def bounds_table(report: dict[str, Any]) -> Table:
+    """Lay out what was promised and what was found."""
     table = Table(title="bounds", title_justify="left")
     for column in ("what", "wanted", "found", ""):
         table.add_column(column, justify="right" if column in {"wanted", "found"} else "left")
@@ -134,9 +131,10 @@ def _bounds(report: dict[str, Any]) -> Table | None:
     return table
 
 
-def _changes(changes: Iterable[Change]) -> Table:
+def changes_table(changes: Iterable[Change], yardstick: str) -> Table:
+    """Lay out what has changed, by the clock and in units of what ran beside it."""
     table = Table(title="against the baseline", title_justify="left")
-    for column in ("what", "now / then", "in units of the minimal book", "verdict"):
+    for column in ("what", "now / then", f"in units of {yardstick}", "verdict"):
         table.add_column(column, justify="right" if "/" in column or "units" in column else "left")
     for each in changes:
         table.add_row(each.what, f"{each.ratio:.2f}", "" if each.freed is None else f"{each.freed:.2f}", each.verdict)

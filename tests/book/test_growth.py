@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from wattbook.book import BUY, SELL, Batch, Book, Code, Kind, ReferenceBook, face
-from wattbook.book.kernel_columns import NEED_EVENTS, NEED_EXTRAS, NEED_LEVELS, NEED_NODES, NEED_ORDERS
+from wattbook.book.kernel_columns import H_EVENTS, NEED_EVENTS, NEED_EXTRAS, NEED_LEVELS, NEED_NODES, NEED_ORDERS
 from wattbook.errors import ResourceError
 
 COUNT = 400 if numba.config.DISABLE_JIT else 1_500
@@ -293,3 +293,25 @@ def test_a_batch_whose_answer_finds_no_memory_changes_nothing(memory):
     with pytest.raises(ResourceError, match="no memory"):
         process(book, stream(7, SMALL))
     assert book.fingerprint() == before
+
+
+def test_for_another_kernel_a_record_that_nobody_holds_begins_anew_where_it_is():
+    book = Book()
+    for pair in range(1_500):
+        book.submit(2 * pair + 1, 1, SELL, 10, 3)
+        book.submit(2 * pair + 2, 2, BUY, 10, 3)
+    before = book.address
+    book._scalars[H_EVENTS] = 0  # as a command that found no room leaves it
+    book.make_room(NEED_EVENTS)
+    assert book.address == before
+    assert book.fill_count == 0
+    book.submit(4_000, 1, SELL, 10, 3)
+    receipt = book.submit(4_001, 2, BUY, 10, 3)
+    assert receipt.fills.tolist() == [[0, 0, 4_000, 4_001, 10, 3]]
+    book._scalars[H_EVENTS] = 0
+    book.make_room(NEED_EVENTS)
+    assert book.address != before, "a receipt holds the old one"
+    book.submit(4_002, 1, SELL, 11, 3)
+    book.submit(4_003, 2, BUY, 11, 3)
+    assert receipt.fills.tolist() == [[0, 0, 4_000, 4_001, 10, 3]]
+    book.check()

@@ -326,7 +326,21 @@ class Book(Doors):
 
     def make_room(self, need: int) -> None:
         """Give a kernel that called this book's what it answered to need, one of ``NEED_...`` but for `NEED_RARE`."""
-        self._grow(need)
+        if need != NEED_EVENTS or not self._begins_anew():
+            self._grow(need)
+
+    def _begins_anew(self) -> bool:
+        """Let the record of fills begin anew in its own place, if nobody holds it; say whether that was enough.
+
+        Nothing moves, so whoever has laid the book's address down need not do it again.
+        """
+        columns, needed = self._columns, self._scalars[H_NEEDED]
+        if self._scalars[H_EVENTS] or len(columns.events) < needed or len(columns.fills) < max(needed, _FILLS_KEPT):
+            return False
+        if sys.getrefcount(columns.fills) != _HELD_ONCE:
+            return False
+        self._scalars[H_FIRST_FILL] = self._scalars[H_FILLS] = 0
+        return True
 
     @property
     def nbytes(self) -> int:
