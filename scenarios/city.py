@@ -1,12 +1,13 @@
 """What does a local market do for a whole city?
 
 A thousand homes on four feeders, each with its own local book, and a district's book between them: 50 of 100 homes
-have PV, 20 of 100 a battery. More of them, up to a million, is a matter of one value:
+have PV, 20 of 100 a battery. Each gets a new forecast every twenty minutes, at its own minute, and thinks then. More
+of them, up to a million, is a matter of one value:
 
     wattbook run city --set homes=10000 --set baseline=no
 """
 
-from wattbook import LocalMarket, Scenario, city, utility
+from wattbook import Forecast, LocalMarket, Scenario, city, utility
 from wattbook.units import eur_per_mwh, minutes
 
 scenario = Scenario(
@@ -18,6 +19,7 @@ scenario = Scenario(
         utility("green", retail={"day": eur_per_mwh(170), "night": eur_per_mwh(140)}, feed_in=eur_per_mwh(75)),
     ],
     local=LocalMarket(period=minutes(15), closes_before=minutes(5)),
+    forecast=Forecast(update_every=minutes(20)),
 )
 
 if __name__ == "__main__":

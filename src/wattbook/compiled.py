@@ -106,13 +106,13 @@ def entry(function: Callable[..., int], arguments: int) -> Callable[..., int]:
 
     types = (int64,) * arguments
     if types not in overloads:
-        _put_off_scipy()
+        put_off_scipy()
         function.compile(types)  # type: ignore[attr-defined]  # a dispatcher has it
     found: Callable[..., int] | None = getattr(overloads[types], "entry_point", None)
     return found or _checked(function)
 
 
-def _put_off_scipy() -> None:
+def put_off_scipy() -> None:
     """Have numba take SciPy's word for linear algebra only when a kernel asks for some.
 
     Before its first kernel numba imports the whole of scipy.linalg, where that is installed, just to note whether it

@@ -47,11 +47,12 @@ class Settlement:
         self.utilities = np.flatnonzero(market.rules.is_utility)
         self.residual_wh = np.zeros(a, np.int64)
         self.fee_tick = np.array(self.street.network.fee_tick, np.int64)
+        self._legs: list[tuple[Ints, Ints, tuple[int, ...]]] = []
 
     # --- postings
 
     def post(self, seq: int, now_ms: int, period: int, cause: Cause, zone: int, accounts: Ints, amounts: Ints) -> None:
-        """Post one transfer and write its legs down; legs of nothing are left out.
+        """Post one transfer, whose legs `write_legs` then writes down; legs of nothing are left out.
 
         Parameters
         ----------
@@ -66,20 +67,21 @@ class Settlement:
         number = ledger.transfers
         if not ledger.post(transfer_id(period, cause, zone), int(cause), accounts, amounts):
             return
-        count = len(legs)
+        # Numbered as they are made: an id by row would shift with every agent or book that is added.
+        self._legs.append((accounts, amounts, (seq, now_ms, period, number, int(cause))))
+
+    def write_legs(self) -> None:
+        """Write down the legs of all transfers that were posted since the last call."""
+        if not self._legs:
+            return
+        accounts, amounts, of_transfers = zip(*self._legs, strict=True)
+        each = np.repeat(np.array(of_transfers, np.int64), [len(column) for column in accounts], axis=0)
+        names = ("command", "time_ms", "period", "transfer", "cause")
+        columns = {name: each[:, place] for place, name in enumerate(names)}
         self.market.journal.extend(
-            "postings",
-            {
-                "command": np.full(count, seq),
-                "time_ms": np.full(count, now_ms),
-                "period": np.full(count, period),
-                # Numbered as they are made: an id by row would shift with every agent or book that is added.
-                "transfer": np.full(count, number),
-                "account": accounts,
-                "amount": amounts,
-                "cause": np.full(count, int(cause)),
-            },
+            "postings", columns | {"account": np.concatenate(accounts), "amount": np.concatenate(amounts)}
         )
+        self._legs.clear()
 
     def _post_against(self, seq: int, command: Command, cause: Cause, zone: int, amounts: Ints, counter: int) -> None:
         """Post the agents' amounts (a,) with one counter-leg."""
@@ -183,6 +185,7 @@ class Settlement:
         self._settle_groups(seq, command)
         maintenance = -self.street.maintenance[:, p]
         self._post_against(seq, command, Cause.MAINTENANCE, 0, maintenance, self.market.account(House.UPSTREAM))
+        self.write_legs()
         town.settled[p] = _SETTLED
         assert int(self.market.ledger.balance.sum()) == 0, "M1: accounts do not sum to zero"
         return kernel.OK
@@ -274,6 +277,7 @@ class Settlement:
         amounts[rounding] = -int(amounts.sum())
         accounts = np.arange(len(balance))
         self.post(seq, command.time_ms, command.period, Cause.ROUNDING, 0, accounts, amounts)
+        self.write_legs()
         return kernel.OK
 
 

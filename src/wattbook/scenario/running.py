@@ -13,6 +13,7 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final
 
+from wattbook.compiled import put_off_scipy
 from wattbook.errors import ConfigError, nearest
 from wattbook.results import Record, Run, provenance
 from wattbook.scenario.compiling import compile_street
@@ -43,6 +44,7 @@ def run(
     check_seed(seed)
     chosen = check_engine(scenario.engine if engine is None else engine)
     wall, cpu = time.perf_counter(), time.process_time()
+    put_off_scipy()
     compiled = compile_street(scenario, seed)
     described = json.loads(scenario.to_json())
     origin = provenance(int(seed), described, compiled.inputs)

@@ -37,6 +37,8 @@ NONE: Final = -1
 AFAR: Final = -2
 """Where agents wait who sleep longer than a turn."""
 
+FEW: Final = 64
+"""Keys that are sorted one by one."""
 WIDTH: Final = 4
 """Numbers in an agent's record."""
 AT_BUCKET, AT_NEXT, AT_LENGTH, AT_AFAR, AT_CASCADE = range(5)
@@ -220,6 +222,20 @@ def _next_bucket(w: Wheel) -> int:
 
 
 @inlined
+def _sort(w: Wheel, count: int) -> None:
+    """Sort the batch. A few keys are put in their places one by one: numba's own sort asks for memory each time."""
+    if count > FEW:
+        w.batch[:count].sort()
+        return
+    for last in range(1, count):
+        key, row = w.batch[u(last)], last
+        while row > 0 and w.batch[u(row - 1)] > key:
+            w.batch[u(row)] = w.batch[u(row - 1)]
+            row -= 1
+        w.batch[u(row)] = key
+
+
+@inlined
 def first_key(w: Wheel, until: int) -> int:
     """Key of who wakes next, if that is in the bucket of `until` [ms since origin] or before; else -1."""
     while w.state[AT_NEXT] == w.state[AT_LENGTH]:
@@ -239,8 +255,7 @@ def first_key(w: Wheel, until: int) -> int:
         w.words[u(at >> 6)] &= ~(1 << (at & 63))
         w.state[AT_NEXT] = 0
         w.state[AT_LENGTH] = count
-        if count > 1:
-            w.batch[:count].sort()
+        _sort(w, count)
     return w.batch[u(w.state[AT_NEXT])]
 
 
