@@ -96,8 +96,8 @@ class Ours:
         day = self.world.day
         start = day.start
 
-        def start_with_stops(env: Any, delivered: Callable[[int], None]) -> None:
-            start(env, delivered)
+        def start_with_stops(env: Any, **told: Callable[[int], None]) -> None:
+            start(env, **told)
             env.process(self._stops(env, stops_ms, at_stop))
 
         day.start = start_with_stops  # type: ignore[method-assign]

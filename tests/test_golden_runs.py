@@ -14,6 +14,7 @@ GOLDEN = {
     "forecast_errors": "774c3c2c5b605d3cb6e5d37f8b8dbd24190f14ce3fefae41264e4f50117c2c81",
     "laboratory": "a317773f882e00e2bd84eeff770df6828259fa7cc9fda6c4032f0529fd91c67e",
     "neighbourhood": "5eaa826237ce97a5b204e1cec92d86dbd3e7022413c30442e999123c7fcb38da",
+    "reaction_times": "65fce1c6ab8f25043724170da4fac88df0024766d9513db6f0485e3e048493bc",
     "rivals": "73816008f32a961ebdbff38cf3885558661094246d4d6e6abf05275be65b142f",
     "two_feeders": "9caeb452a39fb40b1cee99e6f336a9301885b018b87c65eca0c52383e6baa8b4",
 }

@@ -144,19 +144,27 @@ def test_zip_traders_go_to_the_price_of_flat_and_box_markets(values, costs, pric
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("policy", ["gd", "aa"])
-def test_gd_and_aa_find_the_price_of_a_symmetric_market(policy):
-    days = days_of(SMITH, SMITH, policy=policy, period=QUICK, **PERSISTENT)
+@pytest.mark.parametrize(("policy", "failed_shouts", "alpha"), [("gd", 1_000, 4), ("aa", 3_000, 1)])
+def test_gd_and_aa_find_the_price_of_a_symmetric_market(policy, failed_shouts, alpha):
+    days = days_of(SMITH, SMITH, policy=policy, period=QUICK, **{**PERSISTENT, "failed_shouts": failed_shouts})
     assert by_day(days, "efficiency")[9] > 99
-    assert by_day(days, "alpha")[9] < 2
+    assert by_day(days, "alpha")[9] < alpha
     assert np.mean(by_day(days, "mean_price")[5:]) == pytest.approx(200, abs=3)
 
 
-def test_aa_gains_nearly_all_of_a_symmetric_market():
-    days = days_of(SMITH, SMITH, policy="aa", period=60, **PERSISTENT)
+def test_aa_gains_all_of_a_symmetric_market_where_it_is_given_time():
+    days = days_of(SMITH, SMITH, policy="aa", period=60, **{**PERSISTENT, "failed_shouts": 3_000})
     late = days.filter(days["day"] > 5)
-    assert late["efficiency"].mean() > 98.5
-    assert late["alpha"].mean() < 2
+    assert late["efficiency"].mean() > 99
+    assert late["alpha"].mean() < 1
+
+
+@pytest.mark.slow
+def test_aa_needs_more_time_than_a_hundred_failed_shouts():
+    days = [
+        days_of(SMITH, SMITH, policy="aa", period=QUICK, **{**PERSISTENT, "failed_shouts": n}) for n in (100, 3_000)
+    ]
+    assert days[0]["efficiency"].mean() < 80 < 98 < days[1]["efficiency"].mean()
 
 
 @pytest.mark.slow
@@ -168,18 +176,16 @@ def test_aa_gains_nearly_all_of_a_symmetric_market():
 def test_gd_traders_go_to_the_price_of_flat_and_box_markets(values, costs, price):
     days = days_of(values, costs, policy="gd", period=30, **PERSISTENT)
     prices = by_day(days, "mean_price")
-    assert abs(prices[9] - price) < abs(prices[0] - price) + 1
-    assert abs(prices[9] - price) < 40
+    assert abs(prices[9] - price) < abs(prices[0] - price)
+    assert abs(prices[9] - price) < 12
     assert by_day(days, "efficiency")[9] > 98
 
 
-def test_random_prices_are_biased_away_from_the_steeper_side():
-    # Sellers' asks are drawn up to the cap whatever they cost, buyers' bids below their values: with one cost for all,
-    # prices lie above it; with one value for all they lie below that, and by more, as the cap is far.
-    steep = [days_of(*each, period=QUICK, **RULES) for each in ((SMITH, [200] * 11), ([200] * 11, SMITH))]
-    above, below = (mean_price(days) - 200 for days in steep)
-    assert above > 10
-    assert below < -10
+def test_with_flat_demand_random_prices_are_biased_the_other_way():
+    # Bids are drawn below the one value of all, asks up to the cap whatever they cost.
+    days = days_of([200] * 11, SMITH, period=QUICK, **RULES)
+    assert days["efficiency"].mean() > 99
+    assert mean_price(days) == pytest.approx(183, abs=3)
 
 
 @pytest.mark.slow
