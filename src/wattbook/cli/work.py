@@ -13,7 +13,6 @@ import typer
 
 from wattbook import compiled
 from wattbook.cli.ending import say
-from wattbook.cli.memory import keep_freed
 from wattbook.errors import ConfigError, ResourceError, nearest
 
 if TYPE_CHECKING:
@@ -215,7 +214,6 @@ def _renamed(scenario: Scenario, values: dict[str, object]) -> Scenario:
 
 def _run(scenario: Scenario, seed: int, *, quiet: bool, engine: str | None = None) -> Run:
     """Run with or without a progress line."""
-    keep_freed()
     if quiet:
         return scenario.run(seed, engine=engine)
     for caution in scenario.cautions():
