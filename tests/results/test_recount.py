@@ -163,6 +163,29 @@ def test_a_bent_table_is_found_out(saved, case):
     assert any(told in problem for problem in caught.value.problems), caught.value.problems
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    scenario = load_scenario("rivals").with_values({"local.mechanism": "static-key"})
+    return scenario.run(seed=7, baseline=False).save(tmp_path_factory.mktemp("shared") / "run")
+
+
+def test_shared_energy_is_recounted_like_traded_energy(shared):
+    assert len(recount(shared, 5_000)) == QUESTIONS
+
+
+@pytest.mark.parametrize(
+    ("column", "told"),
+    [("shared_wh", "traded = bought - sold"), ("price_tick", "paid for"), ("agent", "paid for")],
+)
+def test_a_bent_table_of_shares_is_found_out(column, told, shared, tmp_path):
+    folder = shutil.copytree(shared, tmp_path / "run")
+    change = pl.lit("blue") if column == "agent" else pl.col(column) + 1
+    bend(folder, "shares", lambda frame: at(frame, pl.col("shared_wh") > 0, **{column: change}))
+    with pytest.raises(CorruptError) as caught:
+        recount(folder)
+    assert any(told in problem for problem in caught.value.problems), caught.value.problems
+
+
 def test_a_table_that_is_not_the_manifests_is_told_before_counting(saved):
     path = saved / "tables/flows.parquet"
     pl.read_parquet(path)[1:].write_parquet(path)

@@ -20,10 +20,11 @@ from wattbook.errors import CorruptError, ResourceError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-TABLES: Final = ("agents", "flows", "groups", "meters", "orders", "postings", "trades")
+TABLES: Final = ("agents", "flows", "groups", "meters", "orders", "postings", "shares", "trades")
 PIECE_ROWS: Final = 1 << 21
 """Rows that are looked at together."""
 _TICKS_X_WH: Final = pl.col("price_tick") * pl.col("quantity_wh")
+_SHARED_VALUE: Final = pl.col("price_tick") * pl.col("shared_wh")
 _METERED: Final = pl.col("traded_wh") + pl.col("residual_wh")
 _ENERGY: Final = ("load_wh", "generation_wh", "charge_wh", "discharge_wh", "curtailed_wh")
 _GONE: Final = ("filled", "cancelled", "expired", "prevented")
@@ -154,7 +155,9 @@ class _Recount:
             .row(0, named=True)
         )
         self.agree_on("trades: as many as the figures say", "trades", self.figures["trades"], sums["trades"])
-        self.agree_on("trades: as much energy", "trades", self.figures["local_volume_wh"], sums["volume"])
+        shared = self.scan("shares").select(pl.col("shared_wh").clip(lower_bound=0).sum()).collect().item()
+        volume = sums["volume"] + shared
+        self.agree_on("trades: as much energy, with shares", "trades", self.figures["local_volume_wh"], volume)
         bad = sums["empty"] + sums["buyers"] + sums["sellers"]
         self.agree_on("trades: of energy, between agents", "trades", 0, bad)
 
@@ -190,29 +193,30 @@ class _Recount:
         self.agree("agents: money is the sum of the agent's postings", "agents", wrong)
 
     def payments_for_trades(self) -> None:
-        """Per account and period what was posted for trades is the signed sum of price x quantity."""
-        paid = self.scan("postings").filter(pl.col("cause") == "trade")
+        """Per account and period what was posted for trades and shares is the signed sum of price x quantity."""
+        paid = self.scan("postings").filter(pl.col("cause").is_in(["trade", "share"]))
         wrong = [paid.filter(pl.col("period").is_null()).select("period", "account", "amount").collect()]
         if self.complete:
-            moments = [deals.select("period").unique() for deals in (self.scan("trades"), paid)]
+            moments = [deals.select("period").unique() for deals in (self.scan("trades"), self.scan("shares"), paid)]
             periods = pl.concat(moments).unique().sort("period").collect().to_series().drop_nulls()
         else:  # what was traded for later periods is not paid yet
             periods = self.scan("meters").select(pl.col("period").unique().sort()).collect().to_series()
-        shards = self.shards(self.height("trades"))
+        shards = self.shards(self.height("trades") + self.height("shares"))
         for shard in range(min(shards, len(periods))):
             mine = periods.gather_every(shards, shard).to_list()
-            deals = self.scan("trades").filter(pl.col("period").is_in(mine))
+            deals, shares = (self.scan(name).filter(pl.col("period").is_in(mine)) for name in ("trades", "shares"))
             legs = pl.concat(
                 [
                     deals.select("period", pl.col("buyer").alias("account"), -_TICKS_X_WH.alias("amount")),
                     deals.select("period", pl.col("seller").alias("account"), _TICKS_X_WH.alias("amount")),
+                    shares.select("period", pl.col("agent").alias("account"), -_SHARED_VALUE.alias("amount")),
                     paid.filter(pl.col("period").is_in(mine)).select("period", "account", -pl.col("amount")),
                 ]
             )
             sums = legs.group_by("period", "account").agg(pl.col("amount").sum())
             wrong.append(sums.filter(pl.col("amount") != 0).collect(engine="streaming"))
         frame = pl.concat(wrong).sort("period", "account")
-        self.agree("postings: trades are paid for with price x quantity", "postings", frame)
+        self.agree("postings: trades and shares are paid for with price x quantity", "postings", frame)
 
     def energy(self) -> None:
         """Node by node and period by period; agents' totals, groups and flows as sums of them."""
@@ -229,7 +233,7 @@ class _Recount:
             flows.append(rows.group_by("period").agg(_METERED.clip(lower_bound=0).sum().alias("counted")))
         self._attendance()
         self.agree("meters: load + charge - generation - discharge = traded + residual", "meters", pl.concat(nodes))
-        self.agree("meters: traded = bought - sold of the trades", "meters", pl.concat(nets))
+        self.agree("meters: traded = bought - sold of trades and shares", "meters", pl.concat(nets))
         self._totals(pl.concat(totals))
         self._sums_of("groups", "utility", "metered_wh", pl.concat(groups))
         told = self.whole("groups").filter(pl.col("nominated_wh") + pl.col("deviation_wh") != pl.col("metered_wh"))
@@ -239,12 +243,15 @@ class _Recount:
     def _untraded(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Rows whose `traded_wh` is not what the trades of their periods say."""
         first, last = rows["period"].min(), rows["period"].max()
-        deals = self.scan("trades").filter(pl.col("period").is_between(first, last) & (pl.col("venue") != "wholesale"))
+        here = pl.col("period").is_between(first, last)
+        deals = self.scan("trades").filter(here & (pl.col("venue") != "wholesale"))
+        shares = self.scan("shares").filter(here)
         net = (
             pl.concat(
                 [
                     deals.select("period", pl.col("buyer").alias("agent"), "quantity_wh"),
                     deals.select("period", pl.col("seller").alias("agent"), -pl.col("quantity_wh")),
+                    shares.select("period", "agent", pl.col("shared_wh").alias("quantity_wh")),
                 ]
             )
             .group_by("period", "agent")
@@ -275,9 +282,11 @@ class _Recount:
     def _totals(self, parts: pl.DataFrame) -> None:
         """Compare the agents' energies with sums of their meters and trades."""
         sums = parts.group_by("agent").agg(pl.exclude("agent").sum())
-        deals = self.scan("trades")
-        for side, name in (("buyer", "bought_wh"), ("seller", "sold_wh")):
-            volume = deals.group_by(pl.col(side).alias("agent")).agg(pl.col("quantity_wh").sum().alias(name))
+        deals, shares = self.scan("trades"), self.scan("shares")
+        for side, name, sign in (("buyer", "bought_wh", 1), ("seller", "sold_wh", -1)):
+            shared = (sign * pl.col("shared_wh")).clip(lower_bound=0).alias("quantity_wh")
+            moved = [deals.select(pl.col(side).alias("agent"), "quantity_wh"), shares.select("agent", shared)]
+            volume = pl.concat(moved).group_by("agent").agg(pl.col("quantity_wh").sum().alias(name))
             sums = sums.join(volume.collect(engine="streaming"), on="agent", how="full", coalesce=True)
         names = [name for name in sums.columns if name != "agent"]
         both = self.agents.select("agent", *names).join(sums, on="agent", how="left", suffix="_counted")
