@@ -28,7 +28,7 @@ slow: $(STAMP)
 # The part of them that fits into a quarter of an hour.
 slow-part: $(STAMP)
 	$(BIN)/python -m pytest -m "slow and not long" tests/book/test_equality.py
-	$(BIN)/python -m pytest -m "slow and alone"
+	$(BIN)/python -m pytest -m "slow and alone and not long"
 	$(BIN)/python -m pytest -m "slow and not long and not alone" -n 2 --dist loadfile --durations=10 \
 		--ignore=tests/book/test_equality.py --ignore=tests/mutation
 	$(BIN)/python tests/mutation/run.py --sample 60

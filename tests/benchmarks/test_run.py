@@ -198,7 +198,9 @@ def test_the_parts_of_a_wake_make_the_whole():
 
 
 def test_memory_of_an_agent_is_that_of_many_less_that_of_few():
-    found = agent_memory.grown(POPULATION, 4_000)
+    told = []
+    found = agent_memory.measure([agent_memory.LEAST], [POPULATION], told.append)[str(agent_memory.LEAST)][POPULATION]
+    assert len(told) == 1
     assert 1_000 < found["bytes_per_agent"] < 20_000
 
 
