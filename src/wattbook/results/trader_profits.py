@@ -13,9 +13,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from wattbook.errors import ConfigError
-from wattbook.messages import BUY, SELL
-from wattbook.results.trading_days import FIRST_DAY, TICKS_PER_EUR_PER_MWH, competitive
+from wattbook.results.trading_days import FIRST_DAY, TICKS_PER_EUR_PER_MWH, schedule_of
 
 if TYPE_CHECKING:
     from wattbook.results.run import Run
@@ -41,15 +39,9 @@ def profits_by_policy(run: Run) -> pl.DataFrame:
     ConfigError
         If the run's traders did not take turns.
     """
-    place, market = run.record.place, run.record.header["local_market"] or {}
-    laboratory = market.get("laboratory") or {}
-    if not laboratory.get("takes_turns"):
-        raise ConfigError("a run without turns has no trading days: run a scenario with LocalMarket(turns='random')")
-    traders = {name: (side, units) for name, (side, units) in laboratory["traders"].items()}
+    place, (laboratory, best) = run.record.place, schedule_of(run)
+    traders, price = laboratory["traders"], best.price_tick
     policy = dict(run.agents.select("agent", "policy").iter_rows())
-    price = competitive(
-        *([unit for own, units in traders.values() if own == side for unit in units] for side in (BUY, SELL))
-    ).price_tick
     fair: dict[str, float] = {}
     for name, (side, units) in traders.items():
         own = sum(max((unit - price) * side, 0) for unit in units)

@@ -10,7 +10,7 @@ traders made, of the most they could.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -62,6 +62,22 @@ def competitive(values_tick: Sequence[int], costs_tick: Sequence[int]) -> Compet
     return Competitive(n, sum(value - cost for value, cost in pairs), price)
 
 
+def schedule_of(run: Run) -> tuple[dict[str, Any], Competitive]:
+    """Give the laboratory of a run's header, and what its traders together could gain in a day.
+
+    Raises
+    ------
+    ConfigError
+        If the run's traders did not take turns.
+    """
+    laboratory: dict[str, Any] = (run.record.header["local_market"] or {}).get("laboratory") or {}
+    if not laboratory.get("takes_turns"):
+        raise ConfigError("a run without turns has no trading days: run a scenario with LocalMarket(turns='random')")
+    traders = laboratory["traders"].values()
+    best = competitive(*([unit for own, units in traders if own == side for unit in units] for side in (BUY, SELL)))
+    return laboratory, best
+
+
 def trading_days(run: Run) -> pl.DataFrame:
     """Give one row per trading day of a run whose traders take turns: of each of its products but the first.
 
@@ -81,16 +97,8 @@ def trading_days(run: Run) -> pl.DataFrame:
     ConfigError
         If the run's traders did not take turns.
     """
-    place, market = run.record.place, run.record.header["local_market"] or {}
-    laboratory = market.get("laboratory") or {}
-    if not laboratory.get("takes_turns"):
-        raise ConfigError("a run without turns has no trading days: run a scenario with LocalMarket(turns='random')")
-    units = {name: units for name, (_, units) in laboratory["traders"].items()}
-    sides = {name: side for name, (side, _) in laboratory["traders"].items()}
-    best = competitive(
-        *([unit for name in units if sides[name] == side for unit in units[name]] for side in (BUY, SELL))
-    )
-    worth = [units.get(name, []) for name in place.names]
+    place, (laboratory, best) = run.record.place, schedule_of(run)
+    worth = [laboratory["traders"].get(name, (0, []))[1] for name in place.names]
     rows = run.record.streams["trades"]
     days = np.arange(FIRST_DAY, place.periods)
     span = laboratory["days"] or max(len(days), 1)

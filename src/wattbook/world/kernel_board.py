@@ -171,6 +171,7 @@ class Writing:
         self.kept: list[Any] = []
         numbers: list[int] = [int(number) for number in sizes]
         for part in parts:
+            _check_record(part)
             for field in part:
                 if isinstance(field, tuple):
                     numbers += [self._address(column) for column in field]
@@ -184,6 +185,15 @@ class Writing:
     def _address(self, column: NDArray[Any]) -> int:
         self.kept.append(column)
         return int(column.ctypes.data)
+
+
+def _check_record(part: Any) -> None:
+    """Assert that those columns of a part which lie in records follow each other there: only the first is looked up."""
+    columns = [field for field in part if isinstance(field, np.ndarray) and not field.flags.c_contiguous]
+    place = columns[0].ctypes.data if columns else 0
+    for column in columns:
+        assert column.ctypes.data == place, "the columns of a record are in another order"
+        place += column.itemsize * (len(column) if column.ndim > 1 else 1)
 
 
 # How many places of the board each part takes; `board_at` reads them in the same order.

@@ -55,13 +55,14 @@ class Expectations:
         self.street = street
         self.every_ms = int(outlook.forecast.update_every)
         self.table = outlook.forecast.table()
-        self.keys = ForecastKeys.of(seed, street.names)
+        keys = ForecastKeys.of(seed, street.names)
+        self.cloud_key = keys.cloud
         base = outlook.forecast.base_wh
         self.load_base = self._with_groups(base(street.load_wh, outlook.load_before_wh))
         self.generation_base = self._with_groups(base(street.generation_wh, outlook.generation_before_wh))
         self.phase_ms, self.updated_ms, self.scale_wh, self.load_key, self.own_key, *rest = columns_of(
             records(street.agents, WIDTH), update_phases_ms(seed, street.names, self.every_ms), -1, self._scales(),
-            self.keys.load, self.keys.own, street.utility, street.vat_ppm, 0,
+            keys.load, keys.own, street.utility, street.vat_ppm, 0,
         )  # fmt: skip
         self.utility, self.vat_ppm, self.foreseen = rest
         shape = street.load_wh.shape
@@ -97,7 +98,7 @@ class Expectations:
         street, span = self.street, slice(first, last + 1)
         forecast(
             self.load_base[agent, span], self.generation_base[agent, span], int(self.scale_wh[agent]),
-            int(self.load_key[agent]), self.keys.cloud, int(self.own_key[agent]),
+            int(self.load_key[agent]), self.cloud_key, int(self.own_key[agent]),
             first, street.start_ms + first * street.period_ms, street.period_ms, updated_ms, self.table,
             self.load_wh[agent, span], self.generation_wh[agent, span], self.sd_wh[agent, span],
         )  # fmt: skip

@@ -74,7 +74,7 @@ class Population:
             np.zeros((OUT_ROWS, OUT_COLUMNS), np.int64),
             np.zeros((SCRATCH_ROWS, p), np.int64), world.woken, world.market.counts,
         )  # fmt: skip
-        table, cloud = world.expectations.table, world.expectations.keys.cloud
+        table, cloud = world.expectations.table, world.expectations.cloud_key
         self.errors = (np.zeros((p, table.shape[1] + 1), np.int64), *(np.zeros((a, p), np.int64) for _ in range(2)))
         """Errors that forecasts are made of: the cloud's, and kept sums of the loads' and the plants' own."""
         cloud_shocks(cloud, table, self.errors[0])
