@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 
 from wattbook.assets import Batteries
+from wattbook.book import Book
 from wattbook.journal import Journal
 from wattbook.market import Market, MarketRules, NetworkRules, Street
 from wattbook.messages import streams_of
@@ -86,8 +87,8 @@ def make_street():
 def open_market():
     """Give a function that opens a market on a street, with a journal of its own."""
 
-    def make(street, book=None):
+    def make(street, make_book=Book):
         header = street.header()
-        return Market(street, Journal(streams_of(header), header), book)
+        return Market(street, Journal(streams_of(header), header), make_book)
 
     return make

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.slow
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 GOLDEN = {
-    "city": "9007c514e486247476e5fbdc0b5994b0ea61b0b93edb3a3657b5f089559d8384",
+    "city": "e6c504f0be7431f68ce3da938aab4315ea68f473897e8d8cff18c4627ef5325a",
     "forecast_errors": "774c3c2c5b605d3cb6e5d37f8b8dbd24190f14ce3fefae41264e4f50117c2c81",
     "laboratory": "a317773f882e00e2bd84eeff770df6828259fa7cc9fda6c4032f0529fd91c67e",
     "neighbourhood": "5eaa826237ce97a5b204e1cec92d86dbd3e7022413c30442e999123c7fcb38da",

@@ -195,6 +195,8 @@ def test_the_version_is_the_projects(wattbook):
         (("run", "street.py", "--set", "days=\u0663"), "is not a whole number"),
         (("run", "street.py", "--set", "blu.retail=3"), "(did you mean 'blue'?)"),
         (("run", "street.py", "--engine", "populations"), "did you mean 'population'"),
+        (("run", "street.py", "--threads", "0"), "is not a whole number from 1 to 1024"),
+        (("run", "street.py", "--threads", "two"), "is not a whole number from 1 to 1024"),
         (("run", "stret.py"), "(did you mean 'street.py'?)"),
         (("run", "neighborhood"), "(did you mean 'neighbourhood'?)"),
         (("run",), "SCENARIO"),

@@ -45,8 +45,9 @@ def bid(agent=HOME, book=0, period=1, side=BUY, price=10_000, quantity=100, flag
 def state(market):
     """Everything that a refusal must leave alone."""
     town = [column.copy() for name, column in zip(market.town._fields, market.town, strict=True) if "wake" not in name]
-    alive = [np.where(market.ring.order, column, 0) for column in market.ring]
-    return market.book.fingerprint(), market.ledger.export(), [column.tobytes() for column in (*town, *alive)]
+    stall = market.stalls[0]
+    alive = [np.where(stall.ring.order, column, 0) for column in stall.ring]
+    return stall.book.fingerprint(), market.ledger.export(), [column.tobytes() for column in (*town, *alive)]
 
 
 REFUSALS = {
@@ -140,7 +141,7 @@ def test_a_second_cancel_is_refused_and_so_is_one_after_the_fill(market):
 def test_a_home_that_left_is_refused_until_it_rejoins(market):
     market.apply(bid())
     assert market.apply(Command(OPEN_MS, HOME, Action.LEAVE)) == 0
-    assert len(market.book) == 0
+    assert market.resting == 0
     assert market.apply(bid()) == Refusal.DISCONNECTED
     market.apply(Command(OPEN_MS, HOME, Action.REJOIN))
     assert market.apply(bid()) == 0
@@ -149,7 +150,7 @@ def test_a_home_that_left_is_refused_until_it_rejoins(market):
 def test_a_quarantined_agent_can_do_nothing_more(market):
     market.apply(bid())
     market.apply(Command(OPEN_MS, -1, Action.QUARANTINE, order=HOME))
-    assert len(market.book) == 0
+    assert market.resting == 0
     assert market.apply(bid()) == Refusal.QUARANTINED
 
 

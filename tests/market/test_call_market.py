@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from wattbook.book import BUY, SELL, Code, Event, Flag, ReferenceBook, call_auction
+from wattbook.book import BUY, SELL, Book, Code, Event, Flag, ReferenceBook, call_auction
 from wattbook.market import AuctionRules, replay
 from wattbook.messages import NO_PRICE, Action, Command
 
@@ -179,8 +179,7 @@ def drawn_orders(seed):
 def test_a_call_market_is_the_call_auction_of_its_orders(call_street, open_market, seed):
     rows, pay_as_bid, pro_rata = drawn_orders(seed), bool(seed % 2), bool(seed // 2 % 2)
     street = call_street(pay_as_bid=pay_as_bid, pro_rata=pro_rata)
-    book = ReferenceBook(products=2, floor_tick=0, cap_tick=50_000) if seed % 5 == 0 else None
-    market = opened(open_market(street, book))
+    market = opened(open_market(street, ReferenceBook if seed % 5 == 0 else Book))
     for _, agent, side, tick, wh in rows.tolist():
         assert order(market, agent, side, tick, wh) == 0
     closed(market)

@@ -103,9 +103,7 @@ def test_the_golden_case_settles_to_the_last_quantum(golden_street, open_market,
 
 
 def test_the_golden_case_is_the_same_on_the_reference_book(golden_street, open_market):
-    street = golden_street()
-    book = ReferenceBook(products=2, floor_tick=0, cap_tick=50_000)
-    assert nonzero(play(open_market(street, book))) == SINGLE
+    assert nonzero(play(open_market(golden_street(), ReferenceBook))) == SINGLE
 
 
 def test_the_golden_case_makes_three_trades_at_the_makers_prices(golden_street, open_market):

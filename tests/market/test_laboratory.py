@@ -68,7 +68,7 @@ def test_a_trade_takes_out_all_that_rests_in_its_product(make_market):
     assert order(market, 2, SELL, 115) == 0
     assert market.trades == 1
     assert top(market) == [NO_PRICE, 0, NO_PRICE, 0]
-    assert len(market.book) == 0
+    assert market.resting == 0
     assert market.town.open_buy_wh.sum() == market.town.open_sell_wh.sum() == 0
     market.check()
 

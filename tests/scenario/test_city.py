@@ -155,6 +155,20 @@ def test_engine_and_baseline_change_no_digest_and_hours_only_where_they_are_give
         scenario.run(seed=1, engine="populaton")
 
 
+@pytest.mark.parametrize("threads", [0, -1, 1_025, True, 1.0, "two"])
+def test_what_is_no_number_of_threads_is_refused(threads):
+    with pytest.raises(ConfigError, match="is not a whole number from 1 to 1024"):
+        make(city("town", homes=10)).run(seed=1, threads=threads)
+
+
+def test_a_city_of_independent_feeders_gives_the_same_bytes_with_any_number_of_threads():
+    scenario = load_scenario("city").with_values({"homes": "300", "homes_per_feeder": "60", "hours": "14"})
+    one, two, four = (scenario.run(seed=7, baseline=False, threads=threads) for threads in (1, 2, 4))
+    assert one.trades.height > 100
+    assert one.fingerprint == two.fingerprint == four.fingerprint
+    assert one.fingerprint == scenario.run(seed=7, baseline=False, engine="processes").fingerprint
+
+
 def test_the_shipped_city_runs_is_saved_and_verified(tmp_path):
     scenario = load_scenario("city").with_values({"homes": "40", "homes_per_feeder": "15", "hours": "20"})
     run = scenario.run(seed=7)

@@ -74,8 +74,8 @@ def test_scenarios_run(scenario):
 @given(strategies.markets(make_book=ReferenceBook))
 def test_markets_are_open_for_commands(market):
     assert isinstance(market, Market)
-    assert isinstance(market.book, ReferenceBook)
-    assert len(market.book) == 0
+    assert all(isinstance(stall.book, ReferenceBook) for stall in market.stalls)
+    assert market.resting == 0
 
 
 class FullMachine(BookMachine):

@@ -6,12 +6,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-import wattbook.market.market as market_room
+import wattbook.market.stalls as stalls_room
 import wattbook.world.world as world_room
 from wattbook.assets import Batteries, Battery, Forecast
 from wattbook.journal import Journal
 from wattbook.market.columns import empty_ring
 from wattbook.market.setup import AuctionRules, MarketRules, SharingRules
+from wattbook.market.stalls import count_stalls
 from wattbook.messages import FOREVER, OUT_ACTION, OUT_BOOK, OUT_FLAGS, OUT_ORDER, OUT_PRICE, OUT_QUANTITY, OUT_SIDE
 from wattbook.policies import PERSONAS, Mind, home, idle, nominate, truthful, zero_intelligence
 from wattbook.units import kw, kwh
@@ -134,6 +135,7 @@ class Traits(NamedTuple):
     sleeps: bool
     gate: bool
     battery: bool
+    independent: bool
     policies: frozenset
     mechanism: str
 
@@ -161,6 +163,9 @@ def draft(seed, make_street, monkeypatch):
     periods = int(rng.integers(6, 10)) if sleeps else int(rng.integers(4, 20))
     homes = int(rng.integers(3, 10))
     feeders = int(rng.integers(1, 3))
+    has_district = bool(rng.random() < 0.7)
+    if (other := np.random.default_rng((seed, 2))).random() < 0.4:
+        feeders, has_district = int(other.integers(2, 6)), False
     minds, battery, used = {}, {}, set()
     listener = bool(rng.random() < 0.4)
     traits = {"ties": False, "gate": False}
@@ -224,22 +229,31 @@ def draft(seed, make_street, monkeypatch):
         opens_ms=opens.astype(np.int64),
         credit_limit=np.full(len(names), int(rng.choice([10**9, 10**12])), np.int64),
         sell_limit_wh=np.full(len(names), int(rng.choice([300, 100_000])), np.int64),
-        has_district=bool(rng.random() < 0.7),
+        has_district=has_district,
         market=None if rng.random() < 0.05 else rules,
     )
     # Small chunks and a small ring, so that kernels run short of room.
     rows = int(rng.choice([1, 3, 50, 1 << 16]))
     monkeypatch.setattr(world_room, "Journal", lambda *given: Journal(*given, chunk_rows=rows))
-    monkeypatch.setattr(market_room, "empty_ring", lambda: empty_ring(2))
+    monkeypatch.setattr(stalls_room, "empty_ring", lambda length=2: empty_ring(length))
     every_ms = int(rng.choice([2, 6, 12])) * 60 * MINUTE_MS if sleeps else int(rng.choice([2, 15, 60])) * MINUTE_MS
     outlook = Outlook(
         Forecast(str(rng.choice(["martingale", "oracle", "persistence"])), update_every=every_ms), load, generation
     )
 
-    def make(engine):
-        return World(street, [minds[name] for name in names], outlook, seed, engine=engine)
+    def make(engine, threads=None):
+        return World(street, [minds[name] for name in names], outlook, seed, engine=engine, threads=threads)
 
     listens = any(mind is not None and mind.listens and mind.name == "spoken" for mind in minds.values())
     battery_there = any(battery.values())
-    found = Traits(listens, traits["ties"], sleeps, traits["gate"], battery_there, frozenset(used), mechanism)
+    found = Traits(
+        listens,
+        traits["ties"],
+        sleeps,
+        traits["gate"],
+        battery_there,
+        count_stalls(street) > 1,
+        frozenset(used),
+        mechanism,
+    )
     return found, street, make

@@ -7,6 +7,7 @@ import numba
 import pytest
 
 import wattbook.world.population as world_population
+import wattbook.world.shard as world_shard
 from wattbook.errors import LivelockError
 from wattbook.messages import FOREVER, OUT_ACTION, OUT_PRICE, OUT_QUANTITY, OUT_SIDE
 from wattbook.policies import Mind
@@ -38,6 +39,9 @@ def compare(seed, make_street, monkeypatch):
     right = outcome(make("interpreted"))
     for engine in ("population", "processes"):
         assert outcome(make(engine)) == right, f"seed {seed}: {engine} differs from one process per agent in Python"
+    if traits.independent:
+        for threads in (1, 2, 4):
+            assert outcome(make("population", threads)) == right, f"seed {seed}: {threads} threads differ"
     assert outcome(make("population"), (middle_ms, 2 * middle_ms - street.start_ms)) == right, f"seed {seed}: in legs"
     return traits
 
@@ -62,7 +66,7 @@ def test_engines_give_the_same_journal_on_many_streets(first, make_street, monke
 
 def test_random_streets_have_everything_in_them(make_street, monkeypatch):
     drawn = [strangers.draft(seed, make_street, monkeypatch)[0] for seed in range(EVERY_DAY)]
-    for trait in ("listener", "ties", "sleeps", "gate", "battery"):
+    for trait in ("listener", "ties", "sleeps", "gate", "battery", "independent"):
         assert sum(getattr(traits, trait) for traits in drawn) >= EVERY_DAY // 5, trait
     mechanisms = [traits.mechanism for traits in drawn]
     assert mechanisms.count("call") >= EVERY_DAY // 5
@@ -100,12 +104,12 @@ def notices_are_lost(population, world, monkeypatch):
 
 
 def long_sleepers_are_forgotten(population, world, monkeypatch):
-    def wheel(agents):
-        made = empty_wheel(agents)
+    def wheel(agents, waiting=None):
+        made = empty_wheel(agents, waiting)
         made.state[AT_CASCADE] = 1 << 24  # half a year after the end
         return made
 
-    monkeypatch.setattr(world_population, "empty_wheel", wheel)
+    monkeypatch.setattr(world_shard, "empty_wheel", wheel)
 
 
 FAULTS = (

@@ -176,7 +176,7 @@ def test_a_willing_trader_is_drawn_whoever_it_is():
 def test_nothing_rests_and_who_is_asked_does_not_act():
     world = answered(buyers=(90, 80), sellers=(100, 110))
     assert world.market.trades == 0
-    assert len(world.market.book) == 0
+    assert world.market.resting == 0
     orders, commands = world.journal.read("orders"), world.journal.read("commands")
     cleared = commands["action"] == Action.CLEAR
     assert cleared.sum() == (commands["action"] == Action.SUBMIT).sum() == 59 * 100

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import simpy
 
-from wattbook.book import ReferenceBook
+from wattbook.book import Book, ReferenceBook
 from wattbook.errors import LivelockError, PolicyError
 from wattbook.market import replay
 from wattbook.messages import (
@@ -72,13 +72,8 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(make_world, 
 def test_replaying_the_commands_gives_back_the_facts(finished):
     """On a fresh market, and on the reference book: neither SimPy nor a policy takes part."""
     commands = finished.journal.read("commands")
-    rules = finished.street.market
-    reference = ReferenceBook(
-        products=len(finished.street.books) * finished.street.periods, floor_tick=rules.floor_tick,
-        cap_tick=rules.cap_tick,
-    )  # fmt: skip
-    for book in (None, reference):
-        again = replay(finished.street, finished.journal.header, commands, book)
+    for make_book in (Book, ReferenceBook):
+        again = replay(finished.street, finished.journal.header, commands, make_book)
         assert again.fingerprint() == finished.journal.fingerprint()
 
 

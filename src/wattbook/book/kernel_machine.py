@@ -37,6 +37,11 @@ inlined: Callable[[_Function], _Function] = njit(
 )
 """For small functions: division by zero cannot occur there, so nobody looks for it, and only kernels call them, so that
 no way in from Python is compiled."""
+inlined_too: Callable[[_Function], _Function] = njit(  # type: ignore[assignment]  # a dispatcher, called alike
+    cache=True, nogil=True, forceinline=True, error_model="numpy"
+)
+"""For functions that Python calls as well as kernels. Left to itself the compiler inlines them or not as their sizes
+happen to be, and a call that hands over columns by the dozen costs more than most of them do."""
 merged = njit(cache=True, nogil=True, inline="always", error_model="numpy")
 """For large functions that one other calls: put into it before anything is compiled, as each that is compiled by itself
 is optimised again with everything it calls."""

@@ -47,6 +47,12 @@ EngineOption = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option(metavar="processes|population", help="What carries the agents out.  [default: auto]"),
 ]
+ThreadsOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        metavar="N", help="Most feeders that run side by side; the result is the same.  [default: as many as help]"
+    ),
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the figures as JSON, and nothing else.")]
 RecountOption = Annotated[
@@ -80,6 +86,7 @@ def run(
     settings: SetOption = None,
     out: OutOption = None,
     engine: EngineOption = None,
+    threads: ThreadsOption = None,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
     _debug: DebugOption = False,
@@ -87,7 +94,9 @@ def run(
     """Run a scenario, with its local market and without, and save the run."""
     from wattbook.cli.work import run_scenario
 
-    run_scenario(scenario, seed, days, settings or [], out, engine=engine, quiet=quiet, as_json=as_json)
+    run_scenario(
+        scenario, seed, days, settings or [], out, engine=engine, threads=threads, quiet=quiet, as_json=as_json
+    )
 
 
 @app.command()

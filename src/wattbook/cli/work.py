@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 RUNS: Final = Path("runs")
 LARGEST_SEED: Final = (1 << 63) - 1
 SEED_DIGITS: Final = 19
+MOST_THREADS: Final = 1_024
 ENGINES: Final = ("auto", "processes", "population")
 
 
@@ -35,15 +36,17 @@ def run_scenario(
     out: Path | None,
     *,
     engine: str | None,
+    threads: str | None,
     quiet: bool,
     as_json: bool,
 ) -> None:
     """Run, save, tell."""
     number = _seed(seed)
     _check_engine(engine)
+    side_by_side = _threads(threads)
     scenario = _scenario(name, days, settings)
     place = _place(out, Path(name).stem, number)
-    result = _run(scenario, number, engine=engine, quiet=quiet)
+    result = _run(scenario, number, engine=engine, threads=side_by_side, quiet=quiet)
     result.save(place)
     if as_json:
         _print_json(result)
@@ -178,6 +181,15 @@ def _check_engine(engine: str | None) -> None:
         raise ConfigError(f"--engine {engine[:40]!r} is not one of {', '.join(ENGINES)}{nearest(engine, ENGINES)}")
 
 
+def _threads(text: str | None) -> int | None:
+    """Read a number of threads."""
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= SEED_DIGITS and 1 <= int(text) <= MOST_THREADS):
+        raise ConfigError(f"--threads {text[:40]!r} is not a whole number from 1 to {MOST_THREADS}")
+    return int(text)
+
+
 def _scenario(name: str, days: str | None, settings: Sequence[str]) -> Scenario:
     """Read a scenario and change what the command line says; all problems are told together."""
     from wattbook.scenario import load_scenario
@@ -212,10 +224,10 @@ def _renamed(scenario: Scenario, values: dict[str, object]) -> Scenario:
     return scenario.named(f"{scenario.name} ({said})") if said else scenario
 
 
-def _run(scenario: Scenario, seed: int, *, quiet: bool, engine: str | None = None) -> Run:
+def _run(scenario: Scenario, seed: int, *, quiet: bool, engine: str | None = None, threads: int | None = None) -> Run:
     """Run with or without a progress line."""
     if quiet:
-        return scenario.run(seed, engine=engine)
+        return scenario.run(seed, engine=engine, threads=threads)
     for caution in scenario.cautions():
         say(f"caution: {caution}")
     if compiled.is_cold():
@@ -223,7 +235,7 @@ def _run(scenario: Scenario, seed: int, *, quiet: bool, engine: str | None = Non
     from wattbook.cli.progress import reporting
 
     with reporting(scenario.timezone) as progress:
-        return scenario.run(seed, progress=progress, engine=engine)
+        return scenario.run(seed, progress=progress, engine=engine, threads=threads)
 
 
 def _count(number: int, one: str, several: str) -> str:

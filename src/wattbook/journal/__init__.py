@@ -7,11 +7,12 @@ header come from whoever writes.
 from __future__ import annotations
 
 from wattbook.journal.copying import FRAME_ROWS, write_journal
+from wattbook.journal.drafting import Draft
 from wattbook.journal.packing import canonical_json, pack, unpack
 from wattbook.journal.reading import JournalReading, read_journal
 from wattbook.journal.writing import Chunk, Journal
 
 __all__ = [
-    "FRAME_ROWS", "Chunk", "Journal", "JournalReading", "canonical_json", "pack", "read_journal", "unpack",
+    "FRAME_ROWS", "Chunk", "Draft", "Journal", "JournalReading", "canonical_json", "pack", "read_journal", "unpack",
     "write_journal",
 ]  # fmt: skip

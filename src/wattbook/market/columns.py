@@ -43,6 +43,8 @@ class Rules(NamedTuple):
     cap_tick: int
     orders_per_wake: int
     max_quantity_wh: int
+    stall_bits: int
+    """Bits of an order's number that tell its stall, see `wattbook.market.stalls`."""
     opens_ms: Ints
     """(p,)"""
     unit_cost_tick: Ints
@@ -100,9 +102,10 @@ class Town(NamedTuple):
 
 
 class Ring(NamedTuple):
-    """The orders that may still rest, found by their id: row = id modulo the ring's length, a power of two.
+    """The orders of a stall that may still rest.
 
-    It doubles when a new id would fall on a living one, so it grows with the orders alive at one time, not with all
+    An order's row is its number without the bits that tell the stall, modulo the ring's length, a power of two. The
+    ring doubles when a new order would fall on a living one: it grows with the orders alive at one time, not with all
     that ever were.
     """
 
@@ -131,7 +134,7 @@ class Notices(NamedTuple):
     """(a, p) when each agent wants to look at a product again; (0, 0) where nobody listens"""
 
 
-def members(street: Street) -> tuple[Rules, Town, Notices]:
+def members(street: Street, stall_bits: int) -> tuple[Rules, Town, Notices]:
     """Lay out rules, state and notices of a street before the first command: nobody listens.
 
     Where energy is shared after the event there is no market to act in.
@@ -163,6 +166,7 @@ def members(street: Street) -> tuple[Rules, Town, Notices]:
         cap_tick=market.cap_tick if market else 0,
         orders_per_wake=market.orders_per_wake if market else 0,
         max_quantity_wh=market.max_quantity_wh if market else 0,
+        stall_bits=stall_bits,
         opens_ms=street.opens_ms.astype(np.int64),
         unit_cost_tick=block[:, :2].T,
         feeder=feeder,
@@ -215,11 +219,11 @@ def empty_ring(length: int = FIRST_RING) -> Ring:
     return Ring(*columns_of(records(length, RING_WIDTH), *(0 for _ in Ring._fields)))
 
 
-def doubled(ring: Ring) -> Ring:
+def doubled(ring: Ring, stall_bits: int) -> Ring:
     """Give a ring twice as long that holds the same living orders."""
     longer = empty_ring(2 * len(ring.order))
     alive = np.flatnonzero(ring.order)
-    rows = ring.order[alive] & (len(longer.order) - 1)
+    rows = (ring.order[alive] >> stall_bits) & (len(longer.order) - 1)
     for old, new in zip(ring, longer, strict=True):
         new[rows] = old[alive]
     return longer

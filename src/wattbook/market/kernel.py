@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from numba import njit
 
 from wattbook.assets.kernel import divide_even
-from wattbook.book.kernel_machine import prefetch_at
+from wattbook.book.kernel_machine import inlined_too, prefetch_at
 from wattbook.ledger.kernel import available
 from wattbook.messages import Action, Refusal
 from wattbook.units import PPM
@@ -57,7 +57,13 @@ NOMINATION_BOUND_WH: Final = 1 << 40
 """No nomination may be larger in size [Wh]: about a terawatt-hour in one period."""
 
 
-@njit(cache=True, nogil=True)
+@inlined_too
+def row_of(rules: Rules, ring: Ring, order: int) -> int:
+    """Row of the ring that an order has, if it lives."""
+    return (order >> rules.stall_bits) & (len(ring.order) - 1)
+
+
+@inlined_too
 def unit_hold(rules: Rules, agent: int, book: int, side: int, price_tick: int) -> int:
     """Money to set aside per Wh of an order [1e-8 EUR]: what it can cost at worst, never negative."""
     if side < 0:
@@ -66,7 +72,7 @@ def unit_hold(rules: Rules, agent: int, book: int, side: int, price_tick: int) -
     return int(max(price_tick + rules.unit_cost_tick[path, agent], 0))
 
 
-@njit(cache=True, nogil=True)
+@inlined_too
 def gate_code(rules: Rules, period: int, now_ms: int) -> int:
     """Check that the product's gate is open at `now_ms`; an order at exactly gate closure is too late."""
     if period < 0 or period >= rules.periods:
@@ -78,7 +84,7 @@ def gate_code(rules: Rules, period: int, now_ms: int) -> int:
     return OK
 
 
-@njit(cache=True, nogil=True)
+@inlined_too
 def _rate_code(rules: Rules, town: Town, agent: int, now_ms: int) -> int:
     """Count the agent's commands in this millisecond against the limit."""
     if town.wake_ms[agent] != now_ms:
@@ -88,7 +94,7 @@ def _rate_code(rules: Rules, town: Town, agent: int, now_ms: int) -> int:
     return OK if town.wake_orders[agent] <= rules.orders_per_wake else _RATE_LIMIT
 
 
-@njit(cache=True, nogil=True)
+@inlined_too
 def _means_code(
     rules: Rules,
     town: Town,
@@ -117,7 +123,7 @@ def _means_code(
     return OK if need - held <= left else _NO_FUNDS
 
 
-@njit(cache=True, nogil=True)
+@inlined_too
 def worst_price(rules: Rules, side: int, price_tick: int, flags: int) -> int:
     """Give the limit that an order really has: a market order's is the band's edge."""
     if flags & _MARKET_FLAG:
@@ -125,7 +131,7 @@ def worst_price(rules: Rules, side: int, price_tick: int, flags: int) -> int:
     return price_tick
 
 
-@njit(cache=True, nogil=True)
+@inlined_too
 def _admit_submit(
     rules: Rules,
     town: Town,
@@ -156,7 +162,7 @@ def _admit_submit(
     return _means_code(rules, town, left, agent, book, period, side, price, quantity_wh, 0, 0)
 
 
-@njit(cache=True, nogil=True)
+@inlined_too
 def _admit_replace(
     rules: Rules,
     town: Town,
@@ -169,7 +175,7 @@ def _admit_replace(
     quantity_wh: int,
 ) -> int:
     """Admission of new terms for a resting order. An order that is unknown or another's is left to the book."""
-    row = order & (len(ring.order) - 1)
+    row = row_of(rules, ring, order)
     if order <= 0 or ring.order[row] != order or ring.agent[row] != agent:
         return OK
     code = gate_code(rules, ring.period[row], now_ms)
@@ -194,7 +200,7 @@ def _admit_replace(
     )
 
 
-@njit(cache=True, nogil=True)
+@inlined_too
 def admit(
     rules: Rules,
     town: Town,
@@ -262,7 +268,7 @@ def admit(
     return OK
 
 
-@njit(cache=True, nogil=True)
+@inlined_too
 def _open_orders(town: Town, reserved: Ints, agent: int, period: int, side: int, change_wh: int, hold: int) -> None:
     """Change what stands open of an agent in a product, and the money held for it."""
     if side > 0:
@@ -272,7 +278,7 @@ def _open_orders(town: Town, reserved: Ints, agent: int, period: int, side: int,
     reserved[agent] += hold
 
 
-@njit(cache=True, nogil=True)
+@inlined_too
 def _record_trade(
     rules: Rules, town: Town, reserved: Ints, book: int, period: int, buyer: int, seller: int, price: int, wh: int
 ) -> None:
@@ -291,7 +297,7 @@ def _record_trade(
     town.last_tick[book, period] = price
 
 
-@njit(cache=True, nogil=True)
+@inlined_too
 def _notify(notices: Notices, agent: int, period: int, now_ms: int) -> None:
     """Note that an agent that listens is to look at a product in which it was filled."""
     notices.look_ms[agent, period] = now_ms
@@ -301,7 +307,7 @@ def _notify(notices: Notices, agent: int, period: int, now_ms: int) -> None:
         notices.waits[0] += 1
 
 
-@njit(cache=True, nogil=True)
+@inlined_too
 def record_fills(
     rules: Rules,
     town: Town,
@@ -327,13 +333,12 @@ def record_fills(
         Of the chunk, see `wattbook.messages.TRADES`.
     """
     for i in range(len(fills)):
-        book = fills[i, 1] // rules.periods
-        period = fills[i, 1] % rules.periods
         maker_order, taker_order, price, wh = fills[i, 2], fills[i, 3], fills[i, 4], fills[i, 5]
-        maker = ring.agent[maker_order & (len(ring.order) - 1)]
+        made = row_of(rules, ring, maker_order)
+        maker, book, period = ring.agent[made], ring.book[made], ring.period[made]
         taker, taker_side = agent, side
         if side == 0:
-            at = taker_order & (len(ring.order) - 1)
+            at = row_of(rules, ring, taker_order)
             taker, taker_side = ring.agent[at], ring.side[at]
         buyer = taker if taker_side > 0 else maker
         seller = maker if taker_side > 0 else taker
@@ -358,7 +363,7 @@ def record_fills(
         fill[1] += 1
 
 
-@njit(cache=True, nogil=True)
+@inlined_too
 def _apply_event(
     rules: Rules, town: Town, ring: Ring, reserved: Ints, row: int, event: int, price: int, wh: int, left: int
 ) -> None:
@@ -383,10 +388,10 @@ def _apply_event(
         ring.order[row] = 0
 
 
-@njit(cache=True, nogil=True)
-def note_order(ring: Ring, order: int, agent: int, book: int, period: int, side: int) -> None:
+@inlined_too
+def note_order(rules: Rules, ring: Ring, order: int, agent: int, book: int, period: int, side: int) -> None:
     """Give a new order its row, before the book sees it; its first event brings price and quantity."""
-    row = order & (len(ring.order) - 1)
+    row = row_of(rules, ring, order)
     ring.order[row] = order
     ring.agent[row] = agent
     ring.book[row] = book
@@ -396,17 +401,17 @@ def note_order(ring: Ring, order: int, agent: int, book: int, period: int, side:
     ring.remaining_wh[row] = 0
 
 
-@njit(cache=True, nogil=True)
-def forget_order(ring: Ring, order: int) -> None:
+@inlined_too
+def forget_order(rules: Rules, ring: Ring, order: int) -> None:
     """Take back the row of an order that the book refused."""
-    ring.order[order & (len(ring.order) - 1)] = 0
+    ring.order[row_of(rules, ring, order)] = 0
 
 
-@njit(cache=True, nogil=True)
-def _ask_for_event(town: Town, ring: Ring, reserved: Ints, order: int, later: int) -> None:
+@inlined_too
+def _ask_for_event(rules: Rules, town: Town, ring: Ring, reserved: Ints, order: int, later: int) -> None:
     """Ask the memory for what a coming event touches: a gate closes over the orders of many who slept for long."""
-    prefetch_at(ring.order, later & (len(ring.order) - 1))
-    row = order & (len(ring.order) - 1)
+    prefetch_at(ring.order, row_of(rules, ring, later))
+    row = row_of(rules, ring, order)
     agent, period = ring.agent[row], ring.period[row]
     prefetch_at(town.connected, agent)
     prefetch_at(town.latest, agent, period)
@@ -417,7 +422,7 @@ def _ask_for_event(town: Town, ring: Ring, reserved: Ints, order: int, later: in
     prefetch_at(reserved, agent)
 
 
-@njit(cache=True, nogil=True)
+@inlined_too
 def record_events(
     rules: Rules,
     town: Town,
@@ -440,9 +445,9 @@ def record_events(
     """
     for i in range(len(events)):
         if i + _FARTHER < len(events):
-            _ask_for_event(town, ring, reserved, events[i + _FAR, 2], events[i + _FARTHER, 2])
+            _ask_for_event(rules, town, ring, reserved, events[i + _FAR, 2], events[i + _FARTHER, 2])
         order = events[i, 2]
-        at = order & (len(ring.order) - 1)
+        at = row_of(rules, ring, order)
         row = fill[0]
         columns[1][row] = command
         columns[2][row] = now_ms

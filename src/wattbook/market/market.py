@@ -13,20 +13,21 @@ import numpy as np
 from wattbook.book import COMMAND_COLUMNS, Book, Flag, Kind
 from wattbook.ledger import UNLIMITED, Ledger
 from wattbook.market import kernel
-from wattbook.market.columns import doubled, empty_ring, members, storage_of
+from wattbook.market.columns import members, storage_of
 from wattbook.market.laboratory import Laboratory
 from wattbook.market.settlement import Settlement
 from wattbook.market.sharing import Sharing
+from wattbook.market.stalls import Stall, bits_of, count_stalls, span, stall_of
 from wattbook.messages import BUY, NO_PRICE, REFUSED, SELL, Action, Cause, Command, House
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from numpy.typing import NDArray
 
     from wattbook.book import ReferenceBook
-    from wattbook.journal import Journal
+    from wattbook.journal import Draft, Journal
     from wattbook.market.setup import Street
 
     Ints = NDArray[np.int64]
@@ -42,20 +43,28 @@ class Market:
     street : Street
     journal : Journal
         Gets every command and every fact.
-    book : Book or ReferenceBook, optional
-        One product per (book, period): book x periods + period.
+    make_book : function
+        `Book` or `ReferenceBook`, or whatever takes their parameters and does what they do.
+
+    Attributes
+    ----------
+    stalls : list of Stall
+        The order books and what is kept of their orders: one, or several where feeders are independent.
     """
 
-    def __init__(self, street: Street, journal: Journal, book: Book | ReferenceBook | None = None) -> None:
+    def __init__(self, street: Street, journal: Journal, make_book: Callable[..., Book | ReferenceBook] = Book) -> None:
         self.street = street
         self.journal = journal
-        self.rules, self.town, self.notices = members(street)
-        self.ring = empty_ring()
+        stalls = count_stalls(street)
+        self.rules, self.town, self.notices = members(street, bits_of(stalls))
         self.storage = storage_of(street)
-        self.counts = np.zeros(2, np.int64)
+        self.counts = np.zeros((stalls, 2), np.int64)
+        """Orders and trades of each stall."""
+        self.stalls = [self._new_stall(index, stalls, make_book) for index in range(stalls)]
+        self.stall_of = stall_of(street.feeder, stalls, len(street.books))
+        """(a,) each agent's stall; the first for those without a feeder."""
         limits = np.concatenate((street.credit_limit, np.full(len(House), UNLIMITED, np.int64)))
         self.ledger = Ledger(street.agents + len(House), limits)
-        self.book = self._new_book() if book is None else book
         self.auction = None if street.market is None else street.market.auction
         self.sharing = Sharing(street) if street.market is not None and street.market.sharing is not None else None
         self.settlement = Settlement(self)
@@ -81,17 +90,19 @@ class Market:
         }
         self._endow()
 
-    def _new_book(self) -> Book:
-        market = self.street.market
+    def _new_stall(self, index: int, stalls: int, make_book: Callable[..., Book | ReferenceBook]) -> Stall:
+        market, street = self.street.market, self.street
         if market is None or not self.rules.has_market:
-            return Book(products=1)
-        return Book(
-            products=len(self.street.books) * self.street.periods,
-            floor_tick=market.floor_tick,
-            cap_tick=market.cap_tick,
-            step_tick=market.step_tick,
-            self_trade=market.self_trade,
-        )
+            book = make_book(products=1)
+        else:
+            book = make_book(
+                products=span(index, stalls, len(street.books))[1] * street.periods,
+                floor_tick=market.floor_tick,
+                cap_tick=market.cap_tick,
+                step_tick=market.step_tick,
+                self_trade=market.self_trade,
+            )
+        return Stall(index, stalls, street, book, self.journal, self.notices, self.counts[index])
 
     def _endow(self) -> None:
         """Give every agent its money to start with; it comes from outside the place."""
@@ -103,20 +114,32 @@ class Market:
     @property
     def orders(self) -> int:
         """Orders so far that admission let through."""
-        return int(self.counts[0])
+        return int(self.counts[:, 0].sum())
 
     @property
     def trades(self) -> int:
         """Trades so far."""
-        return int(self.counts[1])
+        return int(self.counts[:, 1].sum())
 
     def account(self, house: House) -> int:
         """Row of an account that belongs to no agent."""
         return self.street.agents + int(house)
 
-    def product(self, book: int, period: int) -> int:
-        """Product of the order book that stands for `period` in `book`."""
-        return book * self.street.periods + period
+    @property
+    def resting(self) -> int:
+        """Orders that rest."""
+        return sum(len(stall.book) for stall in self.stalls)
+
+    def stall(self, agent: int) -> Stall:
+        """Give the stall at which an agent trades; the first for whoever does not exist."""
+        return self.stalls[int(self.stall_of[agent]) if 0 <= agent < len(self.stall_of) else 0]
+
+    def tell_fills(self, listens: Sequence[bool], look_ms: Ints) -> None:
+        """Tell those who listen (a,) of fills, and let them look at the product at once by `look_ms` (a, p)."""
+        self.notices.listens[:] = listens
+        self.notices = self.notices._replace(look_ms=look_ms)
+        for stall in self.stalls:
+            stall.notices = self.notices
 
     # --- one command
 
@@ -125,22 +148,25 @@ class Market:
 
         Reasons are `wattbook.messages.Refusal` (admission) or `wattbook.book.Code` (the book).
         """
-        seq = self._write_command(command)
         if command.agent < 0 and command.action >= _FIXED:
-            return self._doors[command.action](seq, command)
-        code = self._admit(command)
+            # Only a quarantine happens while agents act; whatever else is fixed happens between.
+            pages = self.journal if command.action != Action.QUARANTINE else self.stall(command.order).pages
+            return self._doors[command.action](_write_command(pages, command), command)
+        stall = self.stall(command.agent)
+        seq = _write_command(stall.pages, command)
+        code = self._admit(stall, command)
         if code == kernel.OK:
             code = self._doors[command.action](seq, command)
         if code != kernel.OK:
-            self._write_refusal(seq, command, code)
+            _write_refusal(stall.pages, seq, command, code)
         return code
 
-    def _admit(self, command: Command) -> int:
+    def _admit(self, stall: Stall, command: Command) -> int:
         ledger = self.ledger
         code: int = kernel.admit(
             self.rules,
             self.town,
-            self.ring,
+            stall.ring,
             ledger.balance,
             ledger.reserved,
             ledger.credit_limit,
@@ -157,25 +183,6 @@ class Market:
         )
         return code
 
-    def _write_command(self, command: Command) -> int:
-        chunk = self.journal.chunk("commands", 1)
-        row, seq = chunk.fill.tolist()
-        for column, value in zip(chunk.columns[1:], command, strict=True):
-            column[row] = value
-        chunk.fill += 1
-        return int(seq)
-
-    def _write_refusal(self, seq: int, command: Command, code: int) -> None:
-        chunk = self.journal.chunk("orders", 1)
-        row = int(chunk.fill[0])
-        facts = (
-            seq, command.time_ms, command.book, command.period, command.order, command.agent, REFUSED, command.side,
-            command.price_tick, command.quantity_wh, 0, code,
-        )  # fmt: skip
-        for column, value in zip(chunk.columns[1:], facts, strict=True):
-            column[row] = value
-        chunk.fill += 1
-
     # --- orders
 
     def _submit(self, seq: int, command: Command) -> int:
@@ -183,44 +190,43 @@ class Market:
         code = self._improvement_code(command.book, command.period, command.side, price)
         if code:
             return code
-        self.counts[0] += 1
-        order = self.orders
-        while self.ring.order[order & (len(self.ring.order) - 1)]:
-            self.ring = doubled(self.ring)
-        kernel.note_order(self.ring, order, command.agent, command.book, command.period, command.side)
-        product = self.product(command.book, command.period)
-        code = self.book.step(
-            Kind.SUBMIT, product, order, command.agent, command.side, command.price_tick, command.quantity_wh,
-            command.flags,
+        stall = self.stall(command.agent)
+        order = stall.next_order()
+        kernel.note_order(self.rules, stall.ring, order, command.agent, command.book, command.period, command.side)
+        code = stall.book.step(
+            Kind.SUBMIT, stall.product(command.book, command.period), order, command.agent, command.side,
+            command.price_tick, command.quantity_wh, command.flags,
         )  # fmt: skip
         if code:
-            kernel.forget_order(self.ring, order)
+            kernel.forget_order(self.rules, stall.ring, order)
             return code
-        self._record_order(seq, command, command.book, command.period, command.side, price)
+        self._record_order(stall, seq, command, command.book, command.period, command.side, price)
         return code
 
     def _cancel(self, seq: int, command: Command) -> int:
-        place = self._place(command.order)
-        code = self.book.step(Kind.CANCEL, 0, command.order, command.agent, 0, 0, 0, 0)
+        stall = self.stall(command.agent)
+        place = _place(stall, command.order)
+        code = stall.book.step(Kind.CANCEL, 0, command.order, command.agent, 0, 0, 0, 0)
         if code == kernel.OK:
-            self._record(seq, command.time_ms, command.agent, 0)
-            self._refresh_top(*place)
+            self._record(stall, seq, command.time_ms, command.agent, 0)
+            self._refresh_top(stall, *place)
         return code
 
     def _replace(self, seq: int, command: Command) -> int:
-        book, period = self._place(command.order)
-        row = command.order & (len(self.ring.order) - 1)
-        side = int(self.ring.side[row])
+        stall = self.stall(command.agent)
+        book, period = _place(stall, command.order)
+        row = stall.row(command.order)
+        side = int(stall.ring.side[row])
         # An order that is unknown or another's is left to the book.
-        if self.ring.order[row] == command.order and self.ring.agent[row] == command.agent:
+        if stall.ring.order[row] == command.order and stall.ring.agent[row] == command.agent:
             code = self._improvement_code(book, period, side, command.price_tick)
             if code:
                 return code
-        code = self.book.step(
+        code = stall.book.step(
             Kind.REPLACE, 0, command.order, command.agent, 0, command.price_tick, command.quantity_wh, 0
         )
         if code == kernel.OK:
-            self._record_order(seq, command, book, period, side, command.price_tick)
+            self._record_order(stall, seq, command, book, period, side, command.price_tick)
         return code
 
     def _improvement_code(self, book: int, period: int, side: int, price_tick: int) -> int:
@@ -230,55 +236,53 @@ class Market:
             return kernel.OK
         return laboratory.improvement_code(self.town.top[book, period], side, price_tick)
 
-    def _record_order(self, seq: int, command: Command, book: int, period: int, side: int, price_tick: int) -> None:
+    def _record_order(
+        self, stall: Stall, seq: int, command: Command, book: int, period: int, side: int, price_tick: int
+    ) -> None:
         """Book and write down what came of a new or replaced order; in a laboratory a trade may clear all quotes."""
-        fills, laboratory = self.book.fill_count, self.laboratory
-        traded_tick = int(self.book.fill_rows[fills - 1, 4]) if fills and laboratory is not None else NO_PRICE
-        self._record(seq, command.time_ms, command.agent, side)
+        fills, laboratory = stall.book.fill_count, self.laboratory
+        traded_tick = int(stall.book.fill_rows[fills - 1, 4]) if fills and laboratory is not None else NO_PRICE
+        self._record(stall, seq, command.time_ms, command.agent, side)
         if laboratory is not None:
             laboratory.note(book, period, side, price_tick, traded_tick)
             if fills and laboratory.rules.clear_after_trade:
-                self.book.step(Kind.EXPIRE, self.product(book, period), 0, 0, 0, 0, 0, 0)
-                self._record(seq, command.time_ms, -1, 0)
-        self._refresh_top(book, period)
+                stall.book.step(Kind.EXPIRE, stall.product(book, period), 0, 0, 0, 0, 0, 0)
+                self._record(stall, seq, command.time_ms, -1, 0)
+        self._refresh_top(stall, book, period)
 
     def _cancel_all(self, seq: int, command: Command) -> int:
-        self.book.step(Kind.CANCEL_OWNER, 0, 0, command.agent, 0, 0, 0, 0)
-        places = {self._place(order) for order in self.book.event_rows[: self.book.event_count, 2].tolist()}
-        self._record(seq, command.time_ms, command.agent, 0)
+        stall = self.stall(command.agent)
+        stall.book.step(Kind.CANCEL_OWNER, 0, 0, command.agent, 0, 0, 0, 0)
+        places = {_place(stall, order) for order in stall.book.event_rows[: stall.book.event_count, 2].tolist()}
+        self._record(stall, seq, command.time_ms, command.agent, 0)
         for place in sorted(places):
-            self._refresh_top(*place)
+            self._refresh_top(stall, *place)
         return kernel.OK
 
-    def _place(self, order: int) -> tuple[int, int]:
-        """Book and period of a resting order; of no meaning if there is no such order."""
-        row = order & (len(self.ring.order) - 1)
-        return int(self.ring.book[row]), int(self.ring.period[row])
-
-    def _record(self, seq: int, now_ms: int, agent: int, side: int) -> None:
-        """Book what the order book has just reported, and write it down."""
-        book, reserved = self.book, self.ledger.reserved
+    def _record(self, stall: Stall, seq: int, now_ms: int, agent: int, side: int) -> None:
+        """Book what an order book has just reported, and write it down."""
+        book, reserved = stall.book, self.ledger.reserved
         if book.fill_count:
-            trades = self.journal.chunk("trades", book.fill_count)
+            trades = stall.pages.chunk("trades", book.fill_count)
             kernel.record_fills(
-                self.rules, self.town, self.ring, reserved, self.notices, book.fill_rows[: book.fill_count], seq,
+                self.rules, self.town, stall.ring, reserved, stall.notices, book.fill_rows[: book.fill_count], seq,
                 now_ms, agent, side, trades.columns, trades.fill,
             )  # fmt: skip
-            self.counts[1] += book.fill_count
-        orders = self.journal.chunk("orders", book.event_count)
+            stall.counts[1] += book.fill_count
+        orders = stall.pages.chunk("orders", book.event_count)
         kernel.record_events(
-            self.rules, self.town, self.ring, reserved, book.event_rows[: book.event_count], seq, now_ms,
+            self.rules, self.town, stall.ring, reserved, book.event_rows[: book.event_count], seq, now_ms,
             orders.columns, orders.fill,
         )  # fmt: skip
 
-    def _refresh_top(self, book: int, period: int) -> None:
+    def _refresh_top(self, stall: Stall, book: int, period: int) -> None:
         """Bring the best quotes of one product up to date; those of a call market are sealed."""
         if self.auction is not None:
             return
-        product = self.product(book, period)
+        product = stall.product(book, period)
         top = self.town.top[book, period]
         for place, side in ((0, BUY), (2, SELL)):
-            top[place : place + 2] = self.book.best(product, side) or (NO_PRICE, 0)
+            top[place : place + 2] = stall.book.best(product, side) or (NO_PRICE, 0)
 
     # --- what else agents may ask for
 
@@ -310,8 +314,12 @@ class Market:
                     self._call(book, period)
         return kernel.OK
 
+    def _stall_of_book(self, book: int) -> Stall:
+        return self.stalls[int(stall_of(book, len(self.stalls), self.rules.books))]
+
     def _call(self, book: int, period: int) -> None:
-        self.book.step(Kind.CALL, self.product(book, period), 0, 0, 0, 0, 0, 0)
+        stall = self._stall_of_book(book)
+        stall.book.step(Kind.CALL, stall.product(book, period), 0, 0, 0, 0, 0, 0)
 
     def _auction(self, seq: int, command: Command) -> int:
         """Hold an auction in each of `command.quantity_wh` products from `command.period` on; calls go on after it."""
@@ -322,46 +330,52 @@ class Market:
 
     def _two_sided(self, first: int, end: int) -> list[tuple[int, int]]:
         """Books and periods, from `first` to before `end`, in which bids and asks wait."""
-        ring = self.ring
-        alive = np.flatnonzero((ring.order > 0) & (ring.period >= first) & (ring.period < end))
-        product, side = self.rules.periods * ring.book[alive] + ring.period[alive], ring.side[alive]
-        both = np.intersect1d(product[side == BUY], product[side == SELL])
-        return [divmod(place, self.rules.periods) for place in both.tolist()]
+        found = []
+        for stall in self.stalls:
+            ring = stall.ring
+            alive = np.flatnonzero((ring.order > 0) & (ring.period >= first) & (ring.period < end))
+            product, side = self.rules.periods * ring.book[alive] + ring.period[alive], ring.side[alive]
+            both = np.intersect1d(product[side == BUY], product[side == SELL])
+            found += [divmod(place, self.rules.periods) for place in both.tolist()]
+        return found
 
     def _uncross(self, seq: int, now_ms: int, book: int, period: int) -> None:
         """Clear what waits in one product; of tied prices the nearest to its last, or before any to mid-market."""
         assert self.auction is not None
+        stall = self._stall_of_book(book)
         last = int(self.town.last_tick[book, period])
         reference = self.auction.reference_tick[period] if last == NO_PRICE else last
         flags = Flag.PAY_AS_BID * self.auction.pay_as_bid | Flag.PRO_RATA * self.auction.pro_rata
-        self.book.step(Kind.UNCROSS, self.product(book, period), 0, 0, 0, reference, 0, flags)
-        self._record(seq, now_ms, -1, 0)
+        stall.book.step(Kind.UNCROSS, stall.product(book, period), 0, 0, 0, reference, 0, flags)
+        self._record(stall, seq, now_ms, -1, 0)
 
     def _close(self, seq: int, command: Command) -> int:
         if self.auction is not None:
             for book, period in self._two_sided(command.period, command.period + 1):
                 self._uncross(seq, command.time_ms, book, period)
         if self.rules.has_market:
-            self._expire_everywhere(seq, command.time_ms, command.period)
+            for stall in self.stalls:
+                self._expire_everywhere(stall, seq, command.time_ms, command.period)
+            self.town.top[:, command.period] = NO_PRICE, 0, NO_PRICE, 0
         return kernel.OK
 
-    def _expire_everywhere(self, seq: int, now_ms: int, period: int) -> None:
+    def _expire_everywhere(self, stall: Stall, seq: int, now_ms: int, period: int) -> None:
         """Let all that rests of one period expire, book by book, in one batch: a city has hundreds."""
-        expiries = np.zeros((self.rules.books, len(COMMAND_COLUMNS)), np.int64)
+        expiries = np.zeros((stall.books, len(COMMAND_COLUMNS)), np.int64)
         expiries[:, 0] = Kind.EXPIRE
-        expiries[:, 1] = np.arange(self.rules.books) * self.street.periods + period
-        events = self.book.process(expiries).events
-        orders = self.journal.chunk("orders", len(events))
+        expiries[:, 1] = np.arange(stall.books) * self.street.periods + period
+        events = stall.book.process(expiries).events
+        orders = stall.pages.chunk("orders", len(events))
         kernel.record_events(
-            self.rules, self.town, self.ring, self.ledger.reserved, events, seq, now_ms, orders.columns, orders.fill
+            self.rules, self.town, stall.ring, self.ledger.reserved, events, seq, now_ms, orders.columns, orders.fill
         )
-        self.town.top[:, period] = NO_PRICE, 0, NO_PRICE, 0
 
     def _clear(self, seq: int, command: Command) -> int:
         """Let all that rests in one product and book expire."""
-        self.book.step(Kind.EXPIRE, self.product(command.book, command.period), 0, 0, 0, 0, 0, 0)
-        self._record(seq, command.time_ms, -1, 0)
-        self._refresh_top(command.book, command.period)
+        stall = self._stall_of_book(command.book)
+        stall.book.step(Kind.EXPIRE, stall.product(command.book, command.period), 0, 0, 0, 0, 0, 0)
+        self._record(stall, seq, command.time_ms, -1, 0)
+        self._refresh_top(stall, command.book, command.period)
         return kernel.OK
 
     def _quarantine(self, seq: int, command: Command) -> int:
@@ -374,30 +388,29 @@ class Market:
     def export(self) -> dict[str, NDArray[Any]]:
         """Copy the whole state as named arrays."""
         arrays: dict[str, NDArray[Any]] = {f"town.{name}": c for name, c in self.town._asdict().items()}
-        arrays |= {f"ring.{name}": column for name, column in self.ring._asdict().items()}
+        for stall in self.stalls:
+            arrays |= stall.export()
         if self.laboratory is not None:
             arrays |= {f"laboratory.{name}": column for name, column in self.laboratory.export().items()}
         arrays["soc_uwh"] = self.storage.soc_uwh
         arrays["residual_wh"] = self.settlement.residual_wh
         arrays["counts"] = self.counts
         arrays["ledger"] = np.frombuffer(self.ledger.export(), np.uint8)
-        arrays["book"] = np.frombuffer(self.book.export(), np.uint8)
         return {name: column.copy() for name, column in arrays.items()}
 
     def restore(self, arrays: dict[str, NDArray[Any]]) -> None:
         """Take on a state that `export` gave."""
-        self.ring = empty_ring(len(arrays["ring.order"]))
-        for part, columns in (("town", self.town), ("ring", self.ring)):
-            for name, column in columns._asdict().items():
-                column[...] = arrays[f"{part}.{name}"]
+        for name, column in self.town._asdict().items():
+            column[...] = arrays[f"town.{name}"]
+        for stall in self.stalls:
+            stall.restore(arrays)
         if self.laboratory is not None:
             for name, column in self.laboratory.export().items():
                 column[...] = arrays[f"laboratory.{name}"]
         self.storage.soc_uwh[:] = arrays["soc_uwh"]
         self.settlement.residual_wh = arrays["residual_wh"]
-        self.counts = arrays["counts"]
+        self.counts[...] = arrays["counts"]
         self.ledger = Ledger.restore(arrays["ledger"].tobytes())
-        self.book = type(self.book).restore(arrays["book"].tobytes())
         self.check()
 
     # --- what must always hold
@@ -405,23 +418,49 @@ class Market:
     def check(self) -> None:
         """Assert all that must always hold."""
         self.ledger.check()
-        self.book.check()
-        alive = self.ring.order > 0
-        assert int(alive.sum()) == (len(self.book) if self.rules.has_market else 0)
-        assert (self.ring.remaining_wh[alive] > 0).all()
+        for stall in self.stalls:
+            stall.check()
         assert (self.town.net_wh.sum(axis=1) == 0).all(), "B7: bought is not sold"
         assert (self.town.pay.sum(axis=1) == 0).all(), "A5: paid is not received"
         assert (self.town.open_buy_wh >= 0).all()
         assert (self.town.open_sell_wh >= 0).all()
         assert (self.town.committed >= 0).all()
-        self._check_reserved(alive)
+        self._check_reserved()
 
-    def _check_reserved(self, alive: NDArray[Any]) -> None:
+    def _check_reserved(self) -> None:
         """Assert that the money set aside is what resting orders and unsettled trades call for."""
         expected = self.town.committed.sum(axis=1)
-        for row in np.flatnonzero(alive).tolist():
-            agent, book, _, side, price, remaining = (int(column[row]) for column in self.ring[1:])
-            expected[agent] += kernel.unit_hold(self.rules, agent, book, side, price) * remaining
+        for stall in self.stalls:
+            for row in np.flatnonzero(stall.ring.order).tolist():
+                agent, book, _, side, price, remaining = (int(column[row]) for column in stall.ring[1:])
+                expected[agent] += kernel.unit_hold(self.rules, agent, book, side, price) * remaining
         assert (self.ledger.reserved[: self.street.agents] == expected).all(), (
             "M4: money set aside is not what it should"
         )
+
+
+def _place(stall: Stall, order: int) -> tuple[int, int]:
+    """Book and period of a resting order; of no meaning if there is no such order."""
+    row = stall.row(order)
+    return int(stall.ring.book[row]), int(stall.ring.period[row])
+
+
+def _write_command(pages: Journal | Draft, command: Command) -> int:
+    chunk = pages.chunk("commands", 1)
+    row, seq = chunk.fill.tolist()
+    for column, value in zip(chunk.columns[1:], command, strict=True):
+        column[row] = value
+    chunk.fill += 1
+    return int(seq)
+
+
+def _write_refusal(pages: Journal | Draft, seq: int, command: Command, code: int) -> None:
+    chunk = pages.chunk("orders", 1)
+    row = int(chunk.fill[0])
+    facts = (
+        seq, command.time_ms, command.book, command.period, command.order, command.agent, REFUSED, command.side,
+        command.price_tick, command.quantity_wh, 0, code,
+    )  # fmt: skip
+    for column, value in zip(chunk.columns[1:], facts, strict=True):
+        column[row] = value
+    chunk.fill += 1

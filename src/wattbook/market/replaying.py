@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from wattbook.book import Book
 from wattbook.journal import Journal
 from wattbook.market.market import Market
 from wattbook.messages import Command, streams_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
-    from wattbook.book import Book, ReferenceBook
+    from wattbook.book import ReferenceBook
     from wattbook.market.setup import Street
 
 
 def replay(
-    street: Street, header: object, commands: Mapping[str, NDArray[Any]], book: Book | ReferenceBook | None = None
+    street: Street,
+    header: object,
+    commands: Mapping[str, NDArray[Any]],
+    make_book: Callable[..., Book | ReferenceBook] = Book,
 ) -> Journal:
     """Carry out journalled commands on a fresh market.
 
@@ -30,8 +34,8 @@ def replay(
         The journal's header.
     commands : mapping of str to ndarray (n,)
         The columns of the journal's ``commands``.
-    book : Book or ReferenceBook, optional
-        Matches instead of a new `Book`.
+    make_book : function
+        Makes the order books: `Book` or `ReferenceBook`.
 
     Returns
     -------
@@ -39,7 +43,7 @@ def replay(
         Its fingerprint is that of the run.
     """
     journal = Journal(streams_of(header), header)
-    market = Market(street, journal, book)
+    market = Market(street, journal, make_book)
     for row in zip(*(commands[name].tolist() for name in Command._fields), strict=True):
         market.apply(Command(*row))
     return journal

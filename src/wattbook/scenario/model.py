@@ -314,6 +314,7 @@ class Scenario(Part):
         progress: Callable[[str, Progress], None] | None = None,
         baseline: bool | None = None,
         engine: str | None = None,
+        threads: int | None = None,
     ) -> Run:
         """Run the scenario, and again without its local market.
 
@@ -327,6 +328,9 @@ class Scenario(Part):
             False leaves the second run out; None does as the scenario says.
         engine : str, optional
             One of ``"auto"``, ``"processes"``, ``"population"``; None takes the scenario's.
+        threads : int, optional
+            Most feeders that run side by side, from 1 to 1,024, where feeders do not depend on each other; None for as
+            many as help. Any number gives the same result.
 
         Raises
         ------
@@ -336,4 +340,4 @@ class Scenario(Part):
         """
         from wattbook.scenario.running import run
 
-        return run(self, seed, progress=progress, baseline=baseline, engine=engine)
+        return run(self, seed, progress=progress, baseline=baseline, engine=engine, threads=threads)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from wattbook.scenario.model import Scenario
     from wattbook.world import Progress
 
+MOST_THREADS: Final = 1_024
 LIBRARIES: Final = ("numpy", "numba", "simpy", "polars", "pydantic")
 
 
@@ -39,20 +40,22 @@ def run(
     progress: Callable[[str, Progress], None] | None,
     baseline: bool | None,
     engine: str | None,
+    threads: int | None,
 ) -> Run:
     """Run `scenario` under `seed`; see `Scenario.run`."""
     check_seed(seed)
     chosen = check_engine(scenario.engine if engine is None else engine)
+    check_threads(threads)
     wall, cpu = time.perf_counter(), time.process_time()
     put_off_scipy()
     compiled = compile_street(scenario, seed)
     described = json.loads(scenario.to_json())
     origin = provenance(int(seed), described, compiled.inputs)
-    world = _world(scenario, compiled, origin, progress, "market", chosen)
+    world = _world(scenario, compiled, origin, progress, "market", chosen, threads)
     bare = None
     if scenario.baseline if baseline is None else baseline:
         alone = compiled._replace(street=replace(compiled.street, market=None))
-        bare = Record.over(_world(scenario, alone, origin, progress, "baseline", chosen).journal)
+        bare = Record.over(_world(scenario, alone, origin, progress, "baseline", chosen, threads).journal)
     info: dict[str, Any] = {
         "scenario": described,
         "seed": int(seed),
@@ -93,6 +96,20 @@ def check_engine(engine: object) -> str:
     return engine
 
 
+def check_threads(threads: object) -> None:
+    """Refuse what is no number of threads.
+
+    Raises
+    ------
+    ConfigError
+        If `threads` is neither None nor a whole number from 1 to 1,024.
+    """
+    if threads is None:
+        return
+    if isinstance(threads, bool) or not isinstance(threads, int) or not 1 <= threads <= MOST_THREADS:
+        raise ConfigError(f"threads={shown(threads)} is not a whole number from 1 to {MOST_THREADS}")
+
+
 def versions() -> dict[str, str]:
     """Versions of everything that could change a result."""
     from wattbook import __version__
@@ -113,12 +130,13 @@ def _world(
     progress: Callable[[str, Progress], None] | None,
     phase: str,
     engine: str,
+    threads: int | None,
 ) -> World:
     """Run one world to its end."""
     chosen: dict[str, Any] = {} if engine == "auto" else {"engine": engine}
     world = World(
         compiled.street, compiled.minds, compiled.outlook, origin["seed"],
-        on_policy_error=scenario.on_policy_error, provenance=origin, **chosen,
+        on_policy_error=scenario.on_policy_error, provenance=origin, threads=threads, **chosen,
     )  # fmt: skip
     world.run(None if progress is None else partial(progress, phase))
     return world

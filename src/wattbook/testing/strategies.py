@@ -171,22 +171,15 @@ def markets(draw: DrawFn, homes: int = 3, make_book: Any = None) -> Market:
     Parameters
     ----------
     make_book : function, optional
-        Given a number of products and the band's floor, cap and step: the book to use; by default the project's.
+        Given a number of products and, where there is a market, the band's floor, cap and step and how it treats
+        trades with oneself: an order book to use; by default the project's.
     """
+    from wattbook.book import Book
     from wattbook.journal import Journal
     from wattbook.market import Market
     from wattbook.messages import streams_of
     from wattbook.scenario.compiling import compile_street
 
     street = compile_street(draw(scenarios(homes)), draw(st.integers(0, 1_000))).street
-    book = None
-    if make_book is not None and street.market is not None:
-        rules = street.market
-        book = make_book(
-            products=len(street.books) * street.periods,
-            floor_tick=rules.floor_tick,
-            cap_tick=rules.cap_tick,
-            step_tick=rules.step_tick,
-        )
     header = street.header()
-    return Market(street, Journal(streams_of(header), header), book)
+    return Market(street, Journal(streams_of(header), header), make_book or Book)

@@ -11,8 +11,9 @@ import numpy as np
 from numba import njit
 
 from wattbook.assets.kernel import UWH_PER_WH, project
+from wattbook.book.kernel_machine import inlined_too
 from wattbook.ledger.kernel import available
-from wattbook.market.kernel import gate_code
+from wattbook.market.kernel import gate_code, row_of
 from wattbook.messages import NO_PRICE
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def _project_one(
     )
 
 
-@njit(cache=True, nogil=True)
+@inlined_too
 def _spill_tick(sights: Sights, agent: int, period: int, first: int, refused_wh: Ints) -> int:
     """Price what a battery spills in `period`.
 
@@ -127,7 +128,7 @@ def project_battery(
         sights.spill_tick[agent, period] = _spill_tick(sights, agent, period, first, out[1])
 
 
-@njit(cache=True, nogil=True)
+@inlined_too
 def project_battery_one(
     rules: Rules,
     town: Town,
@@ -203,7 +204,7 @@ def project_group(
             sights.battery_wh[utility, first : last + 1] += out[0]
 
 
-@njit(cache=True, nogil=True)
+@inlined_too
 def _see_quotes(rules: Rules, town: Town, agent: int, period: int, row: Ints) -> None:
     """Fill in the best quotes of the two books that the agent can reach, and the last price."""
     for place in range(8):
@@ -219,7 +220,7 @@ def _see_quotes(rules: Rules, town: Town, agent: int, period: int, row: Ints) ->
         row[8] = town.last_tick[rules.feeder[agent], period]
 
 
-@njit(cache=True, nogil=True)
+@inlined_too
 def _see_prices(rules: Rules, sights: Sights, levy_tick: int, agent: int, period: int, row: Ints) -> None:
     """Fill in what the agent's utility, network and state charge."""
     supplier = sights.utility[agent] if sights.utility[agent] >= 0 else agent
@@ -232,7 +233,7 @@ def _see_prices(rules: Rules, sights: Sights, levy_tick: int, agent: int, period
     row[6] = sights.vat_ppm[agent]
 
 
-@njit(cache=True, nogil=True)
+@inlined_too
 def _see_assets(rules: Rules, sights: Sights, agent: int, period: int, row: Ints) -> None:
     """Fill in what the agent expects of its load, its plant and its battery."""
     row[0] = sights.load_wh[agent, period]
@@ -245,13 +246,13 @@ def _see_assets(rules: Rules, sights: Sights, agent: int, period: int, row: Ints
     row[7] = rules.capacity_uwh[agent] // UWH_PER_WH
 
 
-@njit(cache=True, nogil=True)
+@inlined_too
 def _see_order(rules: Rules, town: Town, ring: Ring, agent: int, period: int, row: Ints) -> None:
     """Fill in the agent's latest order that rests in the product."""
     order = town.latest[agent, period]
     row[0:5] = 0
     if order:
-        at = order & (len(ring.order) - 1)
+        at = row_of(rules, ring, order)
         row[0] = order
         row[1] = 0 if ring.book[at] < rules.feeders else 1
         row[2] = ring.side[at]
@@ -259,7 +260,7 @@ def _see_order(rules: Rules, town: Town, ring: Ring, agent: int, period: int, ro
         row[4] = ring.remaining_wh[at]
 
 
-@njit(cache=True, nogil=True)
+@inlined_too
 def observe_one(
     rules: Rules,
     town: Town,

@@ -12,7 +12,7 @@ from wattbook.book.kernel_columns import columns_at
 from wattbook.book.kernel_machine import inlined, line, prefetch, u
 from wattbook.book.kernel_table import bucket_of, guess
 from wattbook.ledger import WIDTH as ACCOUNT_WIDTH
-from wattbook.market.columns import MEMBER_WIDTH, RING_WIDTH, STORAGE_WIDTH, Town
+from wattbook.market.columns import MEMBER_WIDTH, RING_WIDTH, STORAGE_WIDTH, Rules, Town
 from wattbook.messages import MEMORY_SIZE
 from wattbook.world import kernel_board as board
 from wattbook.world.kernel import Sights
@@ -36,6 +36,7 @@ _WINDOW: Final = 3
 """Products whose gates are near."""
 _BYTES: Final = 8
 _LINE: Final = 64
+_STALL_BITS: Final = board.AT_RULES + Rules._fields.index("stall_bits")
 _LATEST: Final = board.AT_TOWN + Town._fields.index("latest")
 _LOOK_MS: Final = board.AT_MINDS + Minds._fields.index("look_ms")
 _MEMORY: Final = board.AT_MINDS + Minds._fields.index("memory")
@@ -88,7 +89,8 @@ def _ask_for_records(address: int, n: Sizes, b: Columns, agent: int, period: int
     c, bases = line(address, board.LENGTH), bases_at(n.book)
     for order in _latest(address, n, agent, period):
         if order != 0:
-            prefetch(c[board.AT_RING] + (order & (n.ring - 1)) * (RING_WIDTH * _BYTES))
+            row = (order >> c[_STALL_BITS]) & (n.ring - 1)
+            prefetch(c[board.AT_RING] + row * (RING_WIDTH * _BYTES))
             prefetch(bases.table + (bucket_of(b, order) << 3))
 
 

@@ -124,6 +124,10 @@ class Sizes(NamedTuple):
     """Periods whose gate has opened."""
     books: int
     """Rows of books, at least one."""
+    stall: int
+    """Index of the stall whose order book this is."""
+    first_book: int
+    """First of the street's books that lie there."""
 
 
 class Chunk(NamedTuple):
@@ -151,10 +155,10 @@ class Pen(NamedTuple):
     wakes: Ints
     """(1,) times that an agent woke"""
     counts: Ints
-    """(2,) orders and trades of the market"""
+    """(2,) orders and trades of the stall"""
 
 
-_RULES: Final = 11
+_RULES: Final = 12
 """Numbers of `Rules` in front of its arrays."""
 N_SIZES: Final = len(Sizes._fields)
 
@@ -218,7 +222,10 @@ LENGTH: Final = AT_TRADES + 12 + 2
 def sizes_at(address: int) -> Sizes:
     """Numbers of the board at an address."""
     b = line(address, LENGTH)
-    return Sizes(b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13])
+    return Sizes(
+        b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13],
+        b[14], b[15],
+    )  # fmt: skip
 
 
 @inlined
@@ -230,7 +237,7 @@ def rules_at(address: int, n: Sizes) -> Rules:
     c = columns_at(b[j + 1], 7, n.agents, MEMBER_WIDTH)
     return Rules(
         b[i], b[i + 1], b[i + 2], b[i + 3], b[i + 4], b[i + 5], b[i + 6], b[i + 7], b[i + 8], b[i + 9], b[i + 10],
-        line(b[j], n.periods), c[:2], c[2], c[3], c[4], c[5], c[6],
+        b[i + 11], line(b[j], n.periods), c[:2], c[2], c[3], c[4], c[5], c[6],
     )  # fmt: skip
 
 

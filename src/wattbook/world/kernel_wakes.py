@@ -70,7 +70,12 @@ from wattbook.world.kernel_wheel import PLACE, PLACE_BITS, first_key, put, remov
 from wattbook.world.outlook import BATTERY_HORIZON_MS
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from wattbook.world.kernel_board import Minds
+
+    Ints = NDArray[np.int64]
 
 DONE, ROOM_COMMANDS, ROOM_ORDERS, ROOM_TRADES, ROOM_RING, BOOK_NEEDS, RARE, FAILED, LIVELOCK, NOTICE = range(10)
 """Why a wake returns."""
@@ -244,7 +249,7 @@ def _refresh_top(address: int, book: int, period: int) -> None:
     """Bring the best quotes of one product up to date."""
     n = sizes_at(address)
     town = town_at(address, n)
-    at = 2 * (book * n.periods + period)
+    at = 2 * ((book - n.first_book) * n.periods + period)
     top = town.top
     top[book, period, 0], top[book, period, 1] = _best(n.book, at)
     top[book, period, 2], top[book, period, 3] = _best(n.book, at + 1)
@@ -319,16 +324,17 @@ def _admit(address: int, action: int, book: int, period: int) -> int:
 def _place_order(address: int, book: int, period: int) -> int:
     """Give a new order its number and its row of the ring."""
     n = sizes_at(address)
+    rules = rules_at(address, n)
     ring = ring_at(address, n)
     pen = pen_at(address, n)
     state, out = pen.state, pen.out
     if state[AT_ORDER] == 0:
         pen.counts[ORDERS] += 1
-        state[AT_ORDER] = pen.counts[ORDERS]
+        state[AT_ORDER] = pen.counts[ORDERS] << rules.stall_bits | n.stall
     order = state[AT_ORDER]
-    if ring.order[order & (len(ring.order) - 1)] not in (0, order):
+    if ring.order[market.row_of(rules, ring, order)] not in (0, order):
         return ROOM_RING
-    market.note_order(ring, order, state[AT_AGENT], book, period, out[state[AT_ROW], OUT_SIDE])
+    market.note_order(rules, ring, order, state[AT_AGENT], book, period, out[state[AT_ROW], OUT_SIDE])
     return DONE
 
 
@@ -342,7 +348,7 @@ def _step(address: int, action: int, book: int, period: int) -> int:
     kind, product, order, side, flags = _BOOK_REPLACE, 0, out[j, OUT_ORDER], 0, 0
     price_tick, quantity_wh = out[j, OUT_PRICE], out[j, OUT_QUANTITY]
     if action == _SUBMIT:
-        kind, product, order = _BOOK_SUBMIT, book * n.periods + period, state[AT_ORDER]
+        kind, product, order = _BOOK_SUBMIT, (book - n.first_book) * n.periods + period, state[AT_ORDER]
         side, flags = out[j, OUT_SIDE], out[j, OUT_FLAGS]
     elif action == _CANCEL:
         kind, price_tick, quantity_wh = _BOOK_CANCEL, 0, 0
@@ -371,7 +377,7 @@ def _record(address: int, action: int) -> int:
         state[AT_NEED] = events
         return ROOM_ORDERS
     order = state[AT_ORDER] if action == _SUBMIT else out[j, OUT_ORDER]
-    row = order & (len(ring.order) - 1)
+    row = market.row_of(rules, ring, order)
     book, period, side = ring.book[row], ring.period[row], ring.side[row]
     if fills != 0:
         first = b.header[H_FIRST_FILL]
@@ -448,7 +454,7 @@ def _act(address: int, action: int) -> int:
         code = answer & _CODE
         if code != 0:
             if action == _SUBMIT:
-                market.forget_order(ring, state[AT_ORDER])
+                market.forget_order(rules, ring, state[AT_ORDER])
             _refuse(address, book, period, code)
             return DONE
         state[AT_PHASE] = _CARRIED_OUT
@@ -585,11 +591,17 @@ def run_at(address: int, until_ms: int, until_place: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def put_all_at(address: int) -> None:
-    """Put everybody with a compiled policy on an empty wheel."""
+def answer_at(address: int, now_ms: int) -> bool:
+    """Let those who were filled wake now, as after each wake; say whether some of them are left, whom Python wakes."""
+    return _answer_notices(address, now_ms)
+
+
+@njit(cache=True, nogil=True)
+def put_all_at(address: int, members: Ints) -> None:
+    """Put those of `members` (any,) who have a compiled policy on an empty wheel."""
     n = sizes_at(address)
     wheel, minds = wheel_at(address, n), minds_at(address, n)
-    for agent in range(n.agents):
+    for agent in members:
         if minds.look[agent] != 0 and minds.next_ms[agent] <= n.end_ms:
             put(wheel, agent, minds.next_ms[agent] - n.origin_ms, minds.place[agent])
 

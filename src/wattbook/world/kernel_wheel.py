@@ -1,7 +1,7 @@
 """A timing wheel: which agent wakes next, in the total order of (time, rank).
 
 Owns the waiting agents as compiled functions over columns. An agent waits once or not at all; its place in the order
-among agents stands for its rank. The wheel turns in buckets of about a second: a bucket's agents are sorted when it
+among agents stands for its rank. The wheel turns in buckets of some seconds: a bucket's agents are sorted when it
 is reached, and those that come later are put between them. Whoever sleeps longer than a turn waits beside the wheel.
 
 References
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
 
-SHIFT: Final = 10
-"""A bucket lasts 2**10 ms."""
-BUCKETS: Final = 1 << 17
+SHIFT: Final = 13
+"""A bucket lasts 2**13 ms: long enough that looking ahead finds somebody to look at."""
+BUCKETS: Final = 1 << 14
 """A turn lasts 37 hours: nobody of a day-ahead market sleeps longer as a rule."""
 PLACE_BITS: Final = 24
 PLACE: Final = (1 << PLACE_BITS) - 1
@@ -70,7 +70,12 @@ class Wheel(NamedTuple):
     """(a,) the agent's row of `afar`, -1 if it is not there."""
 
 
-def empty_wheel(agents: int) -> Wheel:
+def nobody_waits(agents: int) -> tuple[Ints, ...]:
+    """Lay out the columns in which agents wait: of one wheel, or of several that share the agents out."""
+    return tuple(columns_of(records(agents, WIDTH), NONE, NONE, NONE, NONE))
+
+
+def empty_wheel(agents: int, waiting: tuple[Ints, ...] | None = None) -> Wheel:
     """Make a wheel on which nobody waits, standing at its origin."""
     assert agents <= PLACE, f"a population has at most {PLACE} agents"
     state = np.zeros(8, np.int64)
@@ -81,7 +86,7 @@ def empty_wheel(agents: int) -> Wheel:
         np.zeros(BUCKETS // 64, np.int64),
         np.zeros(agents, np.int64),
         np.zeros(agents, np.int64),
-        *columns_of(records(agents, WIDTH), NONE, NONE, NONE, NONE),
+        *(nobody_waits(agents) if waiting is None else waiting),
     )
 
 

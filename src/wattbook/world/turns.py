@@ -248,7 +248,7 @@ class Turns:
     def _observe(self, agents: Ints, period: int, at_ms: int, rows: Ints) -> None:
         market, ledger, street, own = self.world.market, self.world.market.ledger, self.world.street, self.laboratory
         observe_traders(
-            market.rules, market.town, market.ring, self.world.sights, ledger.balance, ledger.reserved,
+            market.rules, market.town, market.stalls[0].ring, self.world.sights, ledger.balance, ledger.reserved,
             ledger.credit_limit, own.limit_tick, own.side, own.units, own.shout, own.turn, agents, period, at_ms,
             street.network.levy_tick, street.market.step_tick if street.market else 1, rows,
         )  # fmt: skip

@@ -88,6 +88,9 @@ class World:
         What the run was made of (seed, digests of the scenario and its inputs), for the journal's header.
     engine : str
         One of `ENGINES`; all give the same journal.
+    threads : int or None
+        How many processors work on the population side by side, where there are feeders that do not depend on each
+        other; None for as many as are worth while. Any number gives the same journal.
 
     Attributes
     ----------
@@ -107,6 +110,7 @@ class World:
         sink: Any = None,
         provenance: dict[str, Any] | None = None,
         engine: str = "auto",
+        threads: int | None = None,
     ) -> None:
         assert len(minds) == street.agents
         self.street = street
@@ -145,15 +149,14 @@ class World:
         self._env: simpy.Environment | None = None
         self._alarms: dict[int, simpy.Event] = {}
         self._listen()
-        self.engine, self.population = self._engine(engine)
+        self.engine, self.population = self._engine(engine, threads)
 
     def _listen(self) -> None:
         """Tell the market who wants to hear of its fills; whoever takes turns does not."""
-        notices = self.market.notices
-        notices.listens[:] = [self.turns is None and mind is not None and mind.listens for mind in self.minds]
-        self.market.notices = notices._replace(look_ms=self.look_ms)
+        listens = [self.turns is None and mind is not None and mind.listens for mind in self.minds]
+        self.market.tell_fills(listens, self.look_ms)
 
-    def _engine(self, engine: str) -> tuple[str, Population | None]:
+    def _engine(self, engine: str, threads: int | None) -> tuple[str, Population | None]:
         """Choose the engine, and compile what it needs."""
         assert engine in ENGINES, engine
         if engine == "interpreted" or not COMPILES or self.market.laboratory is not None:
@@ -161,7 +164,14 @@ class World:
         looks, why_not = looks_of(self.minds)
         if engine == "auto":
             engine = "processes" if why_not else "population"
-        return engine, Population(self, looks) if any(looks) else None
+        if not any(looks):
+            return engine, None
+        # Who hears of a fill in Python must act at that moment: then nobody is ahead of anybody.
+        heard_in_python = any(
+            look is None and mind is not None and mind.listens for look, mind in zip(looks, self.minds, strict=True)
+        )
+        apart = engine == "population" and len(self.market.stalls) > 1 and not heard_in_python
+        return engine, Population(self, looks, apart, threads)
 
     @property
     def wakes(self) -> int:
@@ -363,9 +373,9 @@ class World:
             project_battery(market.rules, market.town, self.sights, market.storage, agent, current, last, periods)
         rows = np.empty((len(periods), len(See._fields)), np.int64)
         observe(
-            market.rules, market.town, market.ring, self.sights, ledger.balance, ledger.reserved, ledger.credit_limit,
-            agent, periods, fresh, now_ms, street.network.levy_tick, street.market.step_tick if street.market else 1,
-            rows,
+            market.rules, market.town, market.stall(agent).ring, self.sights, ledger.balance, ledger.reserved,
+            ledger.credit_limit, agent, periods, fresh, now_ms, street.network.levy_tick,
+            street.market.step_tick if street.market else 1, rows,
         )  # fmt: skip
         if market.laboratory is not None:
             market.laboratory.see(agent, rows)

@@ -1,0 +1,252 @@
+"""A shard: some agents whose policies compile, their wheel, and the board that a kernel wakes them from.
+
+Owns the board, and what happens in Python when a kernel returns. Knows nothing of other shards, nor of SimPy.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+from wattbook.compiled import entry
+from wattbook.errors import LivelockError, PolicyError
+from wattbook.messages import FOREVER, OUT_COLUMNS, OUT_ROWS, See
+from wattbook.world import kernel_wakes as wakes
+from wattbook.world.kernel_board import LENGTH, SCRATCH_ROWS, SEE_FIELDS, Chunk, Money, Outlooks, Pen, Sizes, Writing
+from wattbook.world.kernel_looks import step_address
+from wattbook.world.kernel_wheel import PLACE, PLACE_BITS, empty_wheel, nobody_waits
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from wattbook.journal import Draft, Journal
+    from wattbook.market.columns import Notices
+    from wattbook.market.stalls import Stall
+    from wattbook.world.kernel_board import Minds
+    from wattbook.world.world import World
+
+    Ints = NDArray[np.int64]
+
+_STREAMS: Final = ("commands", "orders", "trades")
+_OPENED: Final = Sizes._fields.index("opened")
+_BOOK: Final = Sizes._fields.index("book")
+
+
+class Columns(NamedTuple):
+    """What the shards of one world have in common."""
+
+    minds: Minds
+    errors: tuple[Ints, Ints, Ints]
+    """Errors that forecasts are made of: the cloud's, and kept sums of the loads' and the plants' own."""
+    waiting: tuple[Ints, ...]
+    """See `wattbook.world.kernel_wheel.nobody_waits`."""
+
+
+class Shard:
+    """Agents that trade at one stall, or at none.
+
+    Parameters
+    ----------
+    world : World
+    columns : Columns
+    stall : Stall
+    members : (any,) int64
+        The agents.
+    draft : Draft, optional
+        Where it writes instead of the journal; fills are then told to itself alone.
+    """
+
+    def __init__(self, world: World, columns: Columns, stall: Stall, members: Ints, draft: Draft | None = None) -> None:
+        self.world = world
+        self.columns = columns
+        self.stall = stall
+        self.members = members
+        self.draft = draft
+        self.pages: Journal | Draft = world.market.journal if draft is None else draft
+        self.notices: Notices = world.market.notices
+        own_wakes = world.woken
+        if draft is not None:
+            a = world.street.agents
+            self.notices = self.notices._replace(queue=np.zeros(a, np.int64), waits=np.zeros(1, np.int64))
+            own_wakes = np.zeros(1, np.int64)
+        self.pen = Pen(
+            np.zeros(32, np.int64), np.zeros(world.street.periods, np.int64), np.zeros(SEE_FIELDS, np.int64),
+            np.zeros((OUT_ROWS, OUT_COLUMNS), np.int64), np.zeros((SCRATCH_ROWS, world.street.periods), np.int64),
+            own_wakes, stall.counts,
+        )  # fmt: skip
+        self.given_up: list[tuple[int, dict[str, Any]]] = []
+        """Seq of the quarantine in the draft, and the incident."""
+        self.wheel = empty_wheel(world.street.agents, columns.waiting)
+        self._wake_at = entry(wakes.wake_at, 3)
+        self._run_at = entry(wakes.run_at, 3)
+        self._step = step_address()
+        self._board: Writing | None = None
+        self._laid: tuple[Any, ...] = ()
+
+    # --- the board
+
+    def _sources(self) -> tuple[Any, ...]:
+        """Everything that may be replaced while a run goes on."""
+        chunks = [self.pages.chunk(name, 0).columns for name in _STREAMS]
+        return (self.stall.book, self.stall.ring, self.world.market.ledger, *chunks)
+
+    def address(self) -> int:
+        """Bring the board up to date, and tell where it lies."""
+        sources = self._sources()
+        if self._board is None or any(new is not old for new, old in zip(sources, self._laid, strict=True)):
+            self.lay()
+        board = self._board
+        assert board is not None
+        board.numbers[_BOOK] = self.stall.book.address  # type: ignore[union-attr]
+        board.numbers[_OPENED] = self.world.day.opened
+        return board.address
+
+    def lay(self) -> None:
+        """Lay the board out."""
+        world, market, street = self.world, self.world.market, self.world.street
+        seen, stall = world.expectations, self.stall
+        self._laid = self._sources()
+        chunks = [self.pages.chunk(name, 0) for name in _STREAMS]
+        ledger = market.ledger
+        sizes = Sizes(
+            agents=street.agents, periods=street.periods, accounts=len(ledger.balance), ring=len(stall.ring.order),
+            book=stall.book.address,  # type: ignore[union-attr]
+            step=self._step,
+            every_ms=seen.every_ms, stages=seen.table.shape[1],
+            levy_tick=street.network.levy_tick, step_tick=street.market.step_tick if street.market else 1,
+            end_ms=street.end_ms, origin_ms=street.start_ms, opened=world.day.opened,
+            books=len(market.town.last_tick), stall=stall.index, first_book=stall.first_book,
+        )  # fmt: skip
+        self._board = Writing(
+            sizes,
+            (
+                market.rules, market.town, stall.ring,
+                Money(ledger.balance, ledger.reserved, ledger.credit_limit),
+                world.sights, market.storage, self.columns.minds,
+                Outlooks(
+                    seen.phase_ms, seen.updated_ms, seen.scale_wh, seen.load_key, seen.own_key, seen.utility,
+                    seen.vat_ppm, seen.foreseen, seen.load_base, seen.generation_base, seen.table,
+                    *self.columns.errors,
+                ),
+                self.wheel, self.pen, self.notices,
+                *(Chunk(chunk.columns, chunk.fill, chunk.capacity) for chunk in chunks),
+            ),
+        )  # fmt: skip
+        assert len(self._board.numbers) == LENGTH, (len(self._board.numbers), LENGTH)
+
+    # --- waking
+
+    @property
+    def now_ms(self) -> int:
+        """Moment of the latest wake."""
+        return int(self.pen.state[wakes.AT_NOW])
+
+    @property
+    def latest_key(self) -> int:
+        """Key of the latest wake."""
+        place = int(self.columns.minds.place[self.pen.state[wakes.AT_AGENT]])
+        return (self.now_ms - self.world.street.start_ms) << PLACE_BITS | place
+
+    def wake(self, agent: int, now_ms: int) -> int:
+        """Wake one agent, whoever is on the wheel; return when it wakes next [ms]."""
+        while (reason := self._wake_at(self.address(), agent, now_ms)) != wakes.DONE:
+            self.meet(reason)
+            if reason == wakes.FAILED:
+                break
+        return int(self.columns.minds.next_ms[agent])
+
+    def fill_wheel(self) -> None:
+        """Put all members on an empty wheel."""
+        self.wheel = empty_wheel(self.world.street.agents, self.columns.waiting)
+        self.lay()
+        wakes.put_all_at(self.address(), self.members)
+
+    def first_key(self) -> int:
+        """Key of who comes next on the wheel, below 0 for nobody."""
+        return int(wakes.first_key_at(self.address()))
+
+    def hasten(self, agent: int, now_ms: int) -> None:
+        """Let a member wake now."""
+        wakes.hasten_at(self.address(), agent, now_ms)
+
+    def run(self, limit: int) -> int:
+        """Wake members while they come before the key `limit`; say what must be met before they go on, 0 at the end.
+
+        When a wake ends because its policy failed, or with fills to tell, others may have a reason to wake.
+        """
+        until_ms = self.world.street.start_ms + (limit >> PLACE_BITS)
+        return self._run_at(self.address(), until_ms, limit & PLACE)
+
+    # --- what keeps a wake
+
+    def meet(self, reason: int) -> None:
+        """Meet what keeps a wake."""
+        if self.draft is None:
+            self._meet(reason)
+        else:
+            with self.stall.aside(self.draft, self.notices):
+                self._meet(reason)
+
+    def _meet(self, reason: int) -> None:
+        world, state = self.world, self.pen.state
+        if reason == wakes.ROOM_COMMANDS:
+            self.pages.chunk("commands", self.pages.chunk("commands", 0).capacity)
+        elif reason == wakes.ROOM_ORDERS:
+            self._make_room("orders")
+        elif reason == wakes.ROOM_TRADES:
+            self._make_room("trades")
+        elif reason == wakes.ROOM_RING:
+            self.stall.lengthen()
+        elif reason == wakes.BOOK_NEEDS:
+            self.stall.book.make_room(int(state[wakes.AT_NEED]))  # type: ignore[union-attr]
+        elif reason == wakes.RARE:
+            self._apply_rare()
+        elif reason == wakes.FAILED:
+            self._give_up(int(state[wakes.AT_AGENT]), self.now_ms)
+        else:
+            assert reason == wakes.LIVELOCK
+            raise LivelockError(world.livelock(int(state[wakes.AT_AGENT]), self.now_ms))
+
+    def _make_room(self, stream: str) -> None:
+        """Empty a chunk, and lengthen it where what is to come would not fit at all."""
+        chunk = self.pages.chunk(stream, 0)
+        self.pages.chunk(stream, max(chunk.capacity, int(self.pen.state[wakes.AT_NEED])))
+
+    def _apply_rare(self) -> None:
+        """Carry out a command that kernels leave to Python."""
+        state = self.pen.state
+        agent, period = int(state[wakes.AT_AGENT]), int(self.pen.due[state[wakes.AT_LOOK]])
+        self.world.act(agent, period, self.now_ms, self.pen.out[state[wakes.AT_ROW]].tolist())
+        state[wakes.AT_ROW] += 1
+        state[wakes.AT_CHANGED] = 1
+
+    def _give_up(self, agent: int, now_ms: int) -> None:
+        """Ask a policy that failed again, in Python, to learn why, and take its agent out."""
+        self.pen.state[wakes.AT_PHASE] = 0
+        self.columns.minds.next_ms[agent] = FOREVER
+        mind = self.world.minds[agent]
+        assert mind is not None
+        if self.world.decide(agent, mind, See(*self.pen.row.tolist()), now_ms) is not None:
+            # Its memory is no longer what it was when it failed.
+            self.world.quarantine(agent, now_ms, PolicyError("it failed in its compiled form"))
+        if self.draft is not None:
+            seq = int(self.draft.chunk("commands", 0).fill[1]) - 1
+            self.given_up.append((seq, self.world.incidents.pop()))
+
+
+def shards_of(world: World, minds: Minds, errors: tuple[Ints, Ints, Ints], drafts: list[Draft]) -> list[Shard]:
+    """Make a shard for each stall; with `drafts`, one each, and a last one for agents who trade nowhere.
+
+    That one writes into the journal itself.
+    """
+    market, columns = world.market, Columns(minds, errors, nobody_waits(world.street.agents))
+    stall_of = market.stall_of
+    if not drafts:
+        return [Shard(world, columns, stall, np.flatnonzero(stall_of == stall.index)) for stall in market.stalls]
+    trades = world.street.feeder >= 0
+    shards = [
+        Shard(world, columns, stall, np.flatnonzero(trades & (stall_of == stall.index)), draft)
+        for stall, draft in zip(market.stalls, drafts, strict=True)
+    ]
+    return [*shards, Shard(world, columns, market.stalls[0], np.flatnonzero(~trades))]
