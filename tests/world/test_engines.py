@@ -7,7 +7,7 @@ import numba
 import pytest
 
 import wattbook.world.population as world_population
-import wattbook.world.shard as world_shard
+import wattbook.world.round as world_round
 from wattbook.errors import LivelockError
 from wattbook.messages import FOREVER, OUT_ACTION, OUT_PRICE, OUT_QUANTITY, OUT_SIDE
 from wattbook.policies import Mind
@@ -109,7 +109,7 @@ def long_sleepers_are_forgotten(population, world, monkeypatch):
         made.state[AT_CASCADE] = 1 << 24  # half a year after the end
         return made
 
-    monkeypatch.setattr(world_shard, "empty_wheel", wheel)
+    monkeypatch.setattr(world_round, "empty_wheel", wheel)
 
 
 FAULTS = (

@@ -1,4 +1,4 @@
-"""Who runs the shards of a world: one after the other on one clock, or side by side on several processors.
+"""Who runs the agents of a world: one after the other on one clock, or side by side on several processors.
 
 Owns the order among shards. Side by side, each runs on its own up to a moment at which somebody acts who may see more
 than one of them; then what they wrote is put in the order of the one clock. So the rows are the same, however many
@@ -15,13 +15,18 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from wattbook.compiled import entry
+from wattbook.journal import Draft
+from wattbook.messages import COMMANDS, ORDERS, TRADES
 from wattbook.world import kernel_wakes as wakes
 from wattbook.world.kernel_merge import BOARD, TABLE_WIDTH, begin_at, merge_at
+from wattbook.world.kernel_wheel import nobody_waits
+from wattbook.world.round import Round
+from wattbook.world.shard import Shard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from wattbook.world.shard import Shard
+    from wattbook.world.shard import Columns
     from wattbook.world.world import World
 
 MANY_AGENTS: Final = 20_000
@@ -40,14 +45,25 @@ def threads_for(world: World, asked: int | None) -> int:
 
 
 class InTurn:
-    """Shards on one clock: who comes first among all of them acts first, and writes into the journal."""
+    """All shards on one clock: who comes first among all of them acts first, and writes into the journal."""
 
-    def __init__(self, shards: Sequence[Shard]) -> None:
-        self.shards = shards
+    def __init__(self, world: World, columns: Columns) -> None:
+        market = world.market
+        self.shards = [Shard(world, columns, stall) for stall in market.stalls]
+        self.rounds = [Round(self.shards, np.arange(world.street.agents), nobody_waits(world.street.agents))]
+        self._stall_of = market.stall_of
+
+    def shard_of(self, agent: int) -> Shard:
+        """Give the shard that an agent belongs to."""
+        return self.shards[int(self._stall_of[agent])]
 
     def first_key(self) -> int:
         """Key of who comes next, below 0 for nobody."""
-        return _first_key(self.shards)
+        return self.rounds[0].first_key()
+
+    def hasten(self, agent: int, now_ms: int) -> None:
+        """Let an agent wake now."""
+        self.rounds[0].hasten(agent, now_ms)
 
     def run(self, limit: int) -> int | None:
         """Wake agents while they come before the key `limit`.
@@ -57,74 +73,74 @@ class InTurn:
         int or None
             The moment at which others may have a reason to wake whom Python must answer; None at the end.
         """
-        while True:
-            keys = [_or_never(shard.first_key()) for shard in self.shards]
-            first = min(range(len(keys)), key=keys.__getitem__)
-            if keys[first] >= limit:
-                return None
-            shard = self.shards[first]
-            stop = min([limit, *keys[:first], *keys[first + 1 :]])
-            while (reason := shard.run(stop)) != wakes.DONE:
-                if reason != wakes.NOTICE:
-                    shard.meet(reason)
-                if reason in (wakes.NOTICE, wakes.FAILED):
-                    return shard.now_ms
+        return _run(self.rounds[0], limit)
 
 
 class SideBySide:
     """Shards that run on their own between the moments at which somebody sees more than one of them.
 
+    Agents who trade nowhere but may see everybody, such as utilities, are the hall: they write into the journal itself.
+
     Parameters
     ----------
-    shards : sequence of Shard
-        One for each stall, with a draft each.
-    hall : Shard
-        Agents who trade nowhere but may see everybody, such as utilities.
     threads : int
+        How many shards run at the same time.
     """
 
-    def __init__(self, world: World, shards: Sequence[Shard], hall: Shard, threads: int) -> None:
+    def __init__(self, world: World, columns: Columns, threads: int) -> None:
         self.world = world
-        self.shards = shards
-        self.hall = hall
         self.threads = threads
+        stalls, trades, waiting = world.market.stalls, world.street.feeder >= 0, nobody_waits(world.street.agents)
+        own = [Shard(world, columns, stall, Draft((COMMANDS, ORDERS, TRADES))) for stall in stalls]
+        self.shards = [*own, Shard(world, columns, stalls[0])]
+        """One for each stall, and the hall's."""
+        self._place = np.where(trades, world.market.stall_of, len(stalls))
+        self.rounds = [
+            Round((shard,), np.flatnonzero(self._place == place), waiting) for place, shard in enumerate(self.shards)
+        ]
         self._pool = ThreadPoolExecutor(threads - 1, "wattbook") if threads > 1 else None
         self._service = Lock()
-        self._table = np.zeros((len(shards), TABLE_WIDTH), np.int64)
+        self._table = np.zeros((len(own), TABLE_WIDTH), np.int64)
         self._merge_at = entry(merge_at, 3)
         self._begin_at = entry(begin_at, 3)
 
+    def shard_of(self, agent: int) -> Shard:
+        """Give the shard that an agent belongs to."""
+        return self.shards[int(self._place[agent])]
+
+    def hasten(self, agent: int, now_ms: int) -> None:
+        """Let an agent wake now."""
+        self.rounds[int(self._place[agent])].hasten(agent, now_ms)
+
     def first_key(self) -> int:
         """Key of who comes next, below 0 for nobody."""
-        return _first_key((*self.shards, self.hall))
+        return _first_key(self.rounds)
 
     def run(self, limit: int) -> int | None:
         """Do what `InTurn.run` does."""
+        *others, hall = self.rounds
         while True:
-            own = _or_never(self.hall.first_key())
-            self._run_shards(min(limit, own))
+            own = _or_never(hall.first_key())
+            self._run_rounds(others, min(limit, own))
             self._merge()
             if own >= limit:
                 return None
-            stop = min(limit, _or_never(_first_key(self.shards)))
-            while (reason := self.hall.run(stop)) != wakes.DONE:
-                if reason != wakes.NOTICE:
-                    self.hall.meet(reason)
-                if reason in (wakes.NOTICE, wakes.FAILED):
-                    return self.hall.now_ms
+            now_ms = _run(hall, min(limit, _or_never(_first_key(others))))
+            if now_ms is not None:
+                return now_ms
 
     # --- side by side
 
-    def _run_shards(self, limit: int) -> None:
-        """Run each shard up to `limit`; raise what the first of those that failed met."""
-        left, faults = iter(self.shards), []
+    def _run_rounds(self, rounds: Sequence[Round], limit: int) -> None:
+        """Run each round up to `limit`; raise what the first of those that failed met."""
+        left, faults = iter(rounds), []
 
         def work() -> None:
-            while (shard := self._next(left)) is not None:
+            while (each := self._next(left)) is not None:
                 try:
-                    self._run_one(shard, limit)
+                    self._run_one(each, limit)
                 except Exception as fault:  # noqa: BLE001 - raised below, once all have come as far
-                    faults.append((shard.latest_key, shard.stall.index, fault))
+                    faults.append((each.latest.latest_key, each.latest.stall.index, fault))
 
         others = [self._pool.submit(work) for _ in range(self.threads - 1)] if self._pool is not None else []
         try:
@@ -134,30 +150,31 @@ class SideBySide:
         if faults:
             raise min(faults, key=lambda fault: fault[:2])[2]
 
-    def _next(self, left: Iterator[Shard]) -> Shard | None:
+    def _next(self, left: Iterator[Round]) -> Round | None:
         with self._service:
             return next(left, None)
 
-    def _run_one(self, shard: Shard, limit: int) -> None:
-        while (reason := shard.run(limit)) != wakes.DONE:
+    def _run_one(self, each: Round, limit: int) -> None:
+        while (reason := each.run(limit)) != wakes.DONE:
             with self._service:
-                shard.meet(reason)
+                each.latest.meet(reason)
                 if reason == wakes.FAILED:
                     # The wake is over, and may have given others a reason to wake.
-                    wakes.answer_at(shard.address(), shard.now_ms)
+                    each.answer()
 
     # --- one after the other again
 
     def _merge(self) -> None:
         """Write into the journal what the shards have written, in the order of the one clock."""
-        for row, shard in zip(self._table, self.shards, strict=True):
+        *shards, hall = self.shards
+        for row, shard in zip(self._table, shards, strict=True):
             row[BOARD] = shard.address()
         table = int(self._table.ctypes.data)
-        self._begin_at(self.hall.address(), table, len(self.shards))
-        while (reason := self._merge_at(self.hall.address(), table, len(self.shards))) != wakes.DONE:
-            self.hall.meet(reason)
+        self._begin_at(hall.address(), table, len(shards))
+        while (reason := self._merge_at(hall.address(), table, len(shards))) != wakes.DONE:
+            hall.meet(reason)
         given_up: list[tuple[int, dict[str, Any]]] = []
-        for shard in self.shards:
+        for shard in shards:
             assert shard.draft is not None
             seqs = shard.draft.chunk("commands", 0).columns[0]
             given_up += [(int(seqs[row]), incident) for row, incident in shard.given_up]
@@ -168,10 +185,19 @@ class SideBySide:
         self.world.incidents += [incident for _, incident in sorted(given_up, key=lambda each: each[0])]
 
 
+def _run(each: Round, limit: int) -> int | None:
+    """Run a round that writes into the journal itself, as `InTurn.run` does."""
+    while (reason := each.run(limit)) != wakes.DONE:
+        if reason != wakes.NOTICE:
+            each.latest.meet(reason)
+        if reason in (wakes.NOTICE, wakes.FAILED):
+            return each.latest.now_ms
+    return None
+
+
 def _or_never(key: int) -> int:
     return key if key >= 0 else _NEVER
 
 
-def _first_key(shards: Sequence[Shard]) -> int:
-    keys = [key for shard in shards if (key := shard.first_key()) >= 0]
-    return min(keys, default=-1)
+def _first_key(rounds: Sequence[Round]) -> int:
+    return min((key for each in rounds if (key := each.first_key()) >= 0), default=-1)

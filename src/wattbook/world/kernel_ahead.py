@@ -3,6 +3,9 @@
 Owns nothing. Who is looked at may wake later than it seems: it only asks, and no answer depends on it.
 """
 
+# mypy: disable-error-code="no-any-return"
+# An element of an array is Any to mypy, and functions here return one.
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
@@ -16,7 +19,7 @@ from wattbook.market.columns import MEMBER_WIDTH, RING_WIDTH, STORAGE_WIDTH, Rul
 from wattbook.messages import MEMORY_SIZE
 from wattbook.world import kernel_board as board
 from wattbook.world.kernel import Sights
-from wattbook.world.kernel_board import Minds, Outlooks
+from wattbook.world.kernel_board import Minds, Outlooks, sizes_at
 from wattbook.world.kernel_wheel import AT_LENGTH, AT_NEXT, PLACE, Wheel
 from wattbook.world.kernel_wheel import WIDTH as WHEEL_WIDTH
 from wattbook.world.outlook import WIDTH as OUTLOOK_WIDTH
@@ -28,6 +31,10 @@ if TYPE_CHECKING:
     from wattbook.book.kernel_columns import Columns
     from wattbook.world.kernel_board import Sizes
 
+    Ints = NDArray[np.int64]
+
+COUNT, LATEST, FIRST_BOARD = range(3)
+"""Of a round, see `wattbook.world.kernel_wakes.run_at`."""
 MANY: Final = 4_000
 """Fewer agents fit into the nearer caches with all that is theirs."""
 NEAR, FAR, FARTHER, FARTHEST = 1, 2, 4, 6
@@ -104,20 +111,38 @@ def _ask_for_orders(address: int, n: Sizes, b: Columns, agent: int, period: int)
 
 
 @inlined
-def look_ahead(address: int, n: Sizes, wheel: Wheel, minds: Minds, period: int) -> None:
+def board_of(count: int, rules: Rules, agent: int) -> int:
+    """Which of a round's boards an agent wakes from: its stall's, see `wattbook.market.stalls.stall_of`."""
+    if count == 1 or rules.feeder[agent] < 0:
+        return 0
+    return rules.feeder[agent] * count // rules.books
+
+
+@inlined
+def look_ahead(boards: Ints, n: Sizes, rules: Rules, wheel: Wheel, minds: Minds, period: int) -> None:
     """Ask for what the next wakes of the bucket touch, in steps: each finds in the cache what the one before asked for.
 
-    `period` is the first that is not yet delivered.
+    Parameters
+    ----------
+    boards : (count,) int64
+        Addresses.
+    period : int
+        The first that is not yet delivered.
     """
-    b = columns_at(n.book)
-    first, last = wheel.state[AT_NEXT], wheel.state[AT_LENGTH]
+    first, last, count = wheel.state[AT_NEXT], wheel.state[AT_LENGTH], len(boards)
     if first + FARTHEST < last:
-        prefetch(line(address, board.LENGTH)[_AGENT_AT] + (wheel.batch[u(first + FARTHEST)] & PLACE) * _BYTES)
+        prefetch(line(boards[0], board.LENGTH)[_AGENT_AT] + (wheel.batch[u(first + FARTHEST)] & PLACE) * _BYTES)
     if period >= n.periods:
         return
     if first + FARTHER < last:
-        _ask_for_agent(address, n, minds.agent_at[wheel.batch[u(first + FARTHER)] & PLACE], period)
+        _ask_for_agent(boards[0], n, minds.agent_at[wheel.batch[u(first + FARTHER)] & PLACE], period)
     if first + FAR < last:
-        _ask_for_records(address, n, b, minds.agent_at[wheel.batch[u(first + FAR)] & PLACE], period)
+        agent = minds.agent_at[wheel.batch[u(first + FAR)] & PLACE]
+        address = boards[board_of(count, rules, agent)]
+        m = sizes_at(address)
+        _ask_for_records(address, m, columns_at(m.book), agent, period)
     if first + NEAR < last:
-        _ask_for_orders(address, n, b, minds.agent_at[wheel.batch[u(first + NEAR)] & PLACE], period)
+        agent = minds.agent_at[wheel.batch[u(first + NEAR)] & PLACE]
+        address = boards[board_of(count, rules, agent)]
+        m = sizes_at(address)
+        _ask_for_orders(address, m, columns_at(m.book), agent, period)

@@ -29,7 +29,7 @@ from wattbook.book.kernel_columns import (
     price_of,
 )
 from wattbook.book.kernel_columns import rules_of as book_rules_of
-from wattbook.book.kernel_machine import inlined, u
+from wattbook.book.kernel_machine import inlined, line, u
 from wattbook.market import kernel as market
 from wattbook.messages import (
     FOREVER,
@@ -47,7 +47,7 @@ from wattbook.messages import (
     See,
 )
 from wattbook.world.kernel import observe_one, project_battery_one, project_group
-from wattbook.world.kernel_ahead import MANY, look_ahead
+from wattbook.world.kernel_ahead import COUNT, FIRST_BOARD, LATEST, MANY, board_of, look_ahead
 from wattbook.world.kernel_board import (
     commands_at,
     minds_at,
@@ -80,7 +80,7 @@ if TYPE_CHECKING:
 DONE, ROOM_COMMANDS, ROOM_ORDERS, ROOM_TRADES, ROOM_RING, BOOK_NEEDS, RARE, FAILED, LIVELOCK, NOTICE = range(10)
 """Why a wake returns."""
 AT_PHASE, AT_AGENT, AT_NOW, AT_COUNT, AT_LOOK, AT_ROW, AT_CHANGED, AT_FRESH, AT_FIRST = range(9)
-AT_SEQ, AT_ORDER, AT_NEED, AT_KEY = range(9, 13)
+AT_SEQ, AT_ORDER, AT_NEED = range(9, 12)
 ORDERS, TRADES = range(2)
 _IDLE, _LOOKING, _ACTING, _ADMITTED, _CARRIED_OUT = range(5)
 MOST_WAKES_AT_ONCE: Final = 1_000
@@ -557,28 +557,43 @@ def wake_at(address: int, agent: int, now_ms: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def run_at(address: int, until_ms: int, until_place: int) -> int:
+def run_at(round_at: int, until_ms: int, until_place: int) -> int:
     """Wake agents in the order of (time, place) while they come before (`until_ms`, `until_place`).
 
-    Returns 0 when nobody does; ``state[AT_KEY]`` is then the key of who comes next on the wheel, -1 for nobody.
-    Otherwise what keeps the wake that has begun.
+    Parameters
+    ----------
+    round_at : int
+        Address of: the number of boards, the one whose wake was the latest, and the boards' addresses, by stall where
+        there are several. They have one wheel.
+
+    Returns
+    -------
+    int
+        0 when nobody comes before the limit. Otherwise what keeps the wake that has begun.
     """
-    n = sizes_at(address)
-    state, wheel, minds, origin_ms = pen_at(address, n).state, wheel_at(address, n), minds_at(address, n), n.origin_ms
-    notices = notices_at(address, n)
+    count = line(round_at, FIRST_BOARD)[COUNT]
+    table = line(round_at, FIRST_BOARD + count)
+    boards = table[FIRST_BOARD:]
+    first = boards[0]
+    n = sizes_at(first)
+    wheel, minds, notices, rules = wheel_at(first, n), minds_at(first, n), notices_at(first, n), rules_at(first, n)
+    origin_ms = n.origin_ms
     limit = (until_ms - origin_ms) << PLACE_BITS | until_place
-    start_ms, period_ms = rules_at(address, n).start_ms, rules_at(address, n).period_ms
+    address = boards[table[LATEST]]
+    state = pen_at(address, n).state
     while True:
         if state[AT_PHASE] == _IDLE:
             key = first_key(wheel, n.end_ms - origin_ms)
-            state[AT_KEY] = key
             if key < 0 or key >= limit:
                 return DONE
             agent = minds.agent_at[key & PLACE]
             take(wheel, agent)
+            table[LATEST] = board_of(count, rules, agent)
+            address = boards[table[LATEST]]
+            state = pen_at(address, n).state
             state[AT_AGENT], state[AT_NOW] = agent, origin_ms + (key >> PLACE_BITS)
             if n.agents > MANY:
-                look_ahead(address, n, wheel, minds, -(-(state[AT_NOW] - start_ms) // period_ms))
+                look_ahead(boards, n, rules, wheel, minds, -(-(state[AT_NOW] - rules.start_ms) // rules.period_ms))
         agent = state[AT_AGENT]
         reason = wake_at(address, agent, state[AT_NOW])
         if reason != DONE:

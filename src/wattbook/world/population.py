@@ -12,14 +12,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wattbook.assets.kernel import cloud_shocks
-from wattbook.journal import Draft
-from wattbook.messages import COMMANDS, ORDERS, TRADES
 from wattbook.world.clock import FIRST_AGENT, Alarm, moved, next_key
 from wattbook.world.crews import InTurn, SideBySide, threads_for
 from wattbook.world.kernel_board import Minds
 from wattbook.world.kernel_looks import Look, look_of
 from wattbook.world.kernel_wheel import PLACE, PLACE_BITS
-from wattbook.world.shard import shards_of
+from wattbook.world.shard import Columns
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
     import simpy
 
     from wattbook.policies import Mind
-    from wattbook.world.shard import Shard
     from wattbook.world.world import World
 
 
@@ -60,34 +57,28 @@ class Population:
         table, cloud = world.expectations.table, world.expectations.cloud_key
         errors = np.zeros((p, table.shape[1] + 1), np.int64), np.zeros((a, p), np.int64), np.zeros((a, p), np.int64)
         cloud_shocks(cloud, table, errors[0])
-        drafts = [Draft((COMMANDS, ORDERS, TRADES)) for _ in world.market.stalls] if apart else []
-        self.shards = shards_of(world, self.minds, errors, drafts)
-        self.crew: InTurn | SideBySide = InTurn(self.shards)
-        if drafts:
-            *shards, hall = self.shards
-            self.crew = SideBySide(world, shards, hall, threads_for(world, threads))
+        columns, side_by_side = Columns(self.minds, errors), threads_for(world, threads)
+        self.crew: InTurn | SideBySide
+        if apart and side_by_side > 1:
+            self.crew = SideBySide(world, columns, side_by_side)
+        else:
+            self.crew = InTurn(world, columns)
         self.alarm: simpy.Event | None = None
 
     def begin(self) -> None:
         """Lay the boards out for a run that begins or goes on: a restored world has other columns."""
         self.world.expectations.foreseen[:] = 0
-        for shard in self.shards:
+        for shard in self.crew.shards:
             shard.lay()
-
-    def shard_of(self, agent: int) -> Shard:
-        """Give the shard that an agent belongs to."""
-        if isinstance(self.crew, SideBySide) and self.world.street.feeder[agent] < 0:
-            return self.crew.hall
-        return self.shards[int(self.world.market.stall_of[agent])]
 
     def wake(self, agent: int, now_ms: int) -> int:
         """Wake one agent; return when it wakes next [ms]."""
-        return self.shard_of(agent).wake(agent, now_ms)
+        return self.crew.shard_of(agent).wake(agent, now_ms)
 
     def process(self, env: simpy.Environment) -> Generator[simpy.Event, None, None]:
         """Wake all compiled agents, each in its turn among all events of `env`."""
-        for shard in self.shards:
-            shard.fill_wheel()
+        for each in self.crew.rounds:
+            each.fill()
         bell = env.event()
         while True:
             key = self._run(env)
@@ -111,7 +102,7 @@ class Population:
 
     def notify(self, env: simpy.Environment, agent: int, now_ms: int) -> None:
         """Let an agent on the wheel wake now."""
-        self.shard_of(agent).hasten(agent, now_ms)
+        self.crew.hasten(agent, now_ms)
         if self.alarm is not None:
             self.alarm = moved(self.alarm, self._alarm(env, self.crew.first_key()))
 

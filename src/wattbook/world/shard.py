@@ -1,6 +1,7 @@
-"""A shard: some agents whose policies compile, their wheel, and the board that a kernel wakes them from.
+"""A shard: the agents of one stall whose policies compile, as a kernel sees them.
 
-Owns the board, and what happens in Python when a kernel returns. Knows nothing of other shards, nor of SimPy.
+Owns the board that they are woken from, and what happens in Python when a kernel returns. Knows nothing of other
+shards, nor of the order in which agents wake.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from wattbook.messages import FOREVER, OUT_COLUMNS, OUT_ROWS, See
 from wattbook.world import kernel_wakes as wakes
 from wattbook.world.kernel_board import LENGTH, SCRATCH_ROWS, SEE_FIELDS, Chunk, Money, Outlooks, Pen, Sizes, Writing
 from wattbook.world.kernel_looks import step_address
-from wattbook.world.kernel_wheel import PLACE, PLACE_BITS, empty_wheel, nobody_waits
+from wattbook.world.kernel_wheel import PLACE_BITS, empty_wheel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,29 +40,24 @@ class Columns(NamedTuple):
     minds: Minds
     errors: tuple[Ints, Ints, Ints]
     """Errors that forecasts are made of: the cloud's, and kept sums of the loads' and the plants' own."""
-    waiting: tuple[Ints, ...]
-    """See `wattbook.world.kernel_wheel.nobody_waits`."""
 
 
 class Shard:
-    """Agents that trade at one stall, or at none.
+    """Agents that trade at one stall.
 
     Parameters
     ----------
     world : World
     columns : Columns
     stall : Stall
-    members : (any,) int64
-        The agents.
     draft : Draft, optional
         Where it writes instead of the journal; fills are then told to itself alone.
     """
 
-    def __init__(self, world: World, columns: Columns, stall: Stall, members: Ints, draft: Draft | None = None) -> None:
+    def __init__(self, world: World, columns: Columns, stall: Stall, draft: Draft | None = None) -> None:
         self.world = world
         self.columns = columns
         self.stall = stall
-        self.members = members
         self.draft = draft
         self.pages: Journal | Draft = world.market.journal if draft is None else draft
         self.notices: Notices = world.market.notices
@@ -77,9 +73,8 @@ class Shard:
         )  # fmt: skip
         self.given_up: list[tuple[int, dict[str, Any]]] = []
         """Seq of the quarantine in the draft, and the incident."""
-        self.wheel = empty_wheel(world.street.agents, columns.waiting)
+        self.wheel = empty_wheel(world.street.agents)
         self._wake_at = entry(wakes.wake_at, 3)
-        self._run_at = entry(wakes.run_at, 3)
         self._step = step_address()
         self._board: Writing | None = None
         self._laid: tuple[Any, ...] = ()
@@ -156,28 +151,6 @@ class Shard:
                 break
         return int(self.columns.minds.next_ms[agent])
 
-    def fill_wheel(self) -> None:
-        """Put all members on an empty wheel."""
-        self.wheel = empty_wheel(self.world.street.agents, self.columns.waiting)
-        self.lay()
-        wakes.put_all_at(self.address(), self.members)
-
-    def first_key(self) -> int:
-        """Key of who comes next on the wheel, below 0 for nobody."""
-        return int(wakes.first_key_at(self.address()))
-
-    def hasten(self, agent: int, now_ms: int) -> None:
-        """Let a member wake now."""
-        wakes.hasten_at(self.address(), agent, now_ms)
-
-    def run(self, limit: int) -> int:
-        """Wake members while they come before the key `limit`; say what must be met before they go on, 0 at the end.
-
-        When a wake ends because its policy failed, or with fills to tell, others may have a reason to wake.
-        """
-        until_ms = self.world.street.start_ms + (limit >> PLACE_BITS)
-        return self._run_at(self.address(), until_ms, limit & PLACE)
-
     # --- what keeps a wake
 
     def meet(self, reason: int) -> None:
@@ -233,20 +206,3 @@ class Shard:
         if self.draft is not None:
             seq = int(self.draft.chunk("commands", 0).fill[1]) - 1
             self.given_up.append((seq, self.world.incidents.pop()))
-
-
-def shards_of(world: World, minds: Minds, errors: tuple[Ints, Ints, Ints], drafts: list[Draft]) -> list[Shard]:
-    """Make a shard for each stall; with `drafts`, one each, and a last one for agents who trade nowhere.
-
-    That one writes into the journal itself.
-    """
-    market, columns = world.market, Columns(minds, errors, nobody_waits(world.street.agents))
-    stall_of = market.stall_of
-    if not drafts:
-        return [Shard(world, columns, stall, np.flatnonzero(stall_of == stall.index)) for stall in market.stalls]
-    trades = world.street.feeder >= 0
-    shards = [
-        Shard(world, columns, stall, np.flatnonzero(trades & (stall_of == stall.index)), draft)
-        for stall, draft in zip(market.stalls, drafts, strict=True)
-    ]
-    return [*shards, Shard(world, columns, market.stalls[0], np.flatnonzero(~trades))]
