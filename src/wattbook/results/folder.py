@@ -8,26 +8,26 @@ from __future__ import annotations
 
 import hashlib
 import io
-import itertools
 import json
 import os
 import stat
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
-from polars.io.plugins import register_io_source
-
 from wattbook.errors import CorruptError, ResourceError
 from wattbook.journal import canonical_json
+from wattbook.results.columns import columns_of
 from wattbook.results.metrics import MEASURED
-from wattbook.results.record import BLOCK_ROWS, is_moment
+from wattbook.results.parquet import write_parquet
+from wattbook.results.record import is_moment
 from wattbook.results.tables import TABLES, table_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     import polars as pl
 
+    from wattbook.results.parquet import Sink
     from wattbook.results.record import Record
 
 FORMAT: Final = 1
@@ -37,8 +37,6 @@ BASELINE: Final = "baseline.wbj"
 TABLE_NAMES: Final = {name: f"tables/{name}.parquet" for name in TABLES}
 
 _LIMIT: Final = 1 << 63
-_PARQUET: Final[dict[str, Any]] = {"compression": "zstd", "compression_level": 1, "statistics": False}
-"""Level 1 and no statistics take a third of the time off a city's tables and add a twentieth to their size."""
 
 
 def file_names(has_baseline: bool) -> list[str]:
@@ -159,39 +157,39 @@ _SOUND: Final[dict[str, Callable[[Any], bool]]] = {
 
 
 def table_bytes(frame: pl.DataFrame) -> bytes:
-    """Write a table as Parquet; the same rows always give the same bytes on one version of Polars."""
+    """Write a table as Parquet; the same rows always give the same bytes."""
     buffer = io.BytesIO()
-    frame.rechunk().write_parquet(buffer, **_PARQUET)
+    write_parquet([columns_of(frame)], buffer)
     return buffer.getvalue()
 
 
-def write_table(name: str, record: Record, baseline: Record | None, target: Path | BinaryIO) -> None:
+def write_table(name: str, record: Record, baseline: Record | None, target: Sink) -> None:
     """Write a run's table as Parquet, some rows at a time; the same rows always give the same bytes."""
-    parts = table_parts(name, record, baseline)
-    first = next(parts)
-    second = next(parts, None)
-    if second is None:
-        data = table_bytes(first)
-        target.write(data) if hasattr(target, "write") else target.write_bytes(data)
-        return
+    write_parquet(table_parts(name, record, baseline), target)
 
-    def source(*pushed_down: object) -> Iterator[pl.DataFrame]:
-        assert all(wish is None for wish in pushed_down[:3]), "a table is written as a whole"
-        yield from itertools.chain((first, second), parts)
 
-    rows = register_io_source(source, schema=first.schema)
-    rows.sink_parquet(target, row_group_size=BLOCK_ROWS, maintain_order=True, **_PARQUET)
+class Digesting:
+    """A file that is written and hashed at once."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._digest = hashlib.sha256()
+        self._size = 0
+
+    def write(self, data: bytes) -> None:
+        """Take the next bytes."""
+        self._file.write(data)
+        self._digest.update(data)
+        self._size += len(data)
+
+    def description(self) -> dict[str, Any]:
+        """Give what a manifest says of the file."""
+        return {"sha256": self._digest.hexdigest(), "bytes": self._size}
 
 
 def describe(data: bytes) -> dict[str, Any]:
     """Give what a manifest says of a file."""
     return {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
-
-
-def describe_file(path: Path) -> dict[str, Any]:
-    """Give what a manifest says of a file that we have just written."""
-    with path.open("rb") as file:
-        return {"sha256": hashlib.file_digest(file, "sha256").hexdigest(), "bytes": file.tell()}
 
 
 def read_file(folder: Path, name: str) -> bytes:

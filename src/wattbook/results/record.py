@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Columns = Mapping[str, NDArray[Any]]
 
-BLOCK_ROWS: Final = 1 << 18
-"""Rows of a stream that are looked at together: a city's day must not lie in memory at once."""
+BLOCK_ROWS: Final = FRAME_ROWS
+"""Rows of a stream that are looked at together: a city's day must not lie in memory at once, and arrays that fit into
+a processor's cache are used again, where longer ones are fetched from the system and given back each time."""
 _LIMIT: Final = 1 << 40
 """No price, rate or size in a header comes near it; more is damage."""
 _EARLIEST_MS: Final = -62_135_510_400_000

@@ -174,8 +174,10 @@ class Run:
         if self.baseline is not None:
             written[files.BASELINE] = self.baseline.write(directory / files.BASELINE)
         for name, path in files.TABLE_NAMES.items():
-            files.write_table(name, self.record, self.baseline, directory / path)
-            written[path] = files.describe_file(directory / path)
+            with (directory / path).open("xb") as file:
+                target = files.Digesting(file)
+                files.write_table(name, self.record, self.baseline, target)
+            written[path] = target.description()
         assert sorted(written) == files.file_names(self.baseline is not None)
         manifest = {
             "format": files.FORMAT,
