@@ -9,14 +9,17 @@ import pytest
 
 from wattbook.results import parquet
 from wattbook.results.columns import Flags, Numbers, Words, columns_of, frame_of
-from wattbook.results.parquet import write_parquet
+from wattbook.results.parquet import ParquetFile
 
 LEAST, MOST = -(1 << 63), (1 << 63) - 1
 
 
 def written(*parts):
     sink = io.BytesIO()
-    write_parquet(parts, sink)
+    file = ParquetFile(sink)
+    for part in parts:
+        file.add(part)
+    file.close()
     return sink.getvalue()
 
 

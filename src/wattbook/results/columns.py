@@ -72,16 +72,18 @@ class Words:
 
     def __init__(self, kind: str, entries: Sequence[Any], least: int = 0) -> None:
         self.kind = kind
-        self.entries = list(dict.fromkeys(entry for entry in entries if entry is not None))
+        places: dict[Any, int] = dict.fromkeys(entries, 0)
+        holes = places.pop(None, None) is not None
+        self.entries = list(places)
         self._least = least
         self._length = len(entries)
         # Where no number lacks a word and no two have the same one, numbers less `least` are the places.
         self._place, self._held = None, None
-        if len(self.entries) < self._length:
-            places = {entry: place for place, entry in enumerate(self.entries)}
-            self._place = np.array([places.get(entry, 0) for entry in entries], _narrowest(len(self.entries)))
-            if None in entries:
-                self._held = np.array([entry is not None for entry in entries], np.bool_)
+        if len(places) < self._length:
+            places = dict(zip(places, range(len(places)), strict=True)) | {None: 0}
+            self._place = np.array(list(map(places.__getitem__, entries)), _narrowest(len(self.entries)))
+        if holes:
+            self._held = np.array([entry is not None for entry in entries], np.bool_)
 
     @cached_property
     def series(self) -> pl.Series:
@@ -143,6 +145,8 @@ class Picks:
         """Give the same words, out of a list of those that occur."""
         held = self.values if self.valid is None else self.values[self.valid]
         occurs = np.bincount(held, minlength=max(1, len(self.words.entries))) > 0
+        if occurs.all():
+            return self
         words = Words(self.words.kind, [self.words.entries[place] for place in np.flatnonzero(occurs)])
         places = np.maximum(np.cumsum(occurs) - 1, 0).astype(_narrowest(len(words.entries)))
         return Picks(places[self.values], words, self.valid)

@@ -6,27 +6,31 @@ manifest gives is ever opened: only the names that this version writes.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
 import os
 import stat
+from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from wattbook.errors import CorruptError, ResourceError
 from wattbook.journal import canonical_json
 from wattbook.results.columns import columns_of
 from wattbook.results.metrics import MEASURED
-from wattbook.results.parquet import write_parquet
+from wattbook.results.parquet import ParquetFile
 from wattbook.results.record import is_moment
-from wattbook.results.tables import TABLES, table_parts
+from wattbook.results.tables import TABLES, streamed, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
     import polars as pl
+    from numpy.typing import NDArray
 
+    from wattbook.results.columns import Column
     from wattbook.results.parquet import Sink
     from wattbook.results.record import Record
 
@@ -159,13 +163,74 @@ _SOUND: Final[dict[str, Callable[[Any], bool]]] = {
 def table_bytes(frame: pl.DataFrame) -> bytes:
     """Write a table as Parquet; the same rows always give the same bytes."""
     buffer = io.BytesIO()
-    write_parquet([columns_of(frame)], buffer)
+    file = ParquetFile(buffer)
+    file.add(columns_of(frame))
+    file.close()
     return buffer.getvalue()
 
 
+class TableFile:
+    """A run's table while it is written as Parquet; the same rows always give the same bytes.
+
+    Parameters
+    ----------
+    name : str
+        Of the table.
+    sink : file
+        Opened for writing bytes.
+
+    Attributes
+    ----------
+    stream : str or None
+        Stream of the journal whose blocks, all of them in order, this table has to be told with `add`; None if it is
+        made as a whole when it is closed.
+    """
+
+    def __init__(self, name: str, record: Record, baseline: Record | None, sink: Sink) -> None:
+        self._file = ParquetFile(sink)
+        self._whole = partial(whole, name, record, baseline)
+        self.stream: str | None = None
+        self._columns: Callable[[dict[str, NDArray[Any]]], dict[str, Column]] | None = None
+        if (follows := streamed(name, record)) is not None:
+            self.stream, self._columns = follows
+
+    def add(self, block: dict[str, NDArray[Any]]) -> None:
+        """Take the next block of `stream`."""
+        assert self._columns is not None, "a table that follows no stream"
+        self._file.add(self._columns(block))
+
+    def close(self) -> None:
+        """Write what waits."""
+        if self._file.is_empty:
+            self._file.add(self._whole())
+        self._file.close()
+
+
 def write_table(name: str, record: Record, baseline: Record | None, target: Sink) -> None:
-    """Write a run's table as Parquet, some rows at a time; the same rows always give the same bytes."""
-    write_parquet(table_parts(name, record, baseline), target)
+    """Write a run's table as Parquet, some rows at a time."""
+    table = TableFile(name, record, baseline, target)
+    if table.stream is not None:
+        for block in record.blocks(table.stream):
+            table.add(block)
+    table.close()
+
+
+def write_all(record: Record, baseline: Record | None, directory: Path) -> dict[str, dict[str, Any]]:
+    """Write a run's journals and tables, and give what a manifest says of these files by name."""
+    written = {}
+    with contextlib.ExitStack() as open_files:
+        targets, tables = {}, []
+        for name, path in TABLE_NAMES.items():
+            targets[path] = Digesting(open_files.enter_context((directory / path).open("xb")))
+            tables.append(TableFile(name, record, baseline, targets[path]))
+        # What is unfolded to be written down again becomes the tables' rows as well.
+        readers = {table.stream: table.add for table in tables if table.stream is not None}
+        written[JOURNAL] = record.write(directory / JOURNAL, readers)
+        for table in tables:
+            table.close()
+    if baseline is not None:
+        written[BASELINE] = baseline.write(directory / BASELINE)
+    return written | {path: target.description() for path, target in targets.items()}
 
 
 class Digesting:

@@ -18,18 +18,20 @@ from __future__ import annotations
 import itertools
 import struct
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from wattbook.results.columns import Flags, Numbers, Picks
+from wattbook.results.columns import Flags, Numbers, Picks, Words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-    from wattbook.results.columns import Column, Words
+    from wattbook.results.columns import Column
 
+    Buffer = bytes | memoryview
     Mask = NDArray[np.bool_]
 
 GROUP_ROWS: Final = 1 << 20
@@ -55,6 +57,8 @@ class Sink(Protocol):
 
 
 def _varint(number: int) -> bytes:
+    if number <= 0x7F:
+        return bytes((number,))
     out = bytearray()
     while number > 0x7F:
         out.append(number & 0x7F | 0x80)
@@ -128,39 +132,40 @@ _UTF8, _TIMESTAMP_MILLIS = 0, 9
 # --- pages
 
 
-def _runs(codes: NDArray[Any], width: int) -> bytes:
+def _runs(codes: NDArray[Any], width: int) -> list[Buffer]:
     """Whole numbers (n,), n > 0, of `width` bits as runs of equal ones, or all packed if they hardly repeat."""
-    changes = np.count_nonzero(codes[1:] != codes[:-1])
+    changed = codes[1:] != codes[:-1]
+    changes = np.count_nonzero(changed)
     size = -(-width // 8)
-    if (changes + 1) * _FEW_RUNS > len(codes) and changes:
+    if changes and (changes + 1) * _FEW_RUNS > len(codes):
         whole = -(-len(codes) // 8)
-        return _varint(whole << 1 | 1) + _packed(np.pad(codes, (0, 8 * whole - len(codes))), width)
-    edges = [0, *(np.flatnonzero(codes[1:] != codes[:-1]) + 1).tolist(), len(codes)]
-    return b"".join(
+        return [_varint(whole << 1 | 1), _packed(np.pad(codes, (0, 8 * whole - len(codes))), width)]
+    edges = [0, *(np.flatnonzero(changed) + 1).tolist(), len(codes)]
+    return [
         _varint(end - begin << 1) + int(codes[begin]).to_bytes(size, "little")
         for begin, end in itertools.pairwise(edges)
-    )
+    ]
 
 
-def _packed(codes: NDArray[Any], width: int) -> bytes:
+def _packed(codes: NDArray[Any], width: int) -> Buffer:
     """Unsigned numbers (8 n,) of `width` bits, one of `_WIDTHS`, without gaps."""
     if width == 1:
-        return np.packbits(codes.astype(np.uint8, copy=False), bitorder="little").tobytes()
+        return np.packbits(codes.astype(np.uint8, copy=False), bitorder="little").data
     if width < 8:
         each = codes.astype(np.uint8, copy=False).reshape(-1, 8 // width)
         out = each[:, 0].copy()
         for place in range(1, 8 // width):
             out |= each[:, place] << np.uint8(place * width)
-        return out.tobytes()
+        return out.data
     return _bytes_of(codes, width // 8)
 
 
-def _bytes_of(numbers: NDArray[Any], size: int) -> bytes:
+def _bytes_of(numbers: NDArray[Any], size: int) -> Buffer:
     """Unsigned numbers (n,) as little-endian ones of `size` bytes, which hold them."""
     if size in {1, 2, 4, 8}:
-        return numbers.astype(f"<u{size}", copy=False).tobytes()
+        return numbers.astype(f"<u{size}", copy=False).data
     wide = numbers.astype("<u4" if size < 4 else "<u8", copy=False)
-    return np.ascontiguousarray(wide.view(np.uint8).reshape(len(wide), -1)[:, :size]).tobytes()
+    return np.ascontiguousarray(wide.view(np.uint8).reshape(len(wide), -1)[:, :size]).data
 
 
 _WIDTHS: Final = (1, 2, 4, 8, 16, 24, 32)
@@ -171,13 +176,13 @@ def _width_of(words: int) -> int:
     return next(width for width in _WIDTHS if words <= 1 << width)
 
 
-def _deltas(numbers: NDArray[np.int64]) -> bytes:
+def _deltas(numbers: NDArray[np.int64]) -> list[Buffer]:
     """Whole numbers (n,), n > 0, as the first one and differences, each block of these in as few bytes as it takes."""
     count = len(numbers) - 1
     block = min(_BLOCK, max(1, -(-count // _LEAST_BLOCK)) * _LEAST_BLOCK)
-    head = _varint(block) + _varint(1) + _varint(len(numbers)) + _zigzag(int(numbers[0]))
+    parts: list[Buffer] = [_varint(block) + _varint(1) + _varint(len(numbers)) + _zigzag(int(numbers[0]))]
     if not count:
-        return head
+        return parts
     # Differences wrap around 64 bits, and so do they when they are added up again.
     steps = np.empty(-(-count // block) * block, np.int64)
     np.subtract(numbers[1:], numbers[:-1], out=steps[:count])
@@ -186,51 +191,66 @@ def _deltas(numbers: NDArray[np.int64]) -> bytes:
     least = blocks.min(axis=1, keepdims=True)
     sizes = [-(-int(spread).bit_length() // 8) for spread in (blocks.max(axis=1) - least[:, 0]).view(np.uint64)]
     blocks -= least
-    parts = [head]
     for low, size, rest in zip(least[:, 0].tolist(), sizes, blocks.view(np.uint64), strict=True):
-        parts += (_zigzag(low), bytes([8 * size]), _bytes_of(rest, size) if size else b"")
-    return b"".join(parts)
+        parts.append(_zigzag(low) + bytes((8 * size,)))
+        if size:
+            parts.append(_bytes_of(rest, size))
+    return parts
 
 
-def _levels(valid: Mask | None, rows: int) -> bytes:
+def _levels(valid: Mask | None, rows: int) -> list[Buffer]:
     """Say which of `rows` are there."""
-    data = _varint(rows << 1) + b"\1" if valid is None else _runs(valid.view(np.uint8), 1)
-    return struct.pack("<I", len(data)) + data
+    if valid is None:
+        data: list[Buffer] = [_varint(rows << 1) + b"\1"]
+    else:
+        data = _runs(valid.view(np.uint8), 1)
+    return [struct.pack("<I", _size(data)), *data]
 
 
-def _values(column: Column) -> bytes:
+def _values(column: Column) -> list[Buffer]:
     """Write the values of `column` that are there."""
     valid = column.valid
     held = column.values if valid is None else column.values[valid]
     if isinstance(column, Picks):
         width = _width_of(len(column.words.entries))
-        return bytes([width]) + (_runs(held, width) if len(held) else b"")
+        return [bytes((width,)), *(_runs(held, width) if len(held) else ())]
     if isinstance(column, Flags):
-        return _packed(held, 1)
-    return _deltas(held.astype(np.int64, copy=False)) if len(held) else _varint(_LEAST_BLOCK) + b"\1\0\0"
+        return [_packed(held, 1)]
+    return _deltas(held.astype(np.int64, copy=False)) if len(held) else [_varint(_LEAST_BLOCK) + b"\1\0\0"]
 
 
 def _data_page(column: Column) -> bytes:
     rows = len(column.values)
-    body = _levels(column.valid, rows) + _values(column)
     about = _Struct().i32(1, rows).i32(2, _ENCODING[type(column)]).i32(3, _RLE).i32(4, _RLE)
-    return _page(_DATA_PAGE, 5, about, body)
+    return _page(_DATA_PAGE, 5, about, [*_levels(column.valid, rows), *_values(column)])
+
+
+_PAGES: Final[WeakKeyDictionary[Words, bytes]] = WeakKeyDictionary()
+"""Lists of words as they were written before: every table names the same homes."""
 
 
 def _dictionary_page(words: Words) -> bytes:
-    about = _Struct().i32(1, len(words.entries)).i32(2, _PLAIN)
-    return _page(_DICTIONARY_PAGE, 7, about, _plain(words))
+    if words not in _PAGES:
+        about = _Struct().i32(1, len(words.entries)).i32(2, _PLAIN)
+        _PAGES[words] = _page(_DICTIONARY_PAGE, 7, about, [_plain(words)])
+    return _PAGES[words]
 
 
 def _plain(words: Words) -> bytes:
     if words.kind == "text":
-        return b"".join(struct.pack("<I", len(data)) + data for data in (str(word).encode() for word in words.entries))
+        length = struct.Struct("<I").pack
+        return b"".join([length(len(data)) + data for data in map(str.encode, words.entries)])
     return np.array(words.entries, "<f8" if words.kind == "real" else "<i8").tobytes()
 
 
-def _page(kind: int, place: int, about: _Struct, body: bytes) -> bytes:
-    head = _Struct().i32(1, kind).i32(2, len(body)).i32(3, len(body)).struct(place, about)
-    return head.done() + body
+def _page(kind: int, place: int, about: _Struct, body: list[Buffer]) -> bytes:
+    size = _size(body)
+    head = _Struct().i32(1, kind).i32(2, size).i32(3, size).struct(place, about)
+    return b"".join((head.done(), *body))
+
+
+def _size(parts: list[Buffer]) -> int:
+    return sum(part.nbytes if isinstance(part, memoryview) else len(part) for part in parts)
 
 
 # --- the file
@@ -245,76 +265,112 @@ class _Chunk(NamedTuple):
     rows: int
 
 
-class _File:
-    """A file while it is being written."""
+class ParquetFile:
+    """A table while it is being written.
 
-    def __init__(self, sink: Sink, schema: Mapping[str, Column]) -> None:
-        self.sink = sink
-        self.schema = {name: (type(column), _kind(column)) for name, column in schema.items()}
-        self.offset = 0
-        self.groups: list[list[_Chunk]] = []
-        self.dictionaries: dict[str, tuple[Words, bytes]] = {}
-        self.pages: dict[str, list[bytes]] = {name: [] for name in schema}
-        self.rows = 0
+    Parameters
+    ----------
+    sink : file
+        Opened for writing bytes.
+    """
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._offset = 0
+        self._first: Mapping[str, Column] | None = None
+        self._schema: dict[str, tuple[type, str]] = {}
+        self._words: dict[str, Words] = {}
+        self._pages: dict[str, list[bytes]] = {}
+        self._groups: list[list[_Chunk]] = []
+        self._rows = 0
         self._put(_MAGIC)
 
-    def _put(self, data: bytes) -> None:
-        self.sink.write(data)
-        self.offset += len(data)
+    @property
+    def is_empty(self) -> bool:
+        """True as long as nothing was added, not even no rows."""
+        return not self._schema
 
     def add(self, part: Mapping[str, Column]) -> None:
-        """Take the next rows."""
-        assert {name: (type(column), _kind(column)) for name, column in part.items()} == self.schema
+        """Take the next rows, which may be none.
+
+        Parameters
+        ----------
+        part : mapping of str to Column
+            All columns, always of the same kinds. Columns of words must always have the same list of them.
+        """
+        schema = {name: (type(column), _kind(column)) for name, column in part.items()}
+        if self.is_empty:
+            self._schema, self._first = schema, part
+            return
+        assert schema == self._schema, "other columns than before"
+        self._begin(self._first)
+        self._first = None
+        self._take(part)
+
+    def _begin(self, first: Mapping[str, Column] | None) -> None:
+        if first is not None:
+            self._words = {name: column.words for name, column in first.items() if isinstance(column, Picks)}
+            self._pages = {name: [] for name in first}
+            self._take(first)
+
+    def _take(self, part: Mapping[str, Column]) -> None:
         (rows,) = {len(column.values) for column in part.values()}
         if not rows:
             return
         for name, column in part.items():
-            self.pages[name].append(_data_page(column))
-            if isinstance(column, Picks) and name not in self.dictionaries:
-                self.dictionaries[name] = (column.words, _dictionary_page(column.words))
-            assert not isinstance(column, Picks) or column.words is self.dictionaries[name][0], f"{name}: other words"
-        self.rows += rows
-        if self.rows >= GROUP_ROWS:
-            self.close_group()
+            assert not isinstance(column, Picks) or column.words is self._words[name], f"{name}: other words"
+            self._pages[name].append(_data_page(column))
+        self._rows += rows
+        if self._rows >= GROUP_ROWS:
+            self._close_group()
 
-    def close_group(self) -> None:
-        """Write the rows that wait."""
-        if self.rows:
-            self.groups.append([self._chunk(name) for name in self.schema])
-            self.rows = 0
+    def _put(self, data: bytes) -> None:
+        self._sink.write(data)
+        self._offset += len(data)
+
+    def _close_group(self) -> None:
+        if self._rows:
+            self._groups.append([self._chunk(name) for name in self._schema])
+            self._rows = 0
 
     def _chunk(self, name: str) -> _Chunk:
-        begin = self.offset
-        if name in self.dictionaries:
-            self._put(self.dictionaries[name][1])
-        data_offset = self.offset
-        for page in self.pages[name]:
+        """Write the pages of a column that wait."""
+        begin = self._offset
+        if name in self._words:
+            self._put(_dictionary_page(self._words[name]))
+        data_offset = self._offset
+        for page in self._pages[name]:
             self._put(page)
-        self.pages[name].clear()
-        dictionary_offset = begin if data_offset > begin else None
-        return _Chunk(dictionary_offset, data_offset, self.offset - begin, self.rows)
+        self._pages[name].clear()
+        return _Chunk(begin if data_offset > begin else None, data_offset, self._offset - begin, self._rows)
 
     def close(self) -> None:
         """Write what waits, and the foot."""
-        self.close_group()
+        if self._first is not None:
+            # A city's few balance groups need not carry the names of all its homes.
+            few = {
+                name: column.fewer() if isinstance(column, Picks) else column for name, column in self._first.items()
+            }
+            self._begin(few)
+        self._close_group()
         foot = self._foot()
         self._put(foot + struct.pack("<I", len(foot)) + _MAGIC)
 
     def _foot(self) -> bytes:
-        root = _Struct().text(4, "schema").i32(5, len(self.schema))
-        leaves = [_leaf(name, kind) for name, (_, kind) in self.schema.items()]
+        root = _Struct().text(4, "schema").i32(5, len(self._schema))
+        leaves = [_leaf(name, kind) for name, (_, kind) in self._schema.items()]
         about = _Struct().i32(1, 1).list(2, _STRUCT, [root.done(), *leaves])
-        about.i64(3, sum(chunks[0].rows for chunks in self.groups))
-        about.list(4, _STRUCT, [self._group(chunks) for chunks in self.groups])
+        about.i64(3, sum(chunks[0].rows for chunks in self._groups))
+        about.list(4, _STRUCT, [self._group(chunks) for chunks in self._groups])
         return about.text(6, _CREATED_BY).done()
 
     def _group(self, chunks: list[_Chunk]) -> bytes:
-        columns = [self._column(name, chunk) for name, chunk in zip(self.schema, chunks, strict=True)]
+        columns = [self._column(name, chunk) for name, chunk in zip(self._schema, chunks, strict=True)]
         size = sum(chunk.size for chunk in chunks)
         return _Struct().list(1, _STRUCT, columns).i64(2, size).i64(3, chunks[0].rows).done()
 
     def _column(self, name: str, chunk: _Chunk) -> bytes:
-        encoder, kind = self.schema[name]
+        encoder, kind = self._schema[name]
         encodings = [_RLE, _ENCODING[encoder], *([] if chunk.dictionary_offset is None else [_PLAIN])]
         about = _Struct().i32(1, _PHYSICAL[kind]).list(2, _I32, [_zigzag(encoding) for encoding in encodings])
         about.list(3, _BINARY, [_text(name)]).i32(4, _UNCOMPRESSED).i64(5, chunk.rows)
@@ -337,26 +393,3 @@ def _leaf(name: str, kind: str) -> bytes:
         milliseconds = _Struct().struct(1, _Struct())
         about.i32(6, _TIMESTAMP_MILLIS).struct(10, _Struct().struct(8, _Struct().true(1).struct(2, milliseconds)))
     return about.done()
-
-
-def write_parquet(parts: Iterable[Mapping[str, Column]], sink: Sink) -> None:
-    """Write a table.
-
-    Parameters
-    ----------
-    parts : iterable of mapping of str to Column
-        The rows in order, some at a time, and at least one part, which may be empty: all of the same columns. Columns
-        of words must share one list of them.
-    sink : file
-        Opened for writing bytes.
-    """
-    rest: Iterator[Mapping[str, Column]] = iter(parts)
-    first, second = next(rest), next(rest, None)
-    if second is None:
-        # A city's few balance groups need not carry the names of all its homes.
-        first = {name: column.fewer() if isinstance(column, Picks) else column for name, column in first.items()}
-    file = _File(sink, first)
-    file.add(first)
-    for part in itertools.chain(() if second is None else (second,), rest):
-        file.add(part)
-    file.close()

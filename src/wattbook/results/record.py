@@ -134,13 +134,13 @@ class Record:
             waiting.append(part)
             count += _height(part)
             if count >= rows:
-                joined = _joined(waiting)
+                together = joined(waiting)
                 whole = count - count % rows
                 for first in range(0, whole, rows):
-                    yield {key: column[first : first + rows] for key, column in joined.items()}
-                waiting, count = [{key: column[whole:] for key, column in joined.items()}], count - whole
+                    yield {key: column[first : first + rows] for key, column in together.items()}
+                waiting, count = [{key: column[whole:] for key, column in together.items()}], count - whole
         if count:
-            yield _joined(waiting)
+            yield joined(waiting)
 
     def part(self, name: str, block: dict[str, NDArray[Any]]) -> Record:
         """Give the same run with a block of one stream in its place, and no other stream."""
@@ -170,8 +170,15 @@ class Record:
             raise CorruptError(f"{name}: {fault}" for fault in faults)
         return cls(reading.header, reading.streams, reading.fingerprint, reading.complete)
 
-    def write(self, path: pathlib.Path) -> dict[str, Any]:
+    def write(
+        self, path: pathlib.Path, readers: Mapping[str, Callable[[dict[str, NDArray[Any]]], None]] | None = None
+    ) -> dict[str, Any]:
         """Write the journal to a file that does not exist yet; the same rows always give the same bytes.
+
+        Parameters
+        ----------
+        readers : mapping of str to callable
+            By stream, who else is to see its blocks of `BLOCK_ROWS`.
 
         Returns
         -------
@@ -180,7 +187,15 @@ class Record:
         """
         schema = [stream for stream in streams_of(self.header) if stream.name in self.streams]
         closing = self.fingerprint if self.complete else None
-        written = write_journal(path, schema, self.header, lambda name: self.blocks(name, FRAME_ROWS), closing)
+
+        def blocks(name: str) -> Iterator[dict[str, NDArray[Any]]]:
+            read = (readers or {}).get(name)
+            for block in self.blocks(name, FRAME_ROWS):
+                if read is not None:
+                    read(block)
+                yield block
+
+        written = write_journal(path, schema, self.header, blocks, closing)
         return {"sha256": written.digest.hexdigest(), "bytes": written.size}
 
     @cached_property
@@ -204,8 +219,8 @@ def _chosen(columns: dict[str, NDArray[Any]], only: Collection[str] | None) -> d
     return columns if only is None else {name: columns[name] for name in only}
 
 
-def _joined(parts: list[dict[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
-    """Put blocks of one stream together."""
+def joined(parts: list[dict[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
+    """Put blocks of one stream together, at least one."""
     if len(parts) == 1:
         return parts[0]
     return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}

@@ -170,14 +170,7 @@ class Run:
 
     def _write(self, directory: Path) -> None:
         (directory / "tables").mkdir(parents=True)
-        written = {files.JOURNAL: self.record.write(directory / files.JOURNAL)}
-        if self.baseline is not None:
-            written[files.BASELINE] = self.baseline.write(directory / files.BASELINE)
-        for name, path in files.TABLE_NAMES.items():
-            with (directory / path).open("xb") as file:
-                target = files.Digesting(file)
-                files.write_table(name, self.record, self.baseline, target)
-            written[path] = target.description()
+        written = files.write_all(self.record, self.baseline, directory)
         assert sorted(written) == files.file_names(self.baseline is not None)
         manifest = {
             "format": files.FORMAT,

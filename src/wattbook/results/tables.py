@@ -13,13 +13,14 @@ import numpy as np
 
 from wattbook.book.words import Code, Event
 from wattbook.messages import BUY, REFUSED, SELL, Action, Cause, Path, Refusal
+from wattbook.results.answers import outcomes
 from wattbook.results.columns import Flags, Numbers, Words, frame_of
-from wattbook.results.energy import net_positions, soc_end, sorted_by, sum_by
+from wattbook.results.energy import attendance, meter_sums, soc_end, sorted_by
 from wattbook.results.money import money_of, received
 from wattbook.results.record import people_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
     from enum import IntEnum
 
     import polars as pl
@@ -198,36 +199,21 @@ def groups(record: Record) -> dict[str, Column]:
 
 def decisions(record: Record) -> dict[str, Column]:
     """Give one row per agent's command, by the command's seq; outcome is ok or the refusal's code."""
-    return _decided(record, record.streams["commands"], _outcomes(record))
+    return _decided(record, record.streams["commands"])
 
 
-_DECIDED: Final = ("seq", "time_ms", "agent", "action")
-
-
-def _decided(record: Record, rows: Mapping[str, NDArray[Any]], outcomes: NDArray[Any]) -> dict[str, Column]:
-    """Give the rows of some commands; `outcomes` is of all."""
+def _decided(record: Record, rows: Mapping[str, NDArray[Any]]) -> dict[str, Column]:
+    """Give the rows of some commands that stand one after another."""
     own = rows["agent"] >= 0
-    mine = rows if own.all() else {name: rows[name][own] for name in _DECIDED}
+    mine = rows if own.all() else {name: rows[name][own] for name in ("seq", "time_ms", "agent", "action")}
     return {
         "time": _time(mine["time_ms"]),
         "agent": _named(record, "names", mine["agent"]),
         "policy": _named(record, "policy", mine["agent"]),
         "action": _ACTIONS.of(mine["action"]),
-        "outcome": _CODES.of(outcomes[mine["seq"]]),
+        "outcome": _CODES.of(outcomes(record, mine["seq"])),
         "cost_usd": _FREE.of(np.zeros(len(mine["seq"]), np.uint8)),
     }
-
-
-def _outcomes(record: Record) -> NDArray[np.int16]:
-    """Code of each command (n,): 0, or that of its first refusal."""
-    count = sum(len(rows["seq"]) for rows in record.blocks("commands", only=("seq",)))
-    codes = np.zeros(count, np.int16)
-    for answers in record.blocks("orders", only=("command", "code")):
-        refused = np.flatnonzero((answers["code"] != 0) & (answers["command"] >= 0) & (answers["command"] < count))
-        refused = refused[codes[answers["command"][refused]] == 0]
-        # The last assignment to an index stands, so go backwards.
-        codes[answers["command"][refused[::-1]]] = answers["code"][refused[::-1]]
-    return codes
 
 
 def agents(record: Record, baseline: Record | None = None) -> dict[str, Column]:
@@ -258,25 +244,21 @@ def agents(record: Record, baseline: Record | None = None) -> dict[str, Column]:
 
 def _energy_totals(record: Record) -> dict[str, Ints]:
     """Energy of each agent (a,) over the run [Wh]."""
-    rows, place = record.streams["meters"], record.place
-    net = net_positions(record)
-    billed = net.metered_wh
-    columns = {key: rows[key] for key in ("load_wh", "generation_wh", "charge_wh", "discharge_wh", "curtailed_wh")}
-    columns["withdrawal_wh"] = np.maximum(billed, 0)
-    columns["injection_wh"] = np.maximum(-billed, 0)
-    columns["local_wh"] = np.maximum(np.minimum(billed, net.traded_wh), 0)
-    columns["residual_in_wh"] = np.maximum(rows["residual_wh"], 0)
-    columns["residual_out_wh"] = np.maximum(-rows["residual_wh"], 0)
-    totals = {name: sum_by(rows["agent"], column, place.agents) for name, column in columns.items()}
-    deals = record.streams["trades"]
+    place = record.place
+    bought, sold = np.zeros((2, place.agents), np.int64)
+    for deals in record.blocks("trades", only=("buyer", "seller", "quantity_wh")):
+        np.add.at(bought, deals["buyer"], deals["quantity_wh"])
+        np.add.at(sold, deals["seller"], deals["quantity_wh"])
     parts = record.shares
-    totals["bought_wh"] = sum_by(deals["buyer"], deals["quantity_wh"], place.agents)
-    totals["bought_wh"] += sum_by(parts["agent"], np.maximum(parts["shared_wh"], 0), place.agents)
-    totals["sold_wh"] = sum_by(deals["seller"], deals["quantity_wh"], place.agents)
-    totals["sold_wh"] += sum_by(parts["agent"], np.maximum(-parts["shared_wh"], 0), place.agents)
-    totals["soc_start_wh"] = place.soc_start_wh
-    totals["soc_end_wh"] = soc_end(record)
-    return totals
+    np.add.at(bought, parts["agent"], np.maximum(parts["shared_wh"], 0))
+    np.add.at(sold, parts["agent"], np.maximum(-parts["shared_wh"], 0))
+    return {
+        **meter_sums(record).by_agent,
+        "bought_wh": bought,
+        "sold_wh": sold,
+        "soc_start_wh": place.soc_start_wh,
+        "soc_end_wh": soc_end(record),
+    }
 
 
 _COLUMNS: Final[dict[str, Callable[[Record, Record | None], dict[str, Column]]]] = {
@@ -302,29 +284,15 @@ TABLES: Final[dict[str, Callable[[Record, Record | None], pl.DataFrame]]] = {
 """Every table of a run by name: made of its record and of its baseline's."""
 
 
-def table_parts(name: str, record: Record, baseline: Record | None) -> Iterator[dict[str, Column]]:
-    """Give the rows of a table some at a time, in order; at least one part, which may be empty."""
-    whole = _COLUMNS[name]
+def streamed(name: str, record: Record) -> tuple[str, Callable[[dict[str, NDArray[Any]]], dict[str, Column]]] | None:
+    """Tell of a table that follows one stream block by block the stream, and how a block becomes rows; else None."""
     if name in {"trades", "orders", "postings"}:
-        parts: Iterator[dict[str, Column]] = (whole(record.part(name, block), None) for block in record.blocks(name))
-    elif name == "meters" and _in_order(record):
-        parts = (_read(record, block) for block in record.blocks(name))
-    elif name == "decisions":
-        outcomes = _outcomes(record)
-        parts = (_decided(record, block, outcomes) for block in record.blocks("commands", only=_DECIDED))
-    else:
-        parts = iter([whole(record, baseline)])
-    first = next(parts, None)
-    yield whole(record, baseline) if first is None else first
-    yield from parts
+        return name, lambda block: _COLUMNS[name](record.part(name, block), None)
+    if name == "meters" and attendance(record).by_agent:
+        return name, lambda block: _read(record, block)
+    return ("commands", lambda block: _decided(record, block)) if name == "decisions" else None
 
 
-def _in_order(record: Record) -> bool:
-    """Tell whether the meters' rows stand by period and agent."""
-    last = -1
-    for rows in record.blocks("meters", only=("period", "agent")):
-        keys = rows["period"].astype(np.int64) * record.place.agents + rows["agent"]
-        if keys[0] < last or (np.diff(keys) < 0).any():
-            return False
-        last = int(keys[-1])
-    return True
+def whole(name: str, record: Record, baseline: Record | None) -> dict[str, Column]:
+    """Give all rows of a table at once."""
+    return _COLUMNS[name](record, baseline)
