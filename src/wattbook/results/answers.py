@@ -44,7 +44,7 @@ def answers(record: Record) -> Answers:
 def _answers(record: Record) -> Answers:
     accepted = 0
     commands, codes = [np.zeros(0, np.int64)], [np.zeros(0, np.int16)]
-    for rows in record.blocks("orders", only=("command", "event", "code")):
+    for rows in record.pieces("orders", only=("command", "event", "code")):
         refused = np.flatnonzero(rows["code"])
         accepted += int(np.count_nonzero(rows["event"] == Event.ACCEPTED))
         accepted -= int(np.count_nonzero(rows["event"][refused] == Event.ACCEPTED))

@@ -127,12 +127,15 @@ def efficiency(record: Record) -> dict[str, Any]:
     `gains_realised` and `gains_possible` are in 1e-8 EUR.
     """
     place = record.place
-    size = place.periods, len(place.books)
     won, most = np.zeros((2, place.periods))
     for part in readings(record, "traded_wh", "residual_wh"):
         rows = _positions(record, part)
-        won += realised_gains(rows, size, place.has_district)
-        most += possible_gains(rows, size, place.has_district)
+        if len(rows.period):
+            # No part has more than its own periods to look at.
+            first, end = int(rows.period[0]), int(rows.period[-1]) + 1
+            rows, size = rows._replace(period=rows.period - first), (end - first, len(place.books))
+            won[first:end] = realised_gains(rows, size, place.has_district)
+            most[first:end] = possible_gains(rows, size, place.has_district)
     realised, possible = float(won.sum()) / PPM, float(most.sum()) / PPM
     ratio = share(realised, possible) if possible > 0 else None
     return {

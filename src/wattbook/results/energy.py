@@ -71,7 +71,7 @@ def _attendance(record: Record) -> Attendance:
     metered, settled = np.zeros(place.periods * place.agents, np.bool_), np.zeros(place.periods, np.bool_)
     by_period = by_agent = True
     last, count = -1, 0
-    for rows in record.blocks("meters", only=("period", "agent")):
+    for rows in record.pieces("meters", only=("period", "agent")):
         period = rows["period"]
         keys = period.astype(np.int64) * place.agents + rows["agent"]
         metered[keys] = settled[period] = True
@@ -113,7 +113,7 @@ def _net(record: Record) -> Net:
     feeder, district = np.zeros(cells, np.int64), np.zeros(cells if place.has_district else 0, np.int64)
     unmetered = np.array([kind == "trader" for kind in place.kinds], np.bool_)
     stray = 0
-    for deals in record.blocks("trades", only=("book", "period", "buyer", "seller", "quantity_wh")):
+    for deals in record.pieces("trades", only=("book", "period", "buyer", "seller", "quantity_wh")):
         venue, first = place.venues[deals["book"]], deals["period"].astype(np.int64) * place.agents
         due = venue != Venue.WHOLESALE
         if not record.complete:  # what was traded for later periods is not metered yet
@@ -168,7 +168,7 @@ def readings(record: Record, *columns: str) -> Iterator[Readings]:
         yield _traded(record, sorted_by(record.streams["meters"], "period"))
         return
     waiting: list[dict[str, NDArray[Any]]] = []
-    for block in record.blocks("meters", only=only):
+    for block in record.pieces("meters", only=only):
         last = block["period"][-1]
         waiting.append(block)
         if waiting[0]["period"][0] == last:
@@ -248,14 +248,16 @@ def _meter_sums(record: Record) -> MeterSums:
         batteries.add(rows)
         supplier = place.utility[rows["agent"]]
         supplied = supplier >= 0
-        np.add.at(residual, (supplier[supplied], period[supplied]), rows["residual_wh"][supplied])
+        cell = supplier * place.periods + period
+        np.add.at(residual.reshape(-1), cell[supplied], rows["residual_wh"][supplied])
+        sums = _Sums(rows["agent"], period)
         for total, column in (
             (withdrawn, np.maximum(metered, 0)), (load, rows["load_wh"]), (generation, rows["generation_wh"]),
             (stored, charged),
         ):  # fmt: skip
-            np.add.at(total, period, column)
+            sums.add_by_period(total, column)
         for name, column in _columns_by_agent(part, metered):
-            np.add.at(by_agent.setdefault(name, np.zeros(place.agents, np.int64)), rows["agent"], column)
+            sums.add_by_agent(by_agent.setdefault(name, np.zeros(place.agents, np.int64)), column)
     return MeterSums(
         node, trades, batteries.error, residual, withdrawn, load, generation, stored, by_agent, batteries.soc_wh
     )
@@ -270,6 +272,39 @@ def _columns_by_agent(part: Readings, metered: Ints) -> Iterator[tuple[str, Ints
     yield "local_wh", np.maximum(np.minimum(metered, part.net_wh), 0)
     yield "residual_in_wh", np.maximum(rows["residual_wh"], 0)
     yield "residual_out_wh", np.maximum(-rows["residual_wh"], 0)
+
+
+class _Sums:
+    """Adds columns of some meters' rows (m,) up by agent and by period.
+
+    Where all of the same agents are read in every period, which is the rule, rows and columns of a table are added up.
+    """
+
+    def __init__(self, agent: NDArray[Any], period: NDArray[Any]) -> None:
+        self._agent, self._period = agent, period
+        first = np.flatnonzero(np.diff(period, prepend=-1))
+        self._shape = None
+        wide = len(agent) // max(len(first), 1)
+        if wide and np.array_equal(first, np.arange(0, len(agent), wide)):
+            table = agent.reshape(-1, wide)
+            if (table == table[0]).all() and (table[0][1:] > table[0][:-1]).all():
+                self._shape, self._periods = table.shape, period[first]
+                low, high = int(table[0][0]), int(table[0][-1]) + 1
+                self._agents = slice(low, high) if high - low == wide else table[0]
+
+    def add_by_agent(self, total: Ints, column: NDArray[Any]) -> None:
+        """Add `column` (m,) to `total` (a,)."""
+        if self._shape is None:
+            np.add.at(total, self._agent, column)
+        else:
+            total[self._agents] += column.reshape(self._shape).sum(axis=0)
+
+    def add_by_period(self, total: Ints, column: NDArray[Any]) -> None:
+        """Add `column` (m,) to `total` (p,)."""
+        if self._shape is None:
+            np.add.at(total, self._period, column)
+        else:
+            total[self._periods] += column.reshape(self._shape).sum(axis=1)
 
 
 class _Batteries:

@@ -228,7 +228,7 @@ def _trade_to_gate(record: Record) -> float | None:
 def concentration(record: Record) -> int | None:
     """HHI (0-10,000) of the local sellers' volumes; None without trades."""
     volumes = np.zeros(record.place.agents, np.int64)
-    for rows in record.blocks("trades", only=("book", "seller", "quantity_wh")):
+    for rows in record.pieces("trades", only=("book", "seller", "quantity_wh")):
         local = record.place.venues[rows["book"]] != Venue.WHOLESALE
         np.add.at(volumes, rows["seller"][local], rows["quantity_wh"][local])
     sold = volumes.astype(np.float64)

@@ -68,7 +68,7 @@ def _activity(record: Record) -> dict[str, Any]:
     in_district = int(received[place.venues[shares["book"]] == Venue.DISTRICT].sum())
     trading = np.zeros(place.agents, np.bool_)
     trading[shares["agent"]] = True
-    for rows in record.blocks("trades", only=("book", "buyer", "seller", "price_tick", "quantity_wh")):
+    for rows in record.pieces("trades", only=("book", "buyer", "seller", "price_tick", "quantity_wh")):
         venue, quantity = place.venues[rows["book"]], rows["quantity_wh"]
         local = venue != Venue.WHOLESALE
         trades += len(local)

@@ -39,7 +39,7 @@ def money_of(record: Record) -> Ints:
     """Sum of the postings (accounts, causes) [1e-8 EUR]; not to be written to."""
     if "money" not in record.memo:
         total = _Totals(record)
-        for rows in record.blocks("postings", only=("account", "cause", "amount")):
+        for rows in record.pieces("postings", only=("account", "cause", "amount")):
             total.add(rows)
         record.memo["money"] = total.done()
     money: Ints = record.memo["money"]
@@ -56,6 +56,11 @@ class _Totals:
         """Take the next postings."""
         place = rows["account"].astype(np.int64) * len(Cause) + rows["cause"]
         np.add.at(self._total.reshape(-1), place, rows["amount"])
+
+    def by_account(self) -> Ints:
+        """Sum all causes (accounts,)."""
+        sums: Ints = self._total.sum(axis=1)
+        return sums
 
     def done(self) -> Ints:
         """Give the sums (accounts, causes)."""
@@ -122,16 +127,16 @@ def money_errors(record: Record) -> dict[str, int]:
     ``rounding`` (M6)
         A billing leaves whole cents on every account but ROUNDING, and takes at most half a cent from each.
     """
-    transfers, trades, billing, total = _Transfers(), _Payments(record), _Billing(record), _Totals(record)
+    transfers, trades, billing = _Transfers(), _Payments(record), _Billing(record)
     trades.owe()
-    for rows in record.blocks("postings", only=_POSTING):
+    for rows in record.pieces("postings", only=_POSTING):
         transfers.add(rows)
         trades.add(rows)
         billing.add(rows)
-        total.add(rows)
+    rounding = billing.done()
     # In passing, as they are asked for as well.
-    record.memo.setdefault("money", total.done())
-    return {"transfers": transfers.error(), "trades": trades.error(), "rounding": billing.done()}
+    record.memo.setdefault("money", billing.total.done())
+    return {"transfers": transfers.error(), "trades": trades.error(), "rounding": rounding}
 
 
 _POSTING: Final = ("command", "period", "transfer", "account", "amount", "cause")
@@ -170,7 +175,7 @@ class _Payments:
     def owe(self) -> None:
         """Take all trades and shares."""
         record = self._record
-        for deals in record.blocks("trades", only=("period", "buyer", "seller", "price_tick", "quantity_wh")):
+        for deals in record.pieces("trades", only=("period", "buyer", "seller", "price_tick", "quantity_wh")):
             value = deals["price_tick"] * deals["quantity_wh"]
             if not record.complete:  # what was traded for later periods is not paid yet
                 value *= attendance(record).settled[deals["period"]]
@@ -194,42 +199,44 @@ class _Payments:
 
 
 class _Billing:
-    """Balances as bill after bill leaves them."""
+    """Balances as bill after bill leaves them.
+
+    Attributes
+    ----------
+    total : _Totals
+        All postings so far.
+    """
 
     def __init__(self, record: Record) -> None:
-        self.house = record.place.house(House.ROUNDING)
-        self.balance = np.zeros(len(record.place.accounts), np.int64)
-        self.closed, self.kept, self.error = 0, 0, 0
-        commands = record.blocks("commands", only=("seq", "action"))
+        self.total = _Totals(record)
+        self._house = record.place.house(House.ROUNDING)
+        self._closed, self._kept, self._error = 0, 0, 0
+        commands = record.pieces("commands", only=("seq", "action"))
         bills = (rows["seq"][rows["action"] == Action.BILL] for rows in commands)
-        self.bills = np.concatenate([np.zeros(0, np.int64), *bills])
+        self._bills = np.concatenate([np.zeros(0, np.int64), *bills])
 
     def add(self, rows: Mapping[str, NDArray[Any]]) -> None:
         """Take the next postings."""
         # Number of the bill that takes each posting in; those after the last one are in none.
-        due = np.searchsorted(self.bills, rows["command"], side="left")
-        edges = np.flatnonzero(np.diff(due, prepend=-1, append=len(self.bills) + 1))
+        due = np.searchsorted(self._bills, rows["command"], side="left")
+        edges = np.flatnonzero(np.diff(due, prepend=-1, append=len(self._bills) + 1))
         for begin, end in itertools.pairwise(edges.tolist()):
             self._close_until(int(due[begin]))
-            if due[begin] < len(self.bills):
-                taken = rows["command"][begin:end] == self.bills[due[begin]]
-                self._take(rows["account"][begin:end], rows["amount"][begin:end], taken)
+            some = {name: column[begin:end] for name, column in rows.items()}
+            self.total.add(some)
+            if due[begin] < len(self._bills):
+                kept = (some["command"] == self._bills[due[begin]]) & (some["account"] == self._house)
+                self._kept += int(some["amount"][kept].sum())
 
     def done(self) -> int:
-        """Close all bills and give the sum of their errors."""
-        self._close_until(len(self.bills))
-        return self.error
-
-    def _take(self, account: NDArray[Any], amount: NDArray[Any], by_bill: NDArray[np.bool_]) -> None:
-        """Post what comes before the end of the next bill; `by_bill` are its own postings."""
-        np.add.at(self.balance, account, amount)
-        self.kept += int(amount[by_bill & (account == self.house)].sum())
+        """Close all bills and sum their errors."""
+        self._close_until(len(self._bills))
+        return self._error
 
     def _close_until(self, bill: int) -> None:
         """Look at the balances at the end of each bill before `bill`."""
-        most = len(self.balance) * QUANTA_PER_CENT // 2
-        while self.closed < bill:
-            cents = self.balance % QUANTA_PER_CENT
-            cents[self.house] = 0
-            self.error += int(cents.sum()) + max(0, abs(self.kept) - most)
-            self.closed, self.kept = self.closed + 1, 0
+        while self._closed < bill:
+            cents = self.total.by_account() % QUANTA_PER_CENT
+            cents[self._house] = 0
+            self._error += int(cents.sum()) + max(0, abs(self._kept) - len(cents) * QUANTA_PER_CENT // 2)
+            self._closed, self._kept = self._closed + 1, 0

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from wattbook.results.columns import Column
 
     Buffer = bytes | memoryview
+    _Page = tuple[bytes, bytes]
+    """Head and body."""
     Mask = NDArray[np.bool_]
 
 GROUP_ROWS: Final = 1 << 20
@@ -164,8 +166,11 @@ def _bytes_of(numbers: NDArray[Any], size: int) -> Buffer:
     """Unsigned numbers (n,) as little-endian ones of `size` bytes, which hold them."""
     if size in {1, 2, 4, 8}:
         return numbers.astype(f"<u{size}", copy=False).data
-    wide = numbers.astype("<u4" if size < 4 else "<u8", copy=False)
-    return np.ascontiguousarray(wide.view(np.uint8).reshape(len(wide), -1)[:, :size]).data
+    held = numbers.astype("<u8", copy=False).view(np.uint8).reshape(-1, 8)
+    out = np.empty((len(held), size), np.uint8)
+    for place in range(size):  # a column at a time is three times as fast as a row of few bytes at a time
+        out[:, place] = held[:, place]
+    return out.reshape(-1).data
 
 
 _WIDTHS: Final = (1, 2, 4, 8, 16, 24, 32)
@@ -200,11 +205,9 @@ def _deltas(numbers: NDArray[np.int64]) -> list[Buffer]:
 
 def _levels(valid: Mask | None, rows: int) -> list[Buffer]:
     """Say which of `rows` are there."""
-    if valid is None:
-        data: list[Buffer] = [_varint(rows << 1) + b"\1"]
-    else:
-        data = _runs(valid.view(np.uint8), 1)
-    return [struct.pack("<I", _size(data)), *data]
+    # As bytes, whose length is that of their content.
+    data = [_varint(rows << 1) + b"\1"] if valid is None else list(map(bytes, _runs(valid.view(np.uint8), 1)))
+    return [struct.pack("<I", sum(map(len, data))), *data]
 
 
 def _values(column: Column) -> list[Buffer]:
@@ -219,20 +222,20 @@ def _values(column: Column) -> list[Buffer]:
     return _deltas(held.astype(np.int64, copy=False)) if len(held) else [_varint(_LEAST_BLOCK) + b"\1\0\0"]
 
 
-def _data_page(column: Column) -> bytes:
+def _data_page(column: Column) -> _Page:
     rows = len(column.values)
     about = _Struct().i32(1, rows).i32(2, _ENCODING[type(column)]).i32(3, _RLE).i32(4, _RLE)
-    return _page(_DATA_PAGE, 5, about, [*_levels(column.valid, rows), *_values(column)])
+    return _page(_DATA_PAGE, 5, about, b"".join([*_levels(column.valid, rows), *_values(column)]))
 
 
-_PAGES: Final[WeakKeyDictionary[Words, bytes]] = WeakKeyDictionary()
+_PAGES: Final[WeakKeyDictionary[Words, _Page]] = WeakKeyDictionary()
 """Lists of words as they were written before: every table names the same homes."""
 
 
-def _dictionary_page(words: Words) -> bytes:
+def _dictionary_page(words: Words) -> _Page:
     if words not in _PAGES:
         about = _Struct().i32(1, len(words.entries)).i32(2, _PLAIN)
-        _PAGES[words] = _page(_DICTIONARY_PAGE, 7, about, [_plain(words)])
+        _PAGES[words] = _page(_DICTIONARY_PAGE, 7, about, _plain(words))
     return _PAGES[words]
 
 
@@ -243,14 +246,9 @@ def _plain(words: Words) -> bytes:
     return np.array(words.entries, "<f8" if words.kind == "real" else "<i8").tobytes()
 
 
-def _page(kind: int, place: int, about: _Struct, body: list[Buffer]) -> bytes:
-    size = _size(body)
-    head = _Struct().i32(1, kind).i32(2, size).i32(3, size).struct(place, about)
-    return b"".join((head.done(), *body))
-
-
-def _size(parts: list[Buffer]) -> int:
-    return sum(part.nbytes if isinstance(part, memoryview) else len(part) for part in parts)
+def _page(kind: int, place: int, about: _Struct, body: bytes) -> _Page:
+    head = _Struct().i32(1, kind).i32(2, len(body)).i32(3, len(body)).struct(place, about)
+    return head.done(), body
 
 
 # --- the file
@@ -280,7 +278,7 @@ class ParquetFile:
         self._first: Mapping[str, Column] | None = None
         self._schema: dict[str, tuple[type, str]] = {}
         self._words: dict[str, Words] = {}
-        self._pages: dict[str, list[bytes]] = {}
+        self._pages: dict[str, list[_Page]] = {}
         self._groups: list[list[_Chunk]] = []
         self._rows = 0
         self._put(_MAGIC)
@@ -324,9 +322,10 @@ class ParquetFile:
         if self._rows >= GROUP_ROWS:
             self._close_group()
 
-    def _put(self, data: bytes) -> None:
-        self._sink.write(data)
-        self._offset += len(data)
+    def _put(self, *data: bytes) -> None:
+        for each in data:
+            self._sink.write(each)
+            self._offset += len(each)
 
     def _close_group(self) -> None:
         if self._rows:
@@ -337,10 +336,10 @@ class ParquetFile:
         """Write the pages of a column that wait."""
         begin = self._offset
         if name in self._words:
-            self._put(_dictionary_page(self._words[name]))
+            self._put(*_dictionary_page(self._words[name]))
         data_offset = self._offset
         for page in self._pages[name]:
-            self._put(page)
+            self._put(*page)
         self._pages[name].clear()
         return _Chunk(begin if data_offset > begin else None, data_offset, self._offset - begin, self._rows)
 

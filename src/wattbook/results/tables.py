@@ -17,7 +17,6 @@ from wattbook.results.answers import outcomes
 from wattbook.results.columns import Flags, Numbers, Words, frame_of
 from wattbook.results.energy import attendance, meter_sums, soc_end, sorted_by
 from wattbook.results.money import money_of, received
-from wattbook.results.record import people_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -44,7 +43,7 @@ def _words(record: Record, key: str) -> Words:
     memo = record.place.memo
     if key not in memo:
         if key == "policy":
-            texts = people_of(record.header)["policy"]
+            texts = record.people["policy"]
         elif key == "venue":
             texts = [entry["venue"] for entry in record.header["books"]]
         else:
@@ -222,16 +221,15 @@ def agents(record: Record, baseline: Record | None = None) -> dict[str, Column]:
     A bill is what the agent paid less what it got; `saving` is the bill without the local market less the bill.
     `local_wh` is the part of `withdrawal_wh` that was bought locally.
     """
-    who = people_of(record.header)
+    who = record.people
     bill = -received(record)
     base = None if baseline is None else -received(baseline)
+    rank = np.arange(len(bill))
     start = money_of(record)[: record.place.agents, Cause.ENDOWMENT]
     nothing = Numbers(np.zeros(len(bill), np.int64), valid=np.zeros(len(bill), np.bool_))
     return {
-        **{
-            key: Words("text", who[key]).of(np.arange(len(bill)))
-            for key in ("agent", "kind", "persona", "policy", "utility", "feeder")
-        },
+        "agent": _named(record, "names", rank),
+        **{key: Words("text", who[key]).of(rank) for key in ("kind", "persona", "policy", "utility", "feeder")},
         "money_start": Numbers(start),
         "money_end": Numbers(start - bill),
         "profit": Numbers(-bill),
@@ -246,7 +244,7 @@ def _energy_totals(record: Record) -> dict[str, Ints]:
     """Energy of each agent (a,) over the run [Wh]."""
     place = record.place
     bought, sold = np.zeros((2, place.agents), np.int64)
-    for deals in record.blocks("trades", only=("buyer", "seller", "quantity_wh")):
+    for deals in record.pieces("trades", only=("buyer", "seller", "quantity_wh")):
         np.add.at(bought, deals["buyer"], deals["quantity_wh"])
         np.add.at(sold, deals["seller"], deals["quantity_wh"])
     parts = record.shares
