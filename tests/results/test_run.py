@@ -227,10 +227,10 @@ def test_an_empty_folder_is_a_free_place(golden, tmp_path):
 
 
 def test_a_write_that_fails_leaves_nothing(golden, tmp_path, monkeypatch):
-    def full(frame):
+    def full(sink):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("wattbook.results.folder.table_bytes", full)
+    monkeypatch.setattr("wattbook.results.folder.ParquetFile", full)
     with pytest.raises(ResourceError, match="No space left"):
         golden.save(tmp_path / "run")
     assert list(tmp_path.iterdir()) == []

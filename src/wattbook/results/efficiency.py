@@ -46,15 +46,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from wattbook.messages import Path
-from wattbook.results.energy import net_positions, share
+from wattbook.results.energy import readings, share
 from wattbook.units import PPM
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
-    from wattbook.results.record import Ints, Record
+    from wattbook.results.energy import Readings
+    from wattbook.results.record import Ints, Place, Record
 
     Floats = NDArray[np.float64]
 
@@ -92,24 +91,34 @@ class Positions(NamedTuple):
     cost: Floats
 
 
-def positions(record: Record, part: slice = slice(None)) -> Positions:
-    """Read the members' positions and private values off a record, of the meters' rows in `part`."""
+def positions(record: Record) -> Positions:
+    """Read all members' positions and private values off a record, by period."""
+    parts = [_positions(record, part) for part in readings(record, "traded_wh", "residual_wh")]
+    return Positions(*map(np.concatenate, zip(*parts, strict=True)))
+
+
+def _positions(record: Record, part: Readings) -> Positions:
     place = record.place
-    rows = {key: record.streams["meters"][key][part] for key in ("agent", "period")}
-    net = net_positions(record)
-    mine = place.members[rows["agent"]]
-    agent, period = rows["agent"][mine], rows["period"][mine].astype(np.int64)
+    mine = np.flatnonzero(place.members[part.rows["agent"]])
+    agent, period = part.rows["agent"][mine], part.rows["period"][mine].astype(np.int64)
     taxed = (PPM + place.vat_ppm[agent]).astype(np.float64)
     retail = place.retail_tick[place.utility[agent], period]
     saved = place.fee_tick[Path.STANDARD] - place.fee_tick
-    pairs = np.stack([place.utility, place.vat_ppm], axis=1)
-    _, kind = np.unique(pairs, axis=0, return_inverse=True)
     return Positions(
-        period, place.feeder[agent], kind[agent], net.metered_wh[part][mine], net.feeder_wh[part][mine],
-        net.district_wh[part][mine],
+        period, place.feeder[agent], _kinds(place)[agent], part.metered_wh[mine], part.feeder_wh[mine],
+        part.district_wh[mine],
         retail * taxed, (retail + saved[Path.FEEDER]) * taxed, (retail + saved[Path.DISTRICT]) * taxed,
         place.feed_in_tick[place.utility[agent], period] * float(PPM),
     )  # fmt: skip
+
+
+def _kinds(place: Place) -> Ints:
+    """Give the number of each agent's (a,) pair of utility and VAT."""
+    if "pairs" not in place.memo:
+        pairs = np.stack([place.utility, place.vat_ppm], axis=1)
+        place.memo["pairs"] = np.unique(pairs, axis=0, return_inverse=True)[1]
+    kinds: Ints = place.memo["pairs"]
+    return kinds
 
 
 def efficiency(record: Record) -> dict[str, Any]:
@@ -118,12 +127,15 @@ def efficiency(record: Record) -> dict[str, Any]:
     `gains_realised` and `gains_possible` are in 1e-8 EUR.
     """
     place = record.place
-    size = place.periods, len(place.books)
     won, most = np.zeros((2, place.periods))
-    for part in _parts(record.streams["meters"]["period"]):
-        rows = positions(record, part)
-        won += realised_gains(rows, size, place.has_district)
-        most += possible_gains(rows, size, place.has_district)
+    for part in readings(record, "traded_wh", "residual_wh"):
+        rows = _positions(record, part)
+        if len(rows.period):
+            # No part has more than its own periods to look at.
+            first, end = int(rows.period[0]), int(rows.period[-1]) + 1
+            rows, size = rows._replace(period=rows.period - first), (end - first, len(place.books))
+            won[first:end] = realised_gains(rows, size, place.has_district)
+            most[first:end] = possible_gains(rows, size, place.has_district)
     realised, possible = float(won.sum()) / PPM, float(most.sum()) / PPM
     ratio = share(realised, possible) if possible > 0 else None
     return {
@@ -132,19 +144,6 @@ def efficiency(record: Record) -> dict[str, Any]:
         "gains_realised": round(realised),
         "gains_possible": round(possible),
     }
-
-
-def _parts(period: NDArray[Any]) -> Iterator[slice]:
-    """Cut the meters' rows, ordered by `period` (n,), into parts of whole periods; others are taken as a whole."""
-    if not len(period) or (np.diff(period) < 0).any():
-        yield slice(None)
-        return
-    starts = np.flatnonzero(np.diff(period, prepend=-1))
-    begin = 0
-    for end in [*starts[1:].tolist(), len(period)]:
-        if end - begin >= _BLOCK or end == len(period):
-            yield slice(begin, end)
-            begin = end
 
 
 # --- what was realised ---

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from wattbook.messages import Venue
+from wattbook.results.record import joined
 from wattbook.units import MS_PER_HOUR
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -35,88 +36,331 @@ def sorted_by(columns: Mapping[str, NDArray[Any]], *keys: str) -> dict[str, NDAr
     return {name: column[order] for name, column in columns.items()}
 
 
-class NetPositions(NamedTuple):
-    """What each metered agent bought less what it sold, one row (m,) per row of the meters [Wh].
+class Attendance(NamedTuple):
+    """Who was metered when.
 
     Attributes
     ----------
-    feeder_wh, district_wh : (m,) int64
-        Bought - sold in the agent's feeder's book and in the district's.
-    metered_wh : (m,) int64
-        Net withdrawal that was billed: as metered, or the substitute of a meter that failed.
+    metered : (p x a,) bool
+        Whether there is a reading of the agent in the period.
+    settled : (p,) bool
+        Periods of which there is any.
+    repeated : int
+        Readings beyond an agent's first one of a period.
+    by_period, by_agent : bool
+        Whether the meters' rows stand by period, and within each by agent.
+    """
+
+    metered: NDArray[np.bool_]
+    settled: NDArray[np.bool_]
+    repeated: int
+    by_period: bool
+    by_agent: bool
+
+
+def attendance(record: Record) -> Attendance:
+    """Look through the meters' rows for who is in them."""
+    if "attendance" not in record.memo:
+        record.memo["attendance"] = _attendance(record)
+    seen: Attendance = record.memo["attendance"]
+    return seen
+
+
+def _attendance(record: Record) -> Attendance:
+    place = record.place
+    metered, settled = np.zeros(place.periods * place.agents, np.bool_), np.zeros(place.periods, np.bool_)
+    by_period = by_agent = True
+    last, count = -1, 0
+    for rows in record.pieces("meters", only=("period", "agent")):
+        period = rows["period"]
+        keys = period.astype(np.int64) * place.agents + rows["agent"]
+        metered[keys] = settled[period] = True
+        by_agent = by_agent and bool(keys[0] >= last and (keys[1:] >= keys[:-1]).all())
+        by_period = by_agent or (
+            by_period and bool(period[0] >= last // place.agents and (period[1:] >= period[:-1]).all())
+        )
+        last, count = int(keys[-1]), count + len(keys)
+    return Attendance(metered, settled, count - int(np.count_nonzero(metered)), by_period, by_agent)
+
+
+class Net(NamedTuple):
+    """What everybody bought less what it sold [Wh].
+
+    Attributes
+    ----------
+    feeder_wh, district_wh : (p x a,) int64
+        In the feeder's book and in the district's; the latter is empty where there is none.
     stray_wh : int
-        Volume [Wh] of both sides of trades in settled periods whose agent was not metered.
+        Volume of both sides of trades in settled periods whose agent was not metered.
     """
 
     feeder_wh: Ints
     district_wh: Ints
-    metered_wh: Ints
     stray_wh: int
 
+
+def net(record: Record) -> Net:
+    """Net each agent's local trades and shares of each period."""
+    if "net" not in record.memo:
+        record.memo["net"] = _net(record)
+    total: Net = record.memo["net"]
+    return total
+
+
+def _net(record: Record) -> Net:
+    place, seen = record.place, attendance(record)
+    cells = place.periods * place.agents
+    feeder, district = np.zeros(cells, np.int64), np.zeros(cells if place.has_district else 0, np.int64)
+    unmetered = np.array([kind == "trader" for kind in place.kinds], np.bool_)
+    stray = 0
+    for deals in record.pieces("trades", only=("book", "period", "buyer", "seller", "quantity_wh")):
+        venue, first = place.venues[deals["book"]], deals["period"].astype(np.int64) * place.agents
+        due = venue != Venue.WHOLESALE
+        if not record.complete:  # what was traded for later periods is not metered yet
+            due &= seen.settled[deals["period"]]
+        for side, sign in (("buyer", 1), ("seller", -1)):
+            cell = first + deals[side]
+            for kind, total in ((Venue.LOCAL, feeder), (Venue.DISTRICT, district)):
+                mine = venue == kind
+                np.add.at(total, cell[mine], sign * deals["quantity_wh"][mine])
+            lost = due & ~seen.metered[cell] & ~unmetered[deals[side]]
+            stray += int(deals["quantity_wh"][lost].sum())
+    shares = record.shares
+    cell = shares["period"].astype(np.int64) * place.agents + shares["agent"]
+    for kind, total in ((Venue.LOCAL, feeder), (Venue.DISTRICT, district)):
+        mine = place.venues[shares["book"]] == kind
+        np.add.at(total, cell[mine], shares["shared_wh"][mine])
+    stray += int(np.abs(shares["shared_wh"][~seen.metered[cell]]).sum())
+    return Net(feeder, district, stray)
+
+
+class Readings(NamedTuple):
+    """All meters' rows (m,) of some periods, by period, and what was traded for each [Wh].
+
+    Attributes
+    ----------
+    rows : dict of str to (m,) integers
+        The columns asked for, and ``agent`` and ``period``.
+    feeder_wh, district_wh : (m,) int64
+        Bought - sold by the agent for the period; of several readings the first one has it.
+    """
+
+    rows: dict[str, NDArray[Any]]
+    feeder_wh: Ints
+    district_wh: Ints
+
     @property
-    def traded_wh(self) -> Ints:
+    def net_wh(self) -> Ints:
         """Bought - sold in all local books (m,)."""
         return self.feeder_wh + self.district_wh
 
-
-def net_positions(record: Record) -> NetPositions:
-    """Net each agent's local trades and shares of each period."""
-    if "net" not in record.memo:
-        record.memo["net"] = _net_positions(record)
-    net: NetPositions = record.memo["net"]
-    return net
+    @property
+    def metered_wh(self) -> Ints:
+        """Net withdrawal that was billed (m,): as metered, or the substitute of a meter that failed."""
+        metered: Ints = self.rows["traded_wh"] + self.rows["residual_wh"]
+        return metered
 
 
-def _net_positions(record: Record) -> NetPositions:
-    meters = record.streams["meters"]
-    row_of = _meter_rows(record)
-    feeder, district = np.zeros((2, len(meters["seq"])), np.int64)
-    unmetered = np.array([kind == "trader" for kind in record.place.kinds], np.bool_)
-    stray = 0
-    for deals in record.blocks("trades", only=("book", "period", "buyer", "seller", "quantity_wh")):
-        venue = record.place.venues[deals["book"]]
-        for side, sign in (("buyer", 1), ("seller", -1)):
-            row = row_of[deals[side].astype(np.int64) * record.place.periods + deals["period"]]
-            found = row >= 0
-            for kind, total in ((Venue.LOCAL, feeder), (Venue.DISTRICT, district)):
-                mine = found & (venue == kind)
-                np.add.at(total, row[mine], sign * deals["quantity_wh"][mine])
-            lost = ~found & (venue != Venue.WHOLESALE) & _settled(record, deals["period"])
-            lost &= ~unmetered[deals[side]]
-            stray += int(deals["quantity_wh"][lost].sum())
-    shares = record.shares
-    row = row_of[shares["agent"].astype(np.int64) * record.place.periods + shares["period"]]
-    for kind, total in ((Venue.LOCAL, feeder), (Venue.DISTRICT, district)):
-        mine = (row >= 0) & (record.place.venues[shares["book"]] == kind)
-        np.add.at(total, row[mine], shares["shared_wh"][mine])
-    stray += int(np.abs(shares["shared_wh"][row < 0]).sum())
-    return NetPositions(feeder, district, meters["traded_wh"] + meters["residual_wh"], stray)
+def readings(record: Record, *columns: str) -> Iterator[Readings]:
+    """Give the meters' rows, some whole periods at a time; one part without rows where there are none."""
+    only = ("agent", "period", *columns)
+    if not attendance(record).by_period:
+        yield _traded(record, sorted_by(record.streams["meters"], "period"))
+        return
+    waiting: list[dict[str, NDArray[Any]]] = []
+    for block in record.pieces("meters", only=only):
+        last = block["period"][-1]
+        waiting.append(block)
+        if waiting[0]["period"][0] == last:
+            continue  # of one period so far
+        rows = joined(waiting)
+        cut = int(np.searchsorted(rows["period"], last))
+        yield _traded(record, {name: column[:cut] for name, column in rows.items()})
+        waiting = [{name: column[cut:] for name, column in rows.items()}]
+    nothing = {name: record.streams["meters"][name] for name in only} if not waiting else {}
+    yield _traded(record, joined(waiting) if waiting else nothing)
 
 
-def _meter_rows(record: Record) -> Ints:
-    """Row of the meters that is (agent, period), (a x p,); -1 where there is none."""
-    meters, place = record.streams["meters"], record.place
-    rows = np.full(place.agents * place.periods, -1, np.int64)
-    keys = meters["agent"].astype(np.int64) * place.periods + meters["period"]
-    # Of several readings the first one counts: the last assignment stands, so go backwards.
-    rows[keys[::-1]] = np.arange(len(keys) - 1, -1, -1)
+def _traded(record: Record, rows: dict[str, NDArray[Any]]) -> Readings:
+    total = net(record)
+    cell = rows["period"].astype(np.int64) * record.place.agents + rows["agent"]
+    feeder = total.feeder_wh[cell]
+    district = total.district_wh[cell] if len(total.district_wh) else np.zeros(len(cell), np.int64)
+    if attendance(record).repeated:
+        again = np.ones(len(cell), np.bool_)
+        again[np.unique(cell, return_index=True)[1]] = False
+        feeder[again] = district[again] = 0
+    return Readings(rows, feeder, district)
+
+
+_SUMMED: Final = ("load_wh", "generation_wh", "charge_wh", "discharge_wh", "curtailed_wh")
+
+
+class MeterSums(NamedTuple):
+    """What the meters add up to [Wh].
+
+    Attributes
+    ----------
+    node_wh, trades_wh, battery_wh : int
+        Absolute errors of their rows, see `energy_errors`.
+    residual_wh : (u, p) int64
+        Residuals of each supplier's customers.
+    withdrawn_wh, load_wh, generation_wh, stored_wh : (p,) int64
+        Of all agents.
+    by_agent : dict of str to (a,) int64
+        Over the run, named as in the table of agents.
+    soc_wh : (a,) int64
+        State of charge at the end of the last period that was read.
+    """
+
+    node_wh: int
+    trades_wh: int
+    battery_wh: int
+    residual_wh: Ints
+    withdrawn_wh: Ints
+    load_wh: Ints
+    generation_wh: Ints
+    stored_wh: Ints
+    by_agent: dict[str, Ints]
+    soc_wh: Ints
+
+
+def meter_sums(record: Record) -> MeterSums:
+    """Add up the meters, in one walk through them."""
+    if "meters" not in record.memo:
+        record.memo["meters"] = _meter_sums(record)
+    sums: MeterSums = record.memo["meters"]
+    return sums
+
+
+def _meter_sums(record: Record) -> MeterSums:
+    place = record.place
+    residual = np.zeros((len(place.supplier), place.periods), np.int64)
+    withdrawn, load, generation, stored = np.zeros((4, place.periods), np.int64)
+    by_agent: dict[str, Ints] = {}
+    batteries = _Batteries(record)
+    node, trades = 0, 0
+    for part in readings(record, *_SUMMED, "traded_wh", "residual_wh", "soc_wh"):
+        rows, period, metered = part.rows, part.rows["period"], part.metered_wh
+        charged = rows["charge_wh"] - rows["discharge_wh"]
+        node += int(np.abs(rows["load_wh"] + charged - rows["generation_wh"] - metered).sum())
+        trades += int(np.abs(rows["traded_wh"] - part.net_wh).sum())
+        batteries.add(rows)
+        supplier = place.utility[rows["agent"]]
+        supplied = supplier >= 0
+        cell = supplier * place.periods + period
+        np.add.at(residual.reshape(-1), cell[supplied], rows["residual_wh"][supplied])
+        sums = _Sums(rows["agent"], period)
+        for total, column in (
+            (withdrawn, np.maximum(metered, 0)), (load, rows["load_wh"]), (generation, rows["generation_wh"]),
+            (stored, charged),
+        ):  # fmt: skip
+            sums.add_by_period(total, column)
+        for name, column in _columns_by_agent(part, metered):
+            sums.add_by_agent(by_agent.setdefault(name, np.zeros(place.agents, np.int64)), column)
+    return MeterSums(
+        node, trades, batteries.error, residual, withdrawn, load, generation, stored, by_agent, batteries.soc_wh
+    )
+
+
+def _columns_by_agent(part: Readings, metered: Ints) -> Iterator[tuple[str, Ints]]:
+    rows = part.rows
+    for name in _SUMMED:
+        yield name, rows[name]
+    yield "withdrawal_wh", np.maximum(metered, 0)
+    yield "injection_wh", np.maximum(-metered, 0)
+    yield "local_wh", np.maximum(np.minimum(metered, part.net_wh), 0)
+    yield "residual_in_wh", np.maximum(rows["residual_wh"], 0)
+    yield "residual_out_wh", np.maximum(-rows["residual_wh"], 0)
+
+
+class _Sums:
+    """Adds columns of some meters' rows (m,) up by agent and by period.
+
+    Where all of the same agents are read in every period, which is the rule, rows and columns of a table are added up.
+    """
+
+    def __init__(self, agent: NDArray[Any], period: NDArray[Any]) -> None:
+        self._agent, self._period = agent, period
+        first = np.flatnonzero(np.diff(period, prepend=-1))
+        self._shape = None
+        wide = len(agent) // max(len(first), 1)
+        if wide and np.array_equal(first, np.arange(0, len(agent), wide)):
+            table = agent.reshape(-1, wide)
+            if (table == table[0]).all() and (table[0][1:] > table[0][:-1]).all():
+                self._shape, self._periods = table.shape, period[first]
+                low, high = int(table[0][0]), int(table[0][-1]) + 1
+                self._agents = slice(low, high) if high - low == wide else table[0]
+
+    def add_by_agent(self, total: Ints, column: NDArray[Any]) -> None:
+        """Add `column` (m,) to `total` (a,)."""
+        if self._shape is None:
+            np.add.at(total, self._agent, column)
+        else:
+            total[self._agents] += column.reshape(self._shape).sum(axis=0)
+
+    def add_by_period(self, total: Ints, column: NDArray[Any]) -> None:
+        """Add `column` (m,) to `total` (p,)."""
+        if self._shape is None:
+            np.add.at(total, self._period, column)
+        else:
+            total[self._periods] += column.reshape(self._shape).sum(axis=1)
+
+
+class _Batteries:
+    """Charges as period after period leaves them.
+
+    Attributes
+    ----------
+    soc_wh : (a,) int64
+        As the meters last told.
+    error : int
+        Sum of absolute errors [Wh].
+    """
+
+    def __init__(self, record: Record) -> None:
+        place = self._place = record.place
+        self.soc_wh = place.soc_start_wh.copy()
+        self.error = 0
+        self._charge_uwh = place.soc_start_wh * _UWH_PER_WH
+        self._has_one = (place.capacity_wh != 0) | (place.soc_start_wh != 0)
+
+    def add(self, rows: Mapping[str, NDArray[Any]]) -> None:
+        """Take the rows of the next periods, by period."""
+        place, agent = self._place, rows["agent"]
+        self.soc_wh[agent] = rows["soc_wh"]  # of several values for one agent the last one stays
+        moved = (rows["charge_wh"] | rows["discharge_wh"] | rows["soc_wh"]) != 0
+        # Whoever has none and shows none has no error.
+        self._has_one[agent[moved]] = True
+        mine = np.flatnonzero(self._has_one[agent])
+        if not len(mine):
+            return
+        order = mine[_by_key(agent[mine])]
+        agent, soc = agent[order], rows["soc_wh"][order]
+        added = rows["charge_wh"][order] * place.charge_ppm[agent] - rows["discharge_wh"][order] * place.removal[agent]
+        running = np.cumsum(added)
+        first = np.flatnonzero(np.diff(agent, prepend=-1))
+        before = np.repeat(running[first] - added[first], np.diff(first, append=len(agent)))
+        expected = self._charge_uwh[agent] + running - before
+        outside = np.maximum(-soc, 0) + np.maximum(soc - place.capacity_wh[agent], 0)
+        self.error += int((np.abs(soc * _UWH_PER_WH - expected) // _UWH_PER_WH + outside).sum())
+        last = np.append(first[1:], len(agent)) - 1
+        self._charge_uwh[agent[last]] = expected[last]
+
+
+def _by_key(keys: NDArray[Any]) -> Ints:
+    """Rows (n,) in the order of `keys` (n,), 0 or more; equal ones stay in theirs."""
+    bits = len(keys).bit_length()
+    # One number that holds key and row is sorted several times faster than rows by their keys.
+    packed = keys.astype(np.int64) << bits | np.arange(len(keys))
+    packed.sort()
+    rows: Ints = packed & ((1 << bits) - 1)
     return rows
-
-
-def _settled(record: Record, period: NDArray[Any]) -> NDArray[np.bool_]:
-    """Mask (n,) of the periods that the run came to settle: all, unless it was stopped."""
-    if record.complete:
-        return np.ones(len(period), np.bool_)
-    return np.isin(period, record.streams["meters"]["period"])
 
 
 def soc_end(record: Record) -> Ints:
     """State of charge [Wh] of each agent (a,) at the end of the last period that was read."""
-    rows = record.streams["meters"]
-    order = slice(None) if (np.diff(rows["period"]) >= 0).all() else np.argsort(rows["period"], kind="stable")
-    soc = record.place.soc_start_wh.copy()
-    soc[rows["agent"][order]] = rows["soc_wh"][order]  # of several values for one agent the last one stays
-    return soc
+    return meter_sums(record).soc_wh
 
 
 def energy_errors(record: Record) -> dict[str, int]:
@@ -137,27 +381,15 @@ def energy_errors(record: Record) -> dict[str, int]:
     ``flows`` (E4)
         Feeder + district + standard = what was withdrawn.
     """
-    net = net_positions(record)
+    sums = meter_sums(record)
+    astray = net(record).stray_wh + attendance(record).repeated
     return {
-        "node": _node_error(record),
-        "trades": _trades_error(record, net),
-        "battery": _battery_error(record),
-        "groups": _groups_error(record),
-        "flows": _flows_error(record, net),
+        "node": sums.node_wh,
+        "trades": sums.trades_wh + astray + _shares_error(record),
+        "battery": sums.battery_wh,
+        "groups": _groups_error(record, sums),
+        "flows": _flows_error(record, sums),
     }
-
-
-def _node_error(record: Record) -> int:
-    rows = record.streams["meters"]
-    needed = rows["load_wh"] + rows["charge_wh"] - rows["generation_wh"] - rows["discharge_wh"]
-    return int(np.abs(needed - rows["traded_wh"] - rows["residual_wh"]).sum())
-
-
-def _trades_error(record: Record, net: NetPositions) -> int:
-    rows = record.streams["meters"]
-    keys = rows["agent"].astype(np.int64) * record.place.periods + rows["period"]
-    repeated = len(keys) - int(np.count_nonzero(np.bincount(keys)))
-    return int(np.abs(rows["traded_wh"] - net.traded_wh).sum()) + net.stray_wh + repeated + _shares_error(record)
 
 
 def _shares_error(record: Record) -> int:
@@ -170,34 +402,22 @@ def _shares_error(record: Record) -> int:
     return int(np.abs(totals).sum() + beyond.sum())
 
 
-def _battery_error(record: Record) -> int:
-    rows, place = record.streams["meters"], record.place
-    order = np.lexsort((rows["period"], rows["agent"]))
-    agent, soc = rows["agent"][order], rows["soc_wh"][order]
-    added = rows["charge_wh"] * place.charge_ppm[rows["agent"]] - rows["discharge_wh"] * place.removal[rows["agent"]]
-    running = np.cumsum(added[order])
-    first = np.flatnonzero(np.diff(agent, prepend=-1))
-    before = np.repeat(running[first] - added[order][first], np.diff(first, append=len(agent)))
-    expected = place.soc_start_wh[agent] * _UWH_PER_WH + running - before
-    capacity = place.capacity_wh[agent]
-    outside = np.maximum(-soc, 0) + np.maximum(soc - capacity, 0)
-    return int((np.abs(soc * _UWH_PER_WH - expected) // _UWH_PER_WH + outside).sum())
-
-
-def _groups_error(record: Record) -> int:
-    groups, meters, place = record.streams["groups"], record.streams["meters"], record.place
-    totals = np.zeros((place.agents, place.periods), np.int64)
-    supplied = place.utility[meters["agent"]] >= 0
-    supplier = place.supplier[place.utility[meters["agent"]][supplied]]
-    np.add.at(totals, (supplier, meters["period"][supplied]), meters["residual_wh"][supplied])
+def _groups_error(record: Record, sums: MeterSums) -> int:
+    groups, place = record.streams["groups"], record.place
     own = np.abs(groups["nominated_wh"] + groups["deviation_wh"] - groups["metered_wh"]).sum()
-    np.subtract.at(totals, (groups["utility"], groups["period"]), groups["metered_wh"])
+    # A group may be of an agent that supplies nobody.
+    row = np.full(place.agents, -1, np.int64)
+    row[place.supplier] = np.arange(len(place.supplier))
+    others = np.unique(groups["utility"][row[groups["utility"]] < 0])
+    row[others] = len(place.supplier) + np.arange(len(others))
+    totals = np.concatenate([sums.residual_wh, np.zeros((len(others), place.periods), np.int64)])
+    np.subtract.at(totals, (row[groups["utility"]], groups["period"]), groups["metered_wh"])
     return int(own + np.abs(totals).sum())
 
 
-def _flows_error(record: Record, net: NetPositions) -> int:
-    flows, meters = record.streams["flows"], record.streams["meters"]
-    totals = sum_by(meters["period"], np.maximum(net.metered_wh, 0), record.place.periods)
+def _flows_error(record: Record, sums: MeterSums) -> int:
+    flows = record.streams["flows"]
+    totals = sums.withdrawn_wh.copy()
     np.subtract.at(totals, flows["period"], flows["flow_wh"])
     return int(np.abs(totals).sum())
 
@@ -224,14 +444,9 @@ def place_shares(record: Record) -> dict[str, float | int | None]:
         Highest mean power over a period at the place's edge: net of all meters, and with the network's losses,
         which are bought from outside.
     """
-    rows, ways, place = record.streams["meters"], record.streams["flows"], record.place
-
-    def by_period(values: NDArray[Any]) -> Ints:
-        return sum_by(rows["period"], values, place.periods)
-
-    stored = by_period(rows["charge_wh"] - rows["discharge_wh"])
-    generation = by_period(rows["generation_wh"])
-    demand = by_period(rows["load_wh"]) + np.maximum(stored, 0)
+    sums, ways, place = meter_sums(record), record.streams["flows"], record.place
+    stored, generation = sums.stored_wh, sums.generation_wh
+    demand = sums.load_wh + np.maximum(stored, 0)
     supply = generation + np.maximum(-stored, 0)
     met = np.minimum(demand, supply).sum()
     bought, sold = (demand - np.minimum(demand, supply)), (supply - np.minimum(demand, supply))

@@ -6,28 +6,32 @@ manifest gives is ever opened: only the names that this version writes.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
-import itertools
 import json
 import os
 import stat
+from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
-
-from polars.io.plugins import register_io_source
 
 from wattbook.errors import CorruptError, ResourceError
 from wattbook.journal import canonical_json
+from wattbook.results.columns import columns_of
 from wattbook.results.metrics import MEASURED
-from wattbook.results.record import BLOCK_ROWS, is_moment
-from wattbook.results.tables import TABLES, table_parts
+from wattbook.results.parquet import ParquetFile
+from wattbook.results.record import is_moment
+from wattbook.results.tables import TABLES, streamed, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     import polars as pl
+    from numpy.typing import NDArray
 
+    from wattbook.results.columns import Column
+    from wattbook.results.parquet import Sink
     from wattbook.results.record import Record
 
 FORMAT: Final = 1
@@ -37,8 +41,6 @@ BASELINE: Final = "baseline.wbj"
 TABLE_NAMES: Final = {name: f"tables/{name}.parquet" for name in TABLES}
 
 _LIMIT: Final = 1 << 63
-_PARQUET: Final[dict[str, Any]] = {"compression": "zstd", "compression_level": 1, "statistics": False}
-"""Level 1 and no statistics take a third of the time off a city's tables and add a twentieth to their size."""
 
 
 def file_names(has_baseline: bool) -> list[str]:
@@ -159,39 +161,100 @@ _SOUND: Final[dict[str, Callable[[Any], bool]]] = {
 
 
 def table_bytes(frame: pl.DataFrame) -> bytes:
-    """Write a table as Parquet; the same rows always give the same bytes on one version of Polars."""
+    """Write a table as Parquet; the same rows always give the same bytes."""
     buffer = io.BytesIO()
-    frame.rechunk().write_parquet(buffer, **_PARQUET)
+    file = ParquetFile(buffer)
+    file.add(columns_of(frame))
+    file.close()
     return buffer.getvalue()
 
 
-def write_table(name: str, record: Record, baseline: Record | None, target: Path | BinaryIO) -> None:
-    """Write a run's table as Parquet, some rows at a time; the same rows always give the same bytes."""
-    parts = table_parts(name, record, baseline)
-    first = next(parts)
-    second = next(parts, None)
-    if second is None:
-        data = table_bytes(first)
-        target.write(data) if hasattr(target, "write") else target.write_bytes(data)
-        return
+class TableFile:
+    """A run's table while it is written as Parquet; the same rows always give the same bytes.
 
-    def source(*pushed_down: object) -> Iterator[pl.DataFrame]:
-        assert all(wish is None for wish in pushed_down[:3]), "a table is written as a whole"
-        yield from itertools.chain((first, second), parts)
+    Parameters
+    ----------
+    name : str
+        Of the table.
+    sink : file
+        Opened for writing bytes.
 
-    rows = register_io_source(source, schema=first.schema)
-    rows.sink_parquet(target, row_group_size=BLOCK_ROWS, maintain_order=True, **_PARQUET)
+    Attributes
+    ----------
+    stream : str or None
+        Stream of the journal whose blocks, all of them in order, this table has to be told with `add`; None if it is
+        made as a whole when it is closed.
+    """
+
+    def __init__(self, name: str, record: Record, baseline: Record | None, sink: Sink) -> None:
+        self._file = ParquetFile(sink)
+        self._whole = partial(whole, name, record, baseline)
+        self.stream: str | None = None
+        self._columns: Callable[[dict[str, NDArray[Any]]], dict[str, Column]] | None = None
+        if (follows := streamed(name, record)) is not None:
+            self.stream, self._columns = follows
+
+    def add(self, block: dict[str, NDArray[Any]]) -> None:
+        """Take the next block of `stream`."""
+        assert self._columns is not None, "a table that follows no stream"
+        self._file.add(self._columns(block))
+
+    def close(self) -> None:
+        """Write what waits."""
+        if self._file.is_empty:
+            self._file.add(self._whole())
+        self._file.close()
+
+
+def write_table(name: str, record: Record, baseline: Record | None, target: Sink) -> None:
+    """Write a run's table as Parquet, some rows at a time."""
+    table = TableFile(name, record, baseline, target)
+    if table.stream is not None:
+        for block in record.blocks(table.stream):
+            table.add(block)
+    table.close()
+
+
+def write_all(record: Record, baseline: Record | None, directory: Path) -> dict[str, dict[str, Any]]:
+    """Write a run's journals and tables, and give what a manifest says of these files by name."""
+    written = {}
+    with contextlib.ExitStack() as open_files:
+        targets, tables = {}, []
+        for name, path in TABLE_NAMES.items():
+            targets[path] = Digesting(open_files.enter_context((directory / path).open("xb")))
+            tables.append(TableFile(name, record, baseline, targets[path]))
+        # What is unfolded to be written down again becomes the tables' rows as well.
+        readers = {table.stream: table.add for table in tables if table.stream is not None}
+        written[JOURNAL] = record.write(directory / JOURNAL, readers)
+        for table in tables:
+            table.close()
+    if baseline is not None:
+        written[BASELINE] = baseline.write(directory / BASELINE)
+    return written | {path: target.description() for path, target in targets.items()}
+
+
+class Digesting:
+    """A file that is written and hashed at once."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._digest = hashlib.sha256()
+        self._size = 0
+
+    def write(self, data: bytes) -> None:
+        """Take the next bytes."""
+        self._file.write(data)
+        self._digest.update(data)
+        self._size += len(data)
+
+    def description(self) -> dict[str, Any]:
+        """Give what a manifest says of the file."""
+        return {"sha256": self._digest.hexdigest(), "bytes": self._size}
 
 
 def describe(data: bytes) -> dict[str, Any]:
     """Give what a manifest says of a file."""
     return {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
-
-
-def describe_file(path: Path) -> dict[str, Any]:
-    """Give what a manifest says of a file that we have just written."""
-    with path.open("rb") as file:
-        return {"sha256": hashlib.file_digest(file, "sha256").hexdigest(), "bytes": file.tell()}
 
 
 def read_file(folder: Path, name: str) -> bytes:

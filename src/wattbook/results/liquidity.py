@@ -13,7 +13,7 @@ import numpy as np
 
 from wattbook.book.words import Event
 from wattbook.messages import BUY, SELL, Venue
-from wattbook.results.energy import share, sum_by
+from wattbook.results.energy import share
 from wattbook.results.record import BLOCK_ROWS
 from wattbook.units import MS_PER_MINUTE, TICKS_PER_EUR_PER_MWH
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from wattbook.results.record import Ints, Record
 
 LOOK_EVERY_MS: Final = 5 * MS_PER_MINUTE
-_EVENTS_ROWS: Final = 1 << 21
-"""Events that are sorted together."""
+_EVENTS_ROWS: Final = 1 << 17
+"""Events that are sorted together: as many as a processor's cache holds, with what rests meanwhile."""
 LOOKS: Final = 24
 """Looks at each product of each book."""
 _WORST: Final = 1 << 62
@@ -39,16 +39,16 @@ class Resting(NamedTuple):
     ----------
     product : (n,) int64
         Book x periods + period.
-    first, end : (n,) int64
+    first, end : (n,) int8
         Looks from `first` to before `end` see it.
     """
 
-    product: Ints
-    side: Ints
-    price_tick: Ints
-    quantity_wh: Ints
-    first: Ints
-    end: Ints
+    product: NDArray[Any]
+    side: NDArray[Any]
+    price_tick: NDArray[Any]
+    quantity_wh: NDArray[Any]
+    first: NDArray[Any]
+    end: NDArray[Any]
 
 
 def liquidity(record: Record) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def look(record: Record) -> tuple[Ints, Ints, Ints]:
 
 def _add_looks(spans: Resting, best_bid: Ints, best_ask: Ints, depth: Ints) -> None:
     """Let every look see the orders of `spans`."""
-    seen = spans.end - spans.first
+    seen = (spans.end - spans.first).astype(np.int64)
     row = np.repeat(np.arange(len(seen)), seen)
     look = np.arange(len(row)) - np.repeat(np.cumsum(seen) - seen, seen) + spans.first[row]
     place = spans.product[row] * LOOKS + look
@@ -107,21 +107,17 @@ def resting(record: Record) -> Iterator[Resting]:
     """Read off the orders' events when each order rested, at which price and size, some events at a time.
 
     After each event of an order its `remaining_wh` rests until the order's next event, at the limit that its
-    acceptance or last replacement gave. The latest event of an order that still rests waits for the next block.
+    acceptance or last replacement gave. The latest event of an order that a look may still see waits for the next
+    block.
     """
-    waiting = _Events(*(np.zeros(0, np.int64) for _ in _Events._fields))
+    waiting = _Events(*(np.zeros(0, kind) for kind in _KINDS))
     for rows in record.blocks("orders", _EVENTS_ROWS, only=_COLUMNS):
         events = _Events(*map(np.concatenate, zip(waiting, _sound_events(record, rows), strict=True)))
-        order = _by_order(events.book, events.order)
-        spans, last, limit = _spans(events, order)
-        yield spans
-        kept = np.flatnonzero(last & (events.remaining_wh[order] > 0))
-        alive = _Events(*(column[order[kept]] for column in events))
-        waiting = alive._replace(limit=events.limit[limit[kept]], sets_limit=np.ones_like(kept))
-    lookable = waiting.look < LOOKS
-    rest = _Events(*(column[lookable] for column in waiting))
-    end = np.full(len(rest.look), LOOKS)
-    yield Resting(rest.product, rest.side, rest.limit, rest.remaining_wh, rest.look, end)
+        if len(events.order):
+            spans, waiting = _spans(events)
+            yield spans
+    end = np.full(len(waiting.look), LOOKS, np.int8)
+    yield Resting(waiting.product, waiting.side, waiting.limit, waiting.remaining_wh, waiting.look, end)
 
 
 class _Events(NamedTuple):
@@ -129,22 +125,23 @@ class _Events(NamedTuple):
 
     Attributes
     ----------
-    look : (n,) int64
+    look : (n,) int8
         First look that sees what the event left.
     limit : (n,) int64
         The order's price after it, if `sets_limit`.
     """
 
-    book: Ints
-    order: Ints
-    product: Ints
-    side: Ints
-    remaining_wh: Ints
-    look: Ints
-    limit: Ints
-    sets_limit: Ints
+    book: NDArray[Any]
+    order: NDArray[Any]
+    product: NDArray[Any]
+    side: NDArray[Any]
+    remaining_wh: NDArray[Any]
+    look: NDArray[Any]
+    limit: NDArray[Any]
+    sets_limit: NDArray[Any]
 
 
+_KINDS: Final = (np.int32, np.int64, np.int64, np.int8, np.int64, np.int8, np.int64, np.bool_)
 _COLUMNS: Final = ("time_ms", "book", "period", "order", "event", "side", "price_tick", "remaining_wh", "code")
 
 
@@ -157,69 +154,83 @@ def _sound_events(record: Record, rows: Mapping[str, NDArray[Any]]) -> _Events:
         rows = {name: column[sound] for name, column in rows.items()}
         book, period = rows["book"], rows["period"]
     first_look_ms = (place.gate_ms(np.arange(place.periods)) - LOOKS * LOOK_EVERY_MS)[period]
-    look = np.clip(-((first_look_ms - rows["time_ms"]) // LOOK_EVERY_MS), 0, LOOKS)
+    look = np.clip(-((first_look_ms - rows["time_ms"]) // LOOK_EVERY_MS), 0, LOOKS).astype(np.int8)
     sets_limit = (rows["event"] == Event.ACCEPTED) | (rows["event"] == Event.REPLACED)
     product = book * np.int64(place.periods) + period
-    return _Events(
-        book, rows["order"], product, rows["side"], rows["remaining_wh"], look, rows["price_tick"], sets_limit
-    )
+    side = np.sign(rows["side"]).astype(np.int8)
+    return _Events(book, rows["order"], product, side, rows["remaining_wh"], look, rows["price_tick"], sets_limit)
 
 
-def _by_order(book: Ints, order: Ints) -> Ints:
-    """Sort events by book and order; events of one order stay in their order: their rows (n,)."""
+def _by_order(book: NDArray[Any], order: Ints) -> tuple[Ints, NDArray[np.bool_]]:
+    """Sort events by book and order; events of one order stay in their order.
+
+    Returns
+    -------
+    rows : (n,) int64
+        The events, sorted.
+    last : (n,) bool
+        Which of them, in this order, are the last of theirs.
+    """
     n = len(order)
-    if not n:
-        return np.zeros(0, np.int64)
     least, books, bits = int(order.min()), int(book.max()) + 1, n.bit_length()
+    last = np.ones(n, np.bool_)
     if (int(order.max()) - least + 1) * books << bits >= 1 << 62:
-        return np.lexsort((order, book))
+        rows = np.lexsort((order, book))
+        last[:-1] = (order[rows[1:]] != order[rows[:-1]]) | (book[rows[1:]] != book[rows[:-1]])
+        return rows, last
     # One number that holds order, book and row is sorted several times faster than rows by two keys.
     packed = ((order - least) * books + book << bits) | np.arange(n)
     packed.sort()
-    rows: Ints = packed & ((1 << bits) - 1)
-    return rows
+    rows = packed & ((1 << bits) - 1)
+    packed >>= bits
+    np.not_equal(packed[1:], packed[:-1], out=last[:-1])
+    return rows, last
 
 
-def _spans(events: _Events, order: Ints) -> tuple[Resting, NDArray[np.bool_], Ints]:
-    """Say what rested from each event to its order's next one, of events taken in `order` (n,).
+def _spans(events: _Events) -> tuple[Resting, _Events]:
+    """Say what rested from each event to its order's next one.
 
     Returns
     -------
     spans : Resting
         Those that a look sees.
-    last : (n,) bool
-        Which events, in this order, are the last of theirs.
-    limit : (n,) int64
-        The event that set the limit which holds after each.
+    waiting : _Events
+        Of each order that rests, where a look may still see it, the last event, with its limit.
     """
-    ids, books, looks = events.order[order], events.book[order], events.look[order]
-    last = np.ones(len(order), np.bool_)
-    last[:-1] = (ids[1:] != ids[:-1]) | (books[1:] != books[:-1])
-    set_at = np.maximum.accumulate(np.where(events.sets_limit[order], np.arange(len(order)), 0))
+    rows, last = _by_order(events.book, events.order)
+    looks = events.look[rows]
+    # Of each event, in this order, the one that set the limit which holds after it.
+    set_at = np.maximum.accumulate(np.where(events.sets_limit[rows], np.arange(len(rows), dtype=np.int32), 0))
     seen = np.flatnonzero(~last[:-1] & (looks[1:] > looks[:-1]))
-    rows = order[seen]
-    rests = events.remaining_wh[rows] > 0
-    seen, rows = seen[rests], rows[rests]
+    seen = seen[events.remaining_wh[rows[seen]] > 0]
+    at = rows[seen]
     spans = Resting(
-        events.product[rows], events.side[rows], events.limit[order[set_at[seen]]], events.remaining_wh[rows],
+        events.product[at], events.side[at], events.limit[rows[set_at[seen]]], events.remaining_wh[at],
         looks[seen], looks[seen + 1],
     )  # fmt: skip
-    return spans, last, order[set_at]
+    kept = np.flatnonzero(last & (looks < LOOKS))
+    kept = kept[events.remaining_wh[rows[kept]] > 0]
+    waiting = _Events(*(column[rows[kept]] for column in events))
+    limit = events.limit[rows[set_at[kept]]]
+    return spans, waiting._replace(limit=limit, sets_limit=np.ones(len(kept), np.bool_))
 
 
 def _trade_to_gate(record: Record) -> float | None:
-    rows = record.streams["trades"]
-    lead = record.place.gate_ms(rows["period"].astype(np.int64)) - rows["time_ms"]
-    # In floats: milliseconds x Wh of a city's year would not fit into 64 bits.
-    return share(
-        float((lead * rows["quantity_wh"].astype(np.float64)).sum()), MS_PER_MINUTE * rows["quantity_wh"].sum()
-    )
+    weighted, volume = 0.0, 0
+    for rows in record.blocks("trades", only=("time_ms", "period", "quantity_wh")):
+        lead_ms = record.place.gate_ms(rows["period"].astype(np.int64)) - rows["time_ms"]
+        # In floats: milliseconds x Wh of a city's year would not fit into 64 bits.
+        weighted += float((lead_ms * rows["quantity_wh"].astype(np.float64)).sum())
+        volume += int(rows["quantity_wh"].sum())
+    return share(weighted, MS_PER_MINUTE * volume)
 
 
 def concentration(record: Record) -> int | None:
     """HHI (0-10,000) of the local sellers' volumes; None without trades."""
-    rows = record.streams["trades"]
-    local = record.place.venues[rows["book"]] != Venue.WHOLESALE
-    sold = sum_by(rows["seller"][local], rows["quantity_wh"][local], record.place.agents).astype(np.float64)
+    volumes = np.zeros(record.place.agents, np.int64)
+    for rows in record.pieces("trades", only=("book", "seller", "quantity_wh")):
+        local = record.place.venues[rows["book"]] != Venue.WHOLESALE
+        np.add.at(volumes, rows["seller"][local], rows["quantity_wh"][local])
+    sold = volumes.astype(np.float64)
     index = share((sold**2).sum(), sold.sum() ** 2)
     return None if index is None else round(10_000 * index)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from wattbook.book.words import Event
 from wattbook.messages import Cause, Path, Venue
+from wattbook.results.answers import answers
 from wattbook.results.efficiency import efficiency
-from wattbook.results.energy import energy_errors, place_shares, share
+from wattbook.results.energy import energy_errors, meter_sums, place_shares, share
 from wattbook.results.liquidity import concentration, liquidity
 from wattbook.results.money import decomposition, money_errors, money_of, received
 from wattbook.units import TICKS_PER_EUR_PER_MWH, half_even
@@ -34,7 +34,7 @@ def metrics(record: Record, baseline: Record | None, measured: Mapping[str, Any]
     measured : mapping
         `MEASURED`.
     """
-    errors = energy_errors(record)
+    energy, money = energy_errors(record), money_errors(record)
     return {
         "fingerprint": record.fingerprint,
         **_activity(record),
@@ -47,9 +47,9 @@ def metrics(record: Record, baseline: Record | None, measured: Mapping[str, Any]
         "fines": _total(record, Cause.FINE),
         "incentives": _total(record, Cause.INCENTIVE),
         "money_sum": int(money_of(record).sum()),
-        "money_errors": money_errors(record),
-        "energy_residual_wh": sum(errors.values()),
-        "energy_errors_wh": errors,
+        "money_errors": money,
+        "energy_residual_wh": sum(energy.values()),
+        "energy_errors_wh": energy,
         "baseline": None if baseline is None else _baseline(record, baseline),
         **{name: measured.get(name) for name in MEASURED},
     }
@@ -62,31 +62,30 @@ def _activity(record: Record) -> dict[str, Any]:
     local volume, traded or shared, over the metered loads; ``local_share_of_withdrawal`` counts energy once however
     often it was resold: what came by the feeder's or the district's path, of all that was withdrawn.
     """
-    rows, meters, flows = (record.streams[name] for name in ("trades", "meters", "flows"))
-    accepted, refused = 0, 0
-    for orders in record.blocks("orders", only=("event", "code")):
-        accepted += int(((orders["event"] == Event.ACCEPTED) & (orders["code"] == 0)).sum())
-        refused += int((orders["code"] != 0).sum())
-    local = record.place.venues[rows["book"]] != Venue.WHOLESALE
-    district = record.place.venues[rows["book"]] == Venue.DISTRICT
-    shares = record.shares
+    place, shares, flows, answered = record.place, record.shares, record.streams["flows"], answers(record)
     received = np.maximum(shares["shared_wh"], 0)
-    in_district = record.place.venues[shares["book"]] == Venue.DISTRICT
-    volume = int(rows["quantity_wh"][local].sum() + received.sum())
-    value = int((rows["price_tick"] * rows["quantity_wh"])[local].sum() + (shares["price_tick"] * received).sum())
-    members = record.place.members
-    trading = np.zeros(len(members), np.bool_)
-    trading[rows["buyer"]] = trading[rows["seller"]] = trading[shares["agent"]] = True
+    trades, volume, value = 0, int(received.sum()), int((shares["price_tick"] * received).sum())
+    in_district = int(received[place.venues[shares["book"]] == Venue.DISTRICT].sum())
+    trading = np.zeros(place.agents, np.bool_)
+    trading[shares["agent"]] = True
+    for rows in record.pieces("trades", only=("book", "buyer", "seller", "price_tick", "quantity_wh")):
+        venue, quantity = place.venues[rows["book"]], rows["quantity_wh"]
+        local = venue != Venue.WHOLESALE
+        trades += len(local)
+        volume += int(quantity[local].sum())
+        value += int((rows["price_tick"] * quantity)[local].sum())
+        in_district += int(quantity[venue == Venue.DISTRICT].sum())
+        trading[rows["buyer"]] = trading[rows["seller"]] = True
     return {
-        "orders": accepted,
-        "refusals": refused,
-        "trades": len(rows["seq"]),
+        "orders": answered.accepted,
+        "refusals": answered.refused,
+        "trades": trades,
         "local_volume_wh": volume,
-        "district_volume_wh": int(rows["quantity_wh"][district].sum() + received[in_district].sum()),
+        "district_volume_wh": in_district,
         "local_vwap_eur_per_mwh": share(value, volume * TICKS_PER_EUR_PER_MWH),
-        "members": int(members.sum()),
-        "members_trading": int((members & trading).sum()),
-        "traded_share_of_load": share(volume, meters["load_wh"].sum()),
+        "members": int(place.members.sum()),
+        "members_trading": int((place.members & trading).sum()),
+        "traded_share_of_load": share(volume, meter_sums(record).load_wh.sum()),
         "local_share_of_withdrawal": share(
             flows["flow_wh"][flows["path"] != Path.STANDARD].sum(), flows["flow_wh"].sum()
         ),
@@ -99,11 +98,16 @@ def lerner(record: Record) -> float | None:
     P is the trade's price; c, the proxy of the seller's cost, is what its utility would have paid it in that
     period (its feed-in tariff). Trades at a price of zero or below are left out, as the index does not exist there.
     """
-    place, rows = record.place, record.streams["trades"]
-    supplied = (place.venues[rows["book"]] != Venue.WHOLESALE) & place.homes[rows["seller"]] & (rows["price_tick"] > 0)
-    price, weight = rows["price_tick"][supplied], rows["quantity_wh"][supplied].astype(np.float64)
-    cost = place.feed_in_tick[place.utility[rows["seller"][supplied]], rows["period"][supplied]]
-    return share((weight * (price - cost) / price).sum(), weight.sum())
+    place = record.place
+    margin, volume = 0.0, 0
+    for rows in record.blocks("trades", only=("book", "period", "seller", "price_tick", "quantity_wh")):
+        local = place.venues[rows["book"]] != Venue.WHOLESALE
+        supplied = np.flatnonzero(local & place.homes[rows["seller"]] & (rows["price_tick"] > 0))
+        price, weight = rows["price_tick"][supplied], rows["quantity_wh"][supplied]
+        cost = place.feed_in_tick[place.utility[rows["seller"][supplied]], rows["period"][supplied]]
+        margin += float((weight * (price - cost) / price).sum())
+        volume += int(weight.sum())
+    return share(margin, volume)
 
 
 def gini(amounts: Ints) -> float | None:

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from wattbook.messages import Action, Cause, House
-from wattbook.results.energy import soc_end
+from wattbook.results.energy import attendance, soc_end
+from wattbook.results.record import BLOCK_ROWS
 from wattbook.units import QUANTA_PER_CENT
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from wattbook.results.record import Ints, Record
@@ -35,13 +38,34 @@ _KIND_GROUPS: Final = {"utility": "utilities", "producer": "upstream"}
 def money_of(record: Record) -> Ints:
     """Sum of the postings (accounts, causes) [1e-8 EUR]; not to be written to."""
     if "money" not in record.memo:
-        total = np.zeros((len(record.place.accounts), len(Cause)), np.int64)
-        for rows in record.blocks("postings", only=("account", "cause", "amount")):
-            np.add.at(total.reshape(-1), rows["account"].astype(np.int64) * len(Cause) + rows["cause"], rows["amount"])
-        total.flags.writeable = False
-        record.memo["money"] = total
+        total = _Totals(record)
+        for rows in record.pieces("postings", only=("account", "cause", "amount")):
+            total.add(rows)
+        record.memo["money"] = total.done()
     money: Ints = record.memo["money"]
     return money
+
+
+class _Totals:
+    """Postings added up by account and cause."""
+
+    def __init__(self, record: Record) -> None:
+        self._total = np.zeros((len(record.place.accounts), len(Cause)), np.int64)
+
+    def add(self, rows: Mapping[str, NDArray[Any]]) -> None:
+        """Take the next postings."""
+        place = rows["account"].astype(np.int64) * len(Cause) + rows["cause"]
+        np.add.at(self._total.reshape(-1), place, rows["amount"])
+
+    def by_account(self) -> Ints:
+        """Sum all causes (accounts,)."""
+        sums: Ints = self._total.sum(axis=1)
+        return sums
+
+    def done(self) -> Ints:
+        """Give the sums (accounts, causes)."""
+        self._total.flags.writeable = False
+        return self._total
 
 
 def received(record: Record) -> Ints:
@@ -103,86 +127,116 @@ def money_errors(record: Record) -> dict[str, int]:
     ``rounding`` (M6)
         A billing leaves whole cents on every account but ROUNDING, and takes at most half a cent from each.
     """
-    return {
-        "transfers": _transfers_error(record),
-        "trades": _trades_error(record),
-        "rounding": _rounding_error(record),
-    }
+    transfers, trades, billing = _Transfers(), _Payments(record), _Billing(record)
+    trades.owe()
+    for rows in record.pieces("postings", only=_POSTING):
+        transfers.add(rows)
+        trades.add(rows)
+        billing.add(rows)
+    rounding = billing.done()
+    # In passing, as they are asked for as well.
+    record.memo.setdefault("money", billing.total.done())
+    return {"transfers": transfers.error(), "trades": trades.error(), "rounding": rounding}
 
 
-def _transfers_error(record: Record) -> int:
-    totals: dict[int, int] = {}
-    for rows in record.blocks("postings", only=("transfer", "amount")):
-        starts = np.flatnonzero(np.diff(rows["transfer"], prepend=rows["transfer"][0] - 1))
+_POSTING: Final = ("command", "period", "transfer", "account", "amount", "cause")
+
+
+class _Transfers:
+    """Sums of transfers that do not end where a block of postings does."""
+
+    def __init__(self) -> None:
+        self._totals: dict[int, int] = {}
+
+    def add(self, rows: Mapping[str, NDArray[Any]]) -> None:
+        """Take the next postings."""
+        transfer = rows["transfer"]
+        starts = np.flatnonzero(np.diff(transfer, prepend=transfer[0] - 1))
         sums = np.add.reduceat(rows["amount"], starts)
-        for transfer, total in zip(rows["transfer"][starts].tolist(), sums.tolist(), strict=True):
-            totals[transfer] = totals.get(transfer, 0) + total
-    return sum(map(abs, totals.values()))
+        for number, total in zip(transfer[starts].tolist(), sums.tolist(), strict=True):
+            self._totals[number] = self._totals.get(number, 0) + total
+
+    def error(self) -> int:
+        """Sum what is left of each transfer."""
+        return sum(map(abs, self._totals.values()))
 
 
-def _trades_error(record: Record) -> int:
-    place = record.place
-    # Postings may belong to no period, -1, which comes first.
-    total = np.zeros(len(place.accounts) * (place.periods + 1), np.int64)
+class _Payments:
+    """What each account owes for trades and shares of a period, less what it paid."""
 
-    def add(account: NDArray[Any], period: NDArray[Any], amount: NDArray[Any]) -> None:
-        np.add.at(total, account.astype(np.int64) * (place.periods + 1) + period + 1, amount)
+    def __init__(self, record: Record) -> None:
+        self._record = record
+        # Postings may belong to no period, -1, which comes first.
+        self._total = np.zeros((record.place.periods + 1) * len(record.place.accounts), np.int64)
 
-    settled = np.ones(place.periods, np.bool_)
-    if not record.complete:
-        settled = np.isin(np.arange(place.periods), record.streams["meters"]["period"])
-    for deals in record.blocks("trades", only=("period", "buyer", "seller", "price_tick", "quantity_wh")):
-        mine = settled[deals["period"]]
-        value = (deals["price_tick"] * deals["quantity_wh"])[mine]
-        add(deals["buyer"][mine], deals["period"][mine], -value)
-        add(deals["seller"][mine], deals["period"][mine], value)
-    shares = record.shares
-    add(shares["agent"], shares["period"], -shares["price_tick"] * shares["shared_wh"])
-    for rows in record.blocks("postings", only=("account", "period", "cause", "amount")):
-        paid = (rows["cause"] == Cause.TRADE) | (rows["cause"] == Cause.SHARE)
-        add(rows["account"][paid], rows["period"][paid], -rows["amount"][paid])
-    return int(np.abs(total).sum())
+    def _owe(self, account: NDArray[Any], period: NDArray[Any], amount: NDArray[Any]) -> None:
+        np.add.at(self._total, (period.astype(np.int64) + 1) * len(self._record.place.accounts) + account, amount)
 
+    def owe(self) -> None:
+        """Take all trades and shares."""
+        record = self._record
+        for deals in record.pieces("trades", only=("period", "buyer", "seller", "price_tick", "quantity_wh")):
+            value = deals["price_tick"] * deals["quantity_wh"]
+            if not record.complete:  # what was traded for later periods is not paid yet
+                value *= attendance(record).settled[deals["period"]]
+            self._owe(deals["buyer"], deals["period"], -value)
+            self._owe(deals["seller"], deals["period"], value)
+        shares = record.shares
+        self._owe(shares["agent"], shares["period"], -shares["price_tick"] * shares["shared_wh"])
 
-def _rounding_error(record: Record) -> int:
-    bills = np.concatenate(
-        [
-            np.zeros(0, np.int64),
-            *(rows["seq"][rows["action"] == Action.BILL] for rows in record.blocks("commands", only=("seq", "action"))),
-        ]
-    )
-    books = _Billing(record)
-    for rows in record.blocks("postings", only=("command", "account", "amount")):
-        # Number of the bill that takes each posting in; those after the last one are in none.
-        due = np.searchsorted(bills, rows["command"], side="left")
-        edges = np.flatnonzero(np.diff(due, prepend=-1, append=len(bills) + 1))
-        for begin, end in itertools.pairwise(edges.tolist()):
-            books.close_until(int(due[begin]))
-            if due[begin] < len(bills):
-                taken = rows["command"][begin:end] == bills[due[begin]]
-                books.take(rows["account"][begin:end], rows["amount"][begin:end], taken)
-    books.close_until(len(bills))
-    return books.error
+    def add(self, rows: Mapping[str, NDArray[Any]]) -> None:
+        """Take the next postings."""
+        paid = np.flatnonzero((rows["cause"] == Cause.TRADE) | (rows["cause"] == Cause.SHARE))
+        if len(paid):
+            self._owe(rows["account"][paid], rows["period"][paid], -rows["amount"][paid])
+
+    def error(self) -> int:
+        """Sum what is still owed, or was paid too much."""
+        return sum(
+            int(np.abs(self._total[first : first + BLOCK_ROWS]).sum())
+            for first in range(0, len(self._total), BLOCK_ROWS)
+        )
 
 
 class _Billing:
-    """Balances as bill after bill leaves them."""
+    """Balances as bill after bill leaves them.
+
+    Attributes
+    ----------
+    total : _Totals
+        All postings so far.
+    """
 
     def __init__(self, record: Record) -> None:
-        self.house = record.place.house(House.ROUNDING)
-        self.balance = np.zeros(len(record.place.accounts), np.int64)
-        self.closed, self.kept, self.error = 0, 0, 0
+        self.total = _Totals(record)
+        self._house = record.place.house(House.ROUNDING)
+        self._closed, self._kept, self._error = 0, 0, 0
+        commands = record.pieces("commands", only=("seq", "action"))
+        bills = (rows["seq"][rows["action"] == Action.BILL] for rows in commands)
+        self._bills = np.concatenate([np.zeros(0, np.int64), *bills])
 
-    def take(self, account: NDArray[Any], amount: NDArray[Any], by_bill: NDArray[np.bool_]) -> None:
-        """Post what comes before the end of the next bill; `by_bill` are its own postings."""
-        np.add.at(self.balance, account, amount)
-        self.kept += int(amount[by_bill & (account == self.house)].sum())
+    def add(self, rows: Mapping[str, NDArray[Any]]) -> None:
+        """Take the next postings."""
+        # Number of the bill that takes each posting in; those after the last one are in none.
+        due = np.searchsorted(self._bills, rows["command"], side="left")
+        edges = np.flatnonzero(np.diff(due, prepend=-1, append=len(self._bills) + 1))
+        for begin, end in itertools.pairwise(edges.tolist()):
+            self._close_until(int(due[begin]))
+            some = {name: column[begin:end] for name, column in rows.items()}
+            self.total.add(some)
+            if due[begin] < len(self._bills):
+                kept = (some["command"] == self._bills[due[begin]]) & (some["account"] == self._house)
+                self._kept += int(some["amount"][kept].sum())
 
-    def close_until(self, bill: int) -> None:
+    def done(self) -> int:
+        """Close all bills and sum their errors."""
+        self._close_until(len(self._bills))
+        return self._error
+
+    def _close_until(self, bill: int) -> None:
         """Look at the balances at the end of each bill before `bill`."""
-        most = len(self.balance) * QUANTA_PER_CENT // 2
-        while self.closed < bill:
-            cents = self.balance % QUANTA_PER_CENT
-            cents[self.house] = 0
-            self.error += int(cents.sum()) + max(0, abs(self.kept) - most)
-            self.closed, self.kept = self.closed + 1, 0
+        while self._closed < bill:
+            cents = self.total.by_account() % QUANTA_PER_CENT
+            cents[self._house] = 0
+            self._error += int(cents.sum()) + max(0, abs(self._kept) - len(cents) * QUANTA_PER_CENT // 2)
+            self._closed, self._kept = self._closed + 1, 0

@@ -55,7 +55,7 @@ def quarantines(record: Record) -> list[tuple[int, str | None]]:
     """Tell when [ms UTC] each agent was taken out of the market, in the order of events."""
     names = record.place.names
     found: list[tuple[int, str | None]] = []
-    for rows in record.blocks("commands", only=("time_ms", "action", "order")):
+    for rows in record.pieces("commands", only=("time_ms", "action", "order")):
         mine = rows["action"] == Action.QUARANTINE
         agents = rows["order"][mine].tolist()
         known = [names[agent] if 0 <= agent < len(names) else None for agent in agents]

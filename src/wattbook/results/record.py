@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Columns = Mapping[str, NDArray[Any]]
 
-BLOCK_ROWS: Final = 1 << 18
-"""Rows of a stream that are looked at together: a city's day must not lie in memory at once."""
+BLOCK_ROWS: Final = FRAME_ROWS
+"""Rows of a stream that are looked at together: a city's day must not lie in memory at once, and arrays that fit into
+a processor's cache are used again, where longer ones are fetched from the system and given back each time."""
 _LIMIT: Final = 1 << 40
 """No price, rate or size in a header comes near it; more is damage."""
 _EARLIEST_MS: Final = -62_135_510_400_000
@@ -133,18 +134,30 @@ class Record:
             waiting.append(part)
             count += _height(part)
             if count >= rows:
-                joined = _joined(waiting)
+                together = joined(waiting)
                 whole = count - count % rows
                 for first in range(0, whole, rows):
-                    yield {key: column[first : first + rows] for key, column in joined.items()}
-                waiting, count = [{key: column[whole:] for key, column in joined.items()}], count - whole
+                    yield {key: column[first : first + rows] for key, column in together.items()}
+                waiting, count = [{key: column[whole:] for key, column in together.items()}], count - whole
         if count:
-            yield _joined(waiting)
+            yield joined(waiting)
+
+    def pieces(self, name: str, *, only: Collection[str]) -> Iterator[dict[str, NDArray[Any]]]:
+        """Give some columns of a stream in pieces of at most `BLOCK_ROWS` rows, as they lie: cheaper than `blocks`.
+
+        For sums of whole numbers: those of floats would show in their last bits where the pieces end.
+        """
+        if not isinstance(self.streams, Shelf):
+            yield from self.blocks(name, only=only)
+            return
+        for part in self.streams.blocks(name, only):
+            for first in range(0, _height(part), BLOCK_ROWS):
+                yield {key: column[first : first + BLOCK_ROWS] for key, column in part.items()}
 
     def part(self, name: str, block: dict[str, NDArray[Any]]) -> Record:
         """Give the same run with a block of one stream in its place, and no other stream."""
         part = Record(self.header, {name: block}, self.fingerprint, self.complete)
-        part.__dict__["place"] = self.place
+        part.__dict__["place"], part.__dict__["people"] = self.place, self.people
         return part
 
     @classmethod
@@ -169,8 +182,15 @@ class Record:
             raise CorruptError(f"{name}: {fault}" for fault in faults)
         return cls(reading.header, reading.streams, reading.fingerprint, reading.complete)
 
-    def write(self, path: pathlib.Path) -> dict[str, Any]:
+    def write(
+        self, path: pathlib.Path, readers: Mapping[str, Callable[[dict[str, NDArray[Any]]], None]] | None = None
+    ) -> dict[str, Any]:
         """Write the journal to a file that does not exist yet; the same rows always give the same bytes.
+
+        Parameters
+        ----------
+        readers : mapping of str to callable
+            By stream, who else is to see its blocks of `BLOCK_ROWS`.
 
         Returns
         -------
@@ -179,7 +199,15 @@ class Record:
         """
         schema = [stream for stream in streams_of(self.header) if stream.name in self.streams]
         closing = self.fingerprint if self.complete else None
-        written = write_journal(path, schema, self.header, lambda name: self.blocks(name, FRAME_ROWS), closing)
+
+        def blocks(name: str) -> Iterator[dict[str, NDArray[Any]]]:
+            read = (readers or {}).get(name)
+            for block in self.blocks(name, FRAME_ROWS):
+                if read is not None:
+                    read(block)
+                yield block
+
+        written = write_journal(path, schema, self.header, blocks, closing)
         return {"sha256": written.digest.hexdigest(), "bytes": written.size}
 
     @cached_property
@@ -192,7 +220,12 @@ class Record:
     @cached_property
     def place(self) -> Place:
         """The header as arrays."""
-        return Place.of(self.header)
+        return Place.of(self.header, self.people)
+
+    @cached_property
+    def people(self) -> dict[str, list[Any]]:
+        """What the header tells of the agents, see `people_of`."""
+        return people_of(self.header)
 
 
 def _height(columns: Columns) -> int:
@@ -203,8 +236,8 @@ def _chosen(columns: dict[str, NDArray[Any]], only: Collection[str] | None) -> d
     return columns if only is None else {name: columns[name] for name in only}
 
 
-def _joined(parts: list[dict[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
-    """Put blocks of one stream together."""
+def joined(parts: list[dict[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
+    """Put blocks of one stream together, at least one."""
     if len(parts) == 1:
         return parts[0]
     return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
@@ -257,9 +290,9 @@ class Place:
     """What was made of it once and is asked for again."""
 
     @classmethod
-    def of(cls, header: Mapping[str, Any]) -> Self:
-        """Read a header."""
-        people = people_of(header)
+    def of(cls, header: Mapping[str, Any], people: Mapping[str, list[Any]] | None = None) -> Self:
+        """Read a header; `people` is what `people_of` makes of it, where that is known."""
+        people = people or people_of(header)
         names = tuple(people["agent"])
         books = tuple(book["book"] for book in header["books"])
         tariffs = header["tariffs"]

@@ -170,12 +170,7 @@ class Run:
 
     def _write(self, directory: Path) -> None:
         (directory / "tables").mkdir(parents=True)
-        written = {files.JOURNAL: self.record.write(directory / files.JOURNAL)}
-        if self.baseline is not None:
-            written[files.BASELINE] = self.baseline.write(directory / files.BASELINE)
-        for name, path in files.TABLE_NAMES.items():
-            files.write_table(name, self.record, self.baseline, directory / path)
-            written[path] = files.describe_file(directory / path)
+        written = files.write_all(self.record, self.baseline, directory)
         assert sorted(written) == files.file_names(self.baseline is not None)
         manifest = {
             "format": files.FORMAT,

@@ -10,23 +10,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import polars as pl
 
 from wattbook.book.words import Code, Event
 from wattbook.messages import BUY, REFUSED, SELL, Action, Cause, Path, Refusal
-from wattbook.results.energy import net_positions, soc_end, sorted_by, sum_by
+from wattbook.results.answers import outcomes
+from wattbook.results.columns import Flags, Numbers, Words, frame_of
+from wattbook.results.energy import attendance, meter_sums, soc_end, sorted_by
 from wattbook.results.money import money_of, received
-from wattbook.results.record import people_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
     from enum import IntEnum
 
+    import polars as pl
     from numpy.typing import NDArray
 
+    from wattbook.results.columns import Column, Picks
     from wattbook.results.record import Ints, Record
-
-TIME: Final = pl.Datetime("ms", "UTC")
 
 
 def word(member: IntEnum) -> str:
@@ -38,277 +38,228 @@ def word(member: IntEnum) -> str:
     return member.name.lower().replace("_", "-")
 
 
-def _lookup(words: pl.Series, index: NDArray[Any]) -> pl.Series:
-    """Entry (n,) of `words` for each of `index` (n,); null where that is none of its rows. Its last entry is null."""
-    # Without its sign a negative number is greater than all, so one comparison finds both ends.
-    rows = np.minimum(index.view(f"<u{index.itemsize}"), len(words) - 1)
-    return words.gather(pl.Series(values=rows.astype(np.uint32, copy=False), dtype=pl.UInt32))
-
-
-def _texts(record: Record, key: str) -> pl.Series:
-    """Every text of one kind in a run's header, and null: made once, as a city has many of them."""
+def _words(record: Record, key: str) -> Words:
+    """Every text of one kind in a run's header: listed once, as a city has many of them."""
     memo = record.place.memo
     if key not in memo:
         if key == "policy":
-            texts = people_of(record.header)["policy"]
+            texts = record.people["policy"]
         elif key == "venue":
             texts = [entry["venue"] for entry in record.header["books"]]
         else:
             texts = list(getattr(record.place, key))
-        memo[key] = pl.Series([*texts, None], dtype=pl.String)
-    series: pl.Series = memo[key]
-    return series
+        memo[key] = Words("text", texts)
+    words: Words = memo[key]
+    return words
 
 
-def _named(record: Record, key: str, index: NDArray[Any]) -> pl.Series:
+def _named(record: Record, key: str, index: NDArray[Any]) -> Picks:
     """Text (n,) of each number of `index` (n,); null where there is no such name."""
-    return _lookup(_texts(record, key), index)
+    return _words(record, key).of(index)
 
 
-class _Words:
+def _worded(words: Mapping[int, str]) -> Words:
     """Words for whole numbers that lie close together."""
-
-    def __init__(self, words: Mapping[int, str]) -> None:
-        self.least = min(words)
-        self.series = pl.Series([*(words.get(n) for n in range(self.least, max(words) + 1)), None], dtype=pl.String)
-
-    def of(self, numbers: NDArray[Any]) -> pl.Series:
-        """Text (n,) of each of `numbers` (n,), which may be any; null where there is no word."""
-        return _lookup(self.series, numbers.astype(np.int64) - self.least)
+    least = min(words)
+    return Words("text", [words.get(number) for number in range(least, max(words) + 1)], least)
 
 
-_CODES: Final = _Words({int(code): word(code) for code in (*Code, *Refusal)})
-_EVENTS: Final = _Words({REFUSED: "refused", **{int(event): word(event) for event in Event}})
-_SIDES: Final = _Words({BUY: "buy", SELL: "sell"})
-_CAUSES, _PATHS, _ACTIONS = (_Words({int(each): word(each) for each in kind}) for kind in (Cause, Path, Action))
+_CODES: Final = _worded({int(code): word(code) for code in (*Code, *Refusal)})
+_EVENTS: Final = _worded({REFUSED: "refused", **{int(event): word(event) for event in Event}})
+_SIDES: Final = _worded({BUY: "buy", SELL: "sell"})
+_CAUSES, _PATHS, _ACTIONS = (_worded({int(each): word(each) for each in kind}) for kind in (Cause, Path, Action))
+_FREE: Final = Words("real", [0.0])
 
 
-def _whole(column: NDArray[Any]) -> pl.Series:
-    return pl.Series(values=column.astype(np.int64, copy=False), dtype=pl.Int64)
+def _time(ms: NDArray[Any]) -> Numbers:
+    return Numbers(ms, "time")
 
 
-def _time(ms: NDArray[Any]) -> pl.Series:
-    return _whole(ms).cast(TIME)
-
-
-def _start(record: Record, period: NDArray[Any]) -> pl.Series:
+def _start(record: Record, period: NDArray[Any]) -> Picks:
     """UTC start of each of `period` (n,); null where that is no period of the run."""
     place = record.place
     if "start" not in place.memo:
-        starts = _time(place.start_ms + np.arange(place.periods, dtype=np.int64) * place.period_ms)
-        place.memo["start"] = starts.append(pl.Series([None], dtype=TIME)).rechunk()
-    return _lookup(place.memo["start"], period)
+        starts = place.start_ms + np.arange(place.periods, dtype=np.int64) * place.period_ms
+        place.memo["start"] = Words("time", starts.tolist())
+    words: Words = place.memo["start"]
+    return words.of(period)
 
 
-def _book(record: Record, book: NDArray[Any]) -> dict[str, pl.Series]:
+def _book(record: Record, book: NDArray[Any]) -> dict[str, Column]:
     return {"venue": _named(record, "venue", book), "book": _named(record, "books", book)}
 
 
-def _wholes(columns: Mapping[str, NDArray[Any]], *names: str) -> dict[str, pl.Series]:
-    return {name: _whole(columns[name]) for name in names}
+def _wholes(columns: Mapping[str, NDArray[Any]], *names: str) -> dict[str, Column]:
+    return {name: Numbers(columns[name]) for name in names}
 
 
-def trades(record: Record) -> pl.DataFrame:
+def trades(record: Record) -> dict[str, Column]:
     """Give one row per match, by seq."""
     rows = record.streams["trades"]
-    return pl.DataFrame(
-        {
-            "seq": _whole(rows["seq"]),
-            "time": _time(rows["time_ms"]),
-            **_book(record, rows["book"]),
-            "period": _start(record, rows["period"]),
-            "buyer": _named(record, "names", rows["buyer"]),
-            "seller": _named(record, "names", rows["seller"]),
-            **_wholes(rows, "price_tick", "quantity_wh"),
-            "aggressor": _SIDES.of(rows["aggressor"]),
-            **_wholes(rows, "maker_order", "taker_order"),
-        }
-    )
+    return {
+        "seq": Numbers(rows["seq"]),
+        "time": _time(rows["time_ms"]),
+        **_book(record, rows["book"]),
+        "period": _start(record, rows["period"]),
+        "buyer": _named(record, "names", rows["buyer"]),
+        "seller": _named(record, "names", rows["seller"]),
+        **_wholes(rows, "price_tick", "quantity_wh"),
+        "aggressor": _SIDES.of(rows["aggressor"]),
+        **_wholes(rows, "maker_order", "taker_order"),
+    }
 
 
-def orders(record: Record) -> pl.DataFrame:
+def orders(record: Record) -> dict[str, Column]:
     """Give one row per event of an order, refusals among them, by seq."""
     rows = record.streams["orders"]
-    return pl.DataFrame(
-        {
-            "seq": _whole(rows["seq"]),
-            "time": _time(rows["time_ms"]),
-            **_book(record, rows["book"]),
-            "period": _start(record, rows["period"]),
-            "order": _whole(rows["order"]),
-            "agent": _named(record, "names", rows["agent"]),
-            "event": _EVENTS.of(rows["event"]),
-            "side": _SIDES.of(rows["side"]),
-            **_wholes(rows, "price_tick", "quantity_wh", "remaining_wh"),
-            "code": _CODES.of(rows["code"]),
-        }
-    )
+    return {
+        "seq": Numbers(rows["seq"]),
+        "time": _time(rows["time_ms"]),
+        **_book(record, rows["book"]),
+        "period": _start(record, rows["period"]),
+        "order": Numbers(rows["order"]),
+        "agent": _named(record, "names", rows["agent"]),
+        "event": _EVENTS.of(rows["event"]),
+        "side": _SIDES.of(rows["side"]),
+        **_wholes(rows, "price_tick", "quantity_wh", "remaining_wh"),
+        "code": _CODES.of(rows["code"]),
+    }
 
 
-def postings(record: Record) -> pl.DataFrame:
+def postings(record: Record) -> dict[str, Column]:
     """Give one row per leg of a transfer (paid negative, received positive), by seq."""
     rows = record.streams["postings"]
-    return pl.DataFrame(
-        {
-            "seq": _whole(rows["seq"]),
-            "time": _time(rows["time_ms"]),
-            "period": _start(record, rows["period"]),
-            "transfer": _whole(rows["transfer"]),
-            "account": _named(record, "accounts", rows["account"]),
-            "amount": _whole(rows["amount"]),
-            "cause": _CAUSES.of(rows["cause"]),
-        }
-    )
+    return {
+        "seq": Numbers(rows["seq"]),
+        "time": _time(rows["time_ms"]),
+        "period": _start(record, rows["period"]),
+        "transfer": Numbers(rows["transfer"]),
+        "account": _named(record, "accounts", rows["account"]),
+        "amount": Numbers(rows["amount"]),
+        "cause": _CAUSES.of(rows["cause"]),
+    }
 
 
-def shares(record: Record) -> pl.DataFrame:
+def shares(record: Record) -> dict[str, Column]:
     """Give one row per period, pool and member that received (positive) or gave, in this order.
 
     `claim_wh` is what the member still drew (positive) or fed in when the pool's turn came. No rows where there is an
     order book, or no local market.
     """
     rows = sorted_by(record.shares, "period", "book", "agent")
-    return pl.DataFrame(
-        {
-            "period": _start(record, rows["period"]),
-            **_book(record, rows["book"]),
-            "agent": _named(record, "names", rows["agent"]),
-            **_wholes(rows, "claim_wh", "shared_wh", "price_tick"),
-        }
-    )
+    return {
+        "period": _start(record, rows["period"]),
+        **_book(record, rows["book"]),
+        "agent": _named(record, "names", rows["agent"]),
+        **_wholes(rows, "claim_wh", "shared_wh", "price_tick"),
+    }
 
 
-def meters(record: Record) -> pl.DataFrame:
+def meters(record: Record) -> dict[str, Column]:
     """Give one row per period and metered agent, in this order.
 
     Where `substitute` is true the meter failed: traded + residual is the net withdrawal that was billed instead.
     """
-    rows = sorted_by(record.streams["meters"], "period", "agent")
-    return pl.DataFrame(
-        {
+    return _read(record, sorted_by(record.streams["meters"], "period", "agent"))
+
+
+def _read(record: Record, rows: Mapping[str, NDArray[Any]]) -> dict[str, Column]:
+    """Give meters' rows as they stand."""
+    return {
             "period": _start(record, rows["period"]),
             "agent": _named(record, "names", rows["agent"]),
             **_wholes(
                 rows, "load_wh", "generation_wh", "charge_wh", "discharge_wh", "curtailed_wh", "traded_wh",
                 "residual_wh", "soc_wh",
             ),
-            "substitute": pl.Series(values=rows["substitute"] != 0, dtype=pl.Boolean),
-        }
-    )  # fmt: skip
+            "substitute": Flags(rows["substitute"] != 0),
+        }  # fmt: skip
 
 
-def flows(record: Record) -> pl.DataFrame:
+def flows(record: Record) -> dict[str, Column]:
     """Give one row per period and network path: withdrawn energy that came this way, and its losses."""
     rows = sorted_by(record.streams["flows"], "period", "path")
-    return pl.DataFrame(
-        {
-            "period": _start(record, rows["period"]),
-            "path": _PATHS.of(rows["path"]),
-            **_wholes(rows, "flow_wh", "losses_wh"),
-        }
-    )
+    return {
+        "period": _start(record, rows["period"]),
+        "path": _PATHS.of(rows["path"]),
+        **_wholes(rows, "flow_wh", "losses_wh"),
+    }
 
 
-def groups(record: Record) -> pl.DataFrame:
+def groups(record: Record) -> dict[str, Column]:
     """Give one row per period and balance group."""
     rows = sorted_by(record.streams["groups"], "period", "utility")
-    return pl.DataFrame(
-        {
-            "period": _start(record, rows["period"]),
-            "utility": _named(record, "names", rows["utility"]),
-            **_wholes(rows, "nominated_wh", "metered_wh", "deviation_wh", "spot_tick", "imbalance_tick"),
-        }
-    )
+    return {
+        "period": _start(record, rows["period"]),
+        "utility": _named(record, "names", rows["utility"]),
+        **_wholes(rows, "nominated_wh", "metered_wh", "deviation_wh", "spot_tick", "imbalance_tick"),
+    }
 
 
-def decisions(record: Record) -> pl.DataFrame:
+def decisions(record: Record) -> dict[str, Column]:
     """Give one row per agent's command, by the command's seq; outcome is ok or the refusal's code."""
-    return _decided(record, record.streams["commands"], _outcomes(record))
+    return _decided(record, record.streams["commands"])
 
 
-_DECIDED: Final = ("seq", "time_ms", "agent", "action")
-
-
-def _decided(record: Record, rows: Mapping[str, NDArray[Any]], outcomes: NDArray[Any]) -> pl.DataFrame:
-    """Give the rows of some commands; `outcomes` is of all."""
+def _decided(record: Record, rows: Mapping[str, NDArray[Any]]) -> dict[str, Column]:
+    """Give the rows of some commands that stand one after another."""
     own = rows["agent"] >= 0
-    mine = rows if own.all() else {name: rows[name][own] for name in _DECIDED}
-    return pl.DataFrame(
-        {
-            "time": _time(mine["time_ms"]),
-            "agent": _named(record, "names", mine["agent"]),
-            "policy": _named(record, "policy", mine["agent"]),
-            "action": _ACTIONS.of(mine["action"]),
-            "outcome": _CODES.of(outcomes[mine["seq"]]),
-            "cost_usd": pl.Series(values=np.zeros(len(mine["seq"])), dtype=pl.Float64),
-        }
-    )
+    mine = rows if own.all() else {name: rows[name][own] for name in ("seq", "time_ms", "agent", "action")}
+    return {
+        "time": _time(mine["time_ms"]),
+        "agent": _named(record, "names", mine["agent"]),
+        "policy": _named(record, "policy", mine["agent"]),
+        "action": _ACTIONS.of(mine["action"]),
+        "outcome": _CODES.of(outcomes(record, mine["seq"])),
+        "cost_usd": _FREE.of(np.zeros(len(mine["seq"]), np.uint8)),
+    }
 
 
-def _outcomes(record: Record) -> NDArray[np.int16]:
-    """Code of each command (n,): 0, or that of its first refusal."""
-    count = sum(len(rows["seq"]) for rows in record.blocks("commands", only=("seq",)))
-    codes = np.zeros(count, np.int16)
-    for answers in record.blocks("orders", only=("command", "code")):
-        refused = np.flatnonzero((answers["code"] != 0) & (answers["command"] >= 0) & (answers["command"] < count))
-        refused = refused[codes[answers["command"][refused]] == 0]
-        # The last assignment to an index stands, so go backwards.
-        codes[answers["command"][refused[::-1]]] = answers["code"][refused[::-1]]
-    return codes
-
-
-def agents(record: Record, baseline: Record | None = None) -> pl.DataFrame:
+def agents(record: Record, baseline: Record | None = None) -> dict[str, Column]:
     """Give one row per agent, sorted by name: who it is, its money, and its energy over the run.
 
     A bill is what the agent paid less what it got; `saving` is the bill without the local market less the bill.
     `local_wh` is the part of `withdrawal_wh` that was bought locally.
     """
-    who = people_of(record.header)
+    who = record.people
     bill = -received(record)
     base = None if baseline is None else -received(baseline)
+    rank = np.arange(len(bill))
     start = money_of(record)[: record.place.agents, Cause.ENDOWMENT]
-    nothing = pl.Series(values=[None] * len(bill), dtype=pl.Int64)
-    return pl.DataFrame(
-        {
-            **{
-                key: pl.Series(values=who[key], dtype=pl.String)
-                for key in ("agent", "kind", "persona", "policy", "utility", "feeder")
-            },
-            "money_start": _whole(start),
-            "money_end": _whole(start - bill),
-            "profit": _whole(-bill),
-            "baseline_bill": nothing if base is None else _whole(base),
-            "bill": _whole(bill),
-            "saving": nothing if base is None else _whole(base - bill),
-            **{name: _whole(column) for name, column in _energy_totals(record).items()},
-        }
-    )
+    nothing = Numbers(np.zeros(len(bill), np.int64), valid=np.zeros(len(bill), np.bool_))
+    return {
+        "agent": _named(record, "names", rank),
+        **{key: Words("text", who[key]).of(rank) for key in ("kind", "persona", "policy", "utility", "feeder")},
+        "money_start": Numbers(start),
+        "money_end": Numbers(start - bill),
+        "profit": Numbers(-bill),
+        "baseline_bill": nothing if base is None else Numbers(base),
+        "bill": Numbers(bill),
+        "saving": nothing if base is None else Numbers(base - bill),
+        **{name: Numbers(column) for name, column in _energy_totals(record).items()},
+    }
 
 
 def _energy_totals(record: Record) -> dict[str, Ints]:
     """Energy of each agent (a,) over the run [Wh]."""
-    rows, place = record.streams["meters"], record.place
-    net = net_positions(record)
-    billed = net.metered_wh
-    columns = {key: rows[key] for key in ("load_wh", "generation_wh", "charge_wh", "discharge_wh", "curtailed_wh")}
-    columns["withdrawal_wh"] = np.maximum(billed, 0)
-    columns["injection_wh"] = np.maximum(-billed, 0)
-    columns["local_wh"] = np.maximum(np.minimum(billed, net.traded_wh), 0)
-    columns["residual_in_wh"] = np.maximum(rows["residual_wh"], 0)
-    columns["residual_out_wh"] = np.maximum(-rows["residual_wh"], 0)
-    totals = {name: sum_by(rows["agent"], column, place.agents) for name, column in columns.items()}
-    deals = record.streams["trades"]
+    place = record.place
+    bought, sold = np.zeros((2, place.agents), np.int64)
+    for deals in record.pieces("trades", only=("buyer", "seller", "quantity_wh")):
+        np.add.at(bought, deals["buyer"], deals["quantity_wh"])
+        np.add.at(sold, deals["seller"], deals["quantity_wh"])
     parts = record.shares
-    totals["bought_wh"] = sum_by(deals["buyer"], deals["quantity_wh"], place.agents)
-    totals["bought_wh"] += sum_by(parts["agent"], np.maximum(parts["shared_wh"], 0), place.agents)
-    totals["sold_wh"] = sum_by(deals["seller"], deals["quantity_wh"], place.agents)
-    totals["sold_wh"] += sum_by(parts["agent"], np.maximum(-parts["shared_wh"], 0), place.agents)
-    totals["soc_start_wh"] = place.soc_start_wh
-    totals["soc_end_wh"] = soc_end(record)
-    return totals
+    np.add.at(bought, parts["agent"], np.maximum(parts["shared_wh"], 0))
+    np.add.at(sold, parts["agent"], np.maximum(-parts["shared_wh"], 0))
+    return {
+        **meter_sums(record).by_agent,
+        "bought_wh": bought,
+        "sold_wh": sold,
+        "soc_start_wh": place.soc_start_wh,
+        "soc_end_wh": soc_end(record),
+    }
 
 
-TABLES: Final[dict[str, Callable[[Record, Record | None], pl.DataFrame]]] = {
+_COLUMNS: Final[dict[str, Callable[[Record, Record | None], dict[str, Column]]]] = {
     "trades": lambda record, _: trades(record),
     "orders": lambda record, _: orders(record),
     "postings": lambda record, _: postings(record),
@@ -319,29 +270,27 @@ TABLES: Final[dict[str, Callable[[Record, Record | None], pl.DataFrame]]] = {
     "groups": lambda record, _: groups(record),
     "shares": lambda record, _: shares(record),
 }
+
+
+def _framed(columns: Callable[[Record, Record | None], dict[str, Column]]) -> Callable[..., pl.DataFrame]:
+    return lambda record, baseline: frame_of(columns(record, baseline))
+
+
+TABLES: Final[dict[str, Callable[[Record, Record | None], pl.DataFrame]]] = {
+    name: _framed(columns) for name, columns in _COLUMNS.items()
+}
 """Every table of a run by name: made of its record and of its baseline's."""
 
 
-def table_parts(name: str, record: Record, baseline: Record | None) -> Iterator[pl.DataFrame]:
-    """Give the rows of a table some at a time, in order; at least one part, which may be empty."""
-    if name in {"trades", "orders", "postings"} or (name == "meters" and _in_order(record)):
-        parts: Iterator[pl.DataFrame] = (TABLES[name](record.part(name, block), None) for block in record.blocks(name))
-    elif name == "decisions":
-        outcomes = _outcomes(record)
-        parts = (_decided(record, block, outcomes) for block in record.blocks("commands", only=_DECIDED))
-    else:
-        parts = iter([TABLES[name](record, baseline)])
-    first = next(parts, None)
-    yield TABLES[name](record, baseline) if first is None else first
-    yield from parts
+def streamed(name: str, record: Record) -> tuple[str, Callable[[dict[str, NDArray[Any]]], dict[str, Column]]] | None:
+    """Tell of a table that follows one stream block by block the stream, and how a block becomes rows; else None."""
+    if name in {"trades", "orders", "postings"}:
+        return name, lambda block: _COLUMNS[name](record.part(name, block), None)
+    if name == "meters" and attendance(record).by_agent:
+        return name, lambda block: _read(record, block)
+    return ("commands", lambda block: _decided(record, block)) if name == "decisions" else None
 
 
-def _in_order(record: Record) -> bool:
-    """Tell whether the meters' rows stand by period and agent."""
-    last = -1
-    for rows in record.blocks("meters", only=("period", "agent")):
-        keys = rows["period"].astype(np.int64) * record.place.agents + rows["agent"]
-        if keys[0] < last or (np.diff(keys) < 0).any():
-            return False
-        last = int(keys[-1])
-    return True
+def whole(name: str, record: Record, baseline: Record | None) -> dict[str, Column]:
+    """Give all rows of a table at once."""
+    return _COLUMNS[name](record, baseline)
