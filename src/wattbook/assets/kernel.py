@@ -48,10 +48,14 @@ PV_SD_ROW: Final = 4
 """Row of a forecast table: sd of the generation while stages 0 to k are open [ppm of the generation]."""
 
 
+_small: Final = njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
+"""For what every look at every product asks for. No divisor here is ever zero, so nobody looks for it."""
+
+
 # --- whole numbers ----------------------------------------------------------------------------------------------------
 
 
-@njit(cache=True, nogil=True)
+@_small
 def divide_even(numerator: int, denominator: int) -> int:
     """Divide and round half to even, which favours neither sign; `denominator` > 0."""
     quotient = numerator // denominator
@@ -80,7 +84,7 @@ def scale_carried(wh: IntArray, share_ppm: IntArray, out_wh: IntArray) -> None:
 # --- battery ----------------------------------------------------------------------------------------------------------
 
 
-@njit(cache=True, nogil=True)
+@_small
 def power_limit_wh(power_w: int, start_ms: int, period_ms: int) -> int:
     """Most energy [Wh] that `power_w` moves in the period that starts at `start_ms`.
 
@@ -91,7 +95,7 @@ def power_limit_wh(power_w: int, start_ms: int, period_ms: int) -> int:
     return power_w * (into_ms + period_ms) // MS_PER_HOUR - power_w * into_ms // MS_PER_HOUR
 
 
-@njit(cache=True, nogil=True)
+@_small
 def least_of(wanted_wh: int, power_wh: int, limit_wh: int) -> int:
     """Bound `wanted_wh` by the power and by `limit_wh`, where -1 is no limit."""
     wh = min(wanted_wh, power_wh)
@@ -100,21 +104,27 @@ def least_of(wanted_wh: int, power_wh: int, limit_wh: int) -> int:
     return wh
 
 
-@njit(cache=True, nogil=True)
+@_small
 def battery_take(
     surplus_wh: int, power_wh: int, limit_wh: int, capacity_uwh: int, soc_uwh: int, charge_ppm: int
 ) -> int:
     """Energy [Wh at the meter] that the battery takes of a surplus; each Wh adds `charge_ppm` uWh."""
-    return min(least_of(surplus_wh, power_wh, limit_wh), (capacity_uwh - soc_uwh) // charge_ppm)
+    wanted_wh = least_of(surplus_wh, power_wh, limit_wh)
+    if wanted_wh * charge_ppm <= capacity_uwh - soc_uwh:
+        return wanted_wh
+    return (capacity_uwh - soc_uwh) // charge_ppm
 
 
-@njit(cache=True, nogil=True)
+@_small
 def battery_give(deficit_wh: int, power_wh: int, limit_wh: int, soc_uwh: int, removal: int) -> int:
     """Energy [Wh at the meter] that the battery gives towards a deficit; each Wh removes `removal` uWh."""
-    return min(least_of(deficit_wh, power_wh, limit_wh), soc_uwh // removal)
+    wanted_wh = least_of(deficit_wh, power_wh, limit_wh)
+    if wanted_wh * removal <= soc_uwh:
+        return wanted_wh
+    return soc_uwh // removal
 
 
-@njit(cache=True, nogil=True)
+@_small
 def soc_after(soc_uwh: int, take_wh: int, give_wh: int, charge_ppm: int, removal: int) -> int:
     """State of charge [uWh] after taking and giving [Wh at the meter]."""
     return soc_uwh + take_wh * charge_ppm - give_wh * removal
@@ -255,19 +265,19 @@ def energy_error_wh(
 # --- forecast ---------------------------------------------------------------------------------------------------------
 
 
-@njit(cache=True, nogil=True)
+@_small
 def last_update_ms(now_ms: int, phase_ms: int, every_ms: int) -> int:
     """Instant of the latest forecast update at or before `now_ms`; updates come at phase + n x every."""
     return now_ms - (now_ms - phase_ms) % every_ms
 
 
-@njit(cache=True, nogil=True)
+@_small
 def next_update_ms(now_ms: int, phase_ms: int, every_ms: int) -> int:
     """Instant of the first forecast update after `now_ms`."""
     return last_update_ms(now_ms, phase_ms, every_ms) + every_ms
 
 
-@njit(cache=True, nogil=True)
+@_small
 def open_stages(lead_ms: int, most: int) -> int:
     """Count the stages of the error that are not yet revealed at `lead_ms` before the period, at most `most`.
 
@@ -325,7 +335,7 @@ def expected_generation(base_wh: int, cloud_key: int, own_key: int, period: int,
     return max(0, base_wh + divide_even(error_ppm * base_wh, PPM))
 
 
-@njit(cache=True, nogil=True)
+@_small
 def expected_sd(scale_wh: int, generation_wh: int, stages: int, table: IntArray) -> int:
     """Compute the standard deviation [Wh, rounded down] of the forecast net load."""
     load_sd_wh = divide_even(table[LOAD_SD_ROW, stages - 1] * scale_wh, PPM)
@@ -358,7 +368,7 @@ def forecast(
         sd_wh[t] = expected_sd(scale_wh, generation_wh[t], stages, table)
 
 
-@njit(cache=True, nogil=True)
+@_small
 def raw_shock(key: int, period: int, first: int, last: int, row: int, table: IntArray) -> int:
     """Sum the errors of stages `first` to before `last` [ppm of the scale x `NORMAL_SCALE`]; see `shock_ppm`."""
     total = 0
@@ -375,7 +385,7 @@ def cloud_shocks(cloud_key: int, table: IntArray, shocks_ppm: IntArray) -> None:
             shocks_ppm[period, stages] = shock_ppm(cloud_key, period, stages, CLOUD_ROW, table)
 
 
-@njit(cache=True, nogil=True)
+@_small
 def forecast_on(
     load_base_wh: IntArray, generation_base_wh: IntArray, scale_wh: int, load_key: int, own_key: int,
     first_period: int, start_ms: int, period_ms: int, before_ms: int, updated_ms: int, known: int, table: IntArray,
@@ -423,7 +433,7 @@ def forecast_on(
 # --- projection -------------------------------------------------------------------------------------------------------
 
 
-@njit(cache=True, nogil=True)
+@_small
 def _find_spill(
     battery_wh: IntArray, refused_wh: IntArray, soc_start_uwh: IntArray, charge_ppm: int, spill_wh: IntArray
 ) -> None:

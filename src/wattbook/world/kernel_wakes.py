@@ -80,8 +80,9 @@ if TYPE_CHECKING:
 DONE, ROOM_COMMANDS, ROOM_ORDERS, ROOM_TRADES, ROOM_RING, BOOK_NEEDS, RARE, FAILED, LIVELOCK, NOTICE = range(10)
 """Why a wake returns."""
 AT_PHASE, AT_AGENT, AT_NOW, AT_COUNT, AT_LOOK, AT_ROW, AT_CHANGED, AT_FRESH, AT_FIRST = range(9)
-AT_SEQ, AT_ORDER, AT_NEED = range(9, 12)
+AT_SEQ, AT_ORDER, AT_NEED, AT_BEYOND, AT_LATER = range(9, 14)
 ORDERS, TRADES = range(2)
+_UNKNOWN: Final = -1
 _IDLE, _LOOKING, _ACTING, _ADMITTED, _CARRIED_OUT = range(5)
 MOST_WAKES_AT_ONCE: Final = 1_000
 """An agent that wakes so often in one millisecond will never let time pass."""
@@ -185,13 +186,16 @@ def _begin(address: int, agent: int, now_ms: int) -> int:
         if new or period >= fresh or minds.look_ms[agent, period] <= now_ms:
             pen.due[count] = period
             count += 1
-    # Beyond its window an agent has seldom anything to do.
-    if fresh < n.opened or _earliest(minds, agent, beyond, n.opened) <= now_ms:
+    # Beyond its window an agent has seldom anything to do, and then finds there what it found at the wake's end.
+    later_ms = _earliest(minds, agent, beyond, n.opened)
+    if fresh < n.opened or later_ms <= now_ms:
+        later_ms = _UNKNOWN
         for period in range(beyond, n.opened):
             if period >= fresh or minds.look_ms[agent, period] <= now_ms:
                 pen.due[count] = period
                 count += 1
     state[AT_COUNT], state[AT_FRESH], state[AT_FIRST] = count, fresh, first
+    state[AT_BEYOND], state[AT_LATER] = beyond, later_ms
     return DONE
 
 
@@ -469,10 +473,13 @@ def _next_wake_ms(address: int, agent: int, now_ms: int) -> int:
     minds = minds_at(address, n)
     outlooks = outlooks_at(address, n)
     pen = pen_at(address, n)
-    first = pen.state[AT_FIRST]
+    first, later_ms = pen.state[AT_FIRST], pen.state[AT_LATER]
     if first < 0:
         return FOREVER
-    at_ms = _earliest(minds, agent, first, n.opened)
+    if later_ms == _UNKNOWN:
+        at_ms = _earliest(minds, agent, first, n.opened)
+    else:
+        at_ms = min(_earliest(minds, agent, first, min(pen.state[AT_BEYOND], n.opened)), later_ms)
     if minds.look_ahead_ms[agent] > 0:
         at_ms = min(at_ms, next_update_ms(now_ms, outlooks.phase_ms[agent], n.every_ms))
     elif n.opened < n.periods:
