@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from wattbook.messages import Stream
 
-_SPOOL_BYTES: Final = 1 << 26
+_SPOOL_BYTES: Final = 1 << 24
 """An in-memory journal moves to a temporary file when its frames outgrow this."""
 
 
@@ -135,7 +135,7 @@ class Journal:
         Anything that JSON can hold; goes into the fingerprint.
     sink : path, binary file or None
         Where the frames go. A path must not exist yet. None keeps them in memory, and in a temporary file
-        once they outgrow 64 MiB. A file object must be readable as well if rows are to be read back.
+        once they outgrow 16 MiB. A file object must be readable as well if rows are to be read back.
     chunk_rows : int
         Rows that a stream gathers before they are hashed and written.
 
