@@ -153,6 +153,64 @@ def test_one_id_cannot_mean_two_transfers(cause, accounts, amounts):
     assert _state(ledger) == before
 
 
+def _columns(*transfers):
+    """Legs of transfers, one after the other, as `post_all` takes them."""
+    starts = np.cumsum([0, *(len(accounts) for accounts, _ in transfers)])
+    accounts = np.array([account for accounts, _ in transfers for account in accounts], np.int32)
+    return starts, accounts, np.array([amount for _, amounts in transfers for amount in amounts], np.int64)
+
+
+def test_transfers_posted_together_are_those_posted_one_by_one():
+    together, single = Ledger(3), Ledger(3)
+    transfers = [([ANNA, BEN], [-5, 5]), ([], []), ([BEN, ANNA, GRID], [-4, 1, 3])]
+    together.post_all(np.array([7, 8, 4]), TRADE, *_columns(*transfers))
+    for number, (accounts, amounts) in zip((7, 8, 4), transfers, strict=True):
+        assert single.post(number, TRADE, accounts, amounts)
+    assert together.export() == single.export()
+    assert not together.post(4, TRADE, [BEN, ANNA, GRID], [-4, 1, 3])
+    with pytest.raises(LedgerError, match="take a new id"):
+        together.post(7, TRADE, [BEN, ANNA], [-5, 5])
+
+
+@pytest.mark.parametrize("numbers", [[1, 2], [3, 3], [-1, 4]])
+def test_transfers_posted_together_need_ids_of_their_own(numbers):
+    ledger = Ledger(3)
+    ledger.post(1, TRADE, [ANNA, BEN], [-5, 5])
+    before = _state(ledger)
+    with pytest.raises(LedgerError, match="id"):
+        ledger.post_all(np.array(numbers), TRADE, *_columns(([ANNA, BEN], [-5, 5]), ([ANNA, BEN], [-5, 5])))
+    assert _state(ledger) == before
+
+
+def test_of_transfers_posted_together_those_before_one_that_is_refused_are_made():
+    ledger, expected = Ledger(3), Ledger(3)
+    transfers = [([ANNA, BEN], [-5, 5]), ([ANNA, BEN], [-5, 4]), ([ANNA, BEN], [-1, 1])]
+    with pytest.raises(LedgerError, match=r"transfer 2 .* sum to -1") as caught:
+        ledger.post_all(np.array([1, 2, 3]), TRADE, *_columns(*transfers))
+    assert caught.value.verdict == Verdict.UNBALANCED
+    expected.post(1, TRADE, [ANNA, BEN], [-5, 5])
+    assert ledger.export() == expected.export()
+
+
+@given(st.lists(st.tuples(st.integers(0, 1 << 30), st.integers(1 - (1 << 62), (1 << 62) - 1)), max_size=6), st.data())
+@settings(deadline=None, max_examples=150)
+def test_a_digest_tells_legs_apart_and_does_not_depend_on_the_compiler(legs, data):
+    def digest(cause, rows, plain=False):
+        columns = np.array([row for row, _ in rows], np.int32), np.array([money for _, money in rows], np.int64)
+        compiled = getattr(kernel.legs_digest, "py_func", kernel.legs_digest)
+        return tuple(int(half) for half in (compiled if plain else kernel.legs_digest)(cause, *columns))
+
+    assert digest(TRADE, legs) == digest(TRADE, legs, plain=True)
+    assert digest(TRADE, legs) != digest(NETWORK, legs)
+    other = data.draw(st.permutations(legs))
+    assert (digest(TRADE, other) == digest(TRADE, legs)) == (other == legs)
+    assert digest(TRADE, [*legs, (0, 0)]) != digest(TRADE, legs)
+    if legs:
+        place = data.draw(st.integers(0, len(legs) - 1))
+        changed = [(row, money + (i == place)) for i, (row, money) in enumerate(legs)]
+        assert digest(TRADE, changed) != digest(TRADE, legs)
+
+
 def test_a_refused_transfer_leaves_its_id_free():
     ledger = Ledger(2)
     with pytest.raises(LedgerError):
@@ -515,4 +573,4 @@ def test_a_block_with_sound_checksum_but_no_ledger_in_it_is_refused(change):
     with pytest.raises(CorruptError, match="ledger"):
         Ledger.restore(pack(arrays | change, meta))
     with pytest.raises(CorruptError, match="newer"):
-        Ledger.restore(pack(arrays, meta | {"version": 2}))
+        Ledger.restore(pack(arrays, meta | {"version": 3}))

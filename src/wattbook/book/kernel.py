@@ -73,6 +73,7 @@ from wattbook.book.kernel_columns import (
     side_row,
     sign_of,
 )
+from wattbook.book.kernel_expiry import expire_all_at
 from wattbook.book.kernel_machine import inlined, line, merged, u, view
 from wattbook.book.kernel_queues import append, lessen, remove_at, set_remaining, slices_of
 from wattbook.book.kernel_table import (
@@ -489,11 +490,11 @@ def _replace(b: Columns, r: Rules, address: int, row: int, order: int, owner: in
 
 @njit(cache=True, nogil=True)
 def expire_side_at(address: int, row: int, at: int, until: int) -> None:
-    """Take out of side `at` what is good until `until` or earlier, everything if it is 0."""
+    """Take out of side `at` what is good until `until` or earlier."""
     b = columns_at(address)
     r = rules_of(b)
     level = b.sides[at, BEST]
-    if until != 0 and (b.sides[at, EARLIEST] == 0 or b.sides[at, EARLIEST] > until):
+    if b.sides[at, EARLIEST] == 0 or b.sides[at, EARLIEST] > until:
         return
     earliest = 0
     while level != 0:
@@ -501,7 +502,7 @@ def expire_side_at(address: int, row: int, at: int, until: int) -> None:
         while slot != 0:
             after = next_of(b, slot)
             due = b.extras[b.orders[slot, OWNER], EXPIRE_MS] if bits_of(b, slot) & EXTRA else 0
-            if until == 0 or 0 < due <= until:
+            if 0 < due <= until:
                 _withdraw(b, r, row, place_of_slot(b, slot), EXPIRED)
             elif due != 0:
                 earliest = due if earliest == 0 else min(earliest, due)
@@ -516,8 +517,11 @@ def _expire(b: Columns, address: int, row: int, product: int, until: int) -> int
         return BAD_EXPIRY
     if lacks_record(b, b.sides[2 * product, ORDERS] + b.sides[2 * product + 1, ORDERS], 0):
         return NEED_EVENTS
-    expire_side_at(address, row, 2 * product, until)
-    expire_side_at(address, row, 2 * product + 1, until)
+    for at in range(2 * product, 2 * product + 2):
+        if until == 0:
+            expire_all_at(address, row, at)
+        else:
+            expire_side_at(address, row, at, until)
     return OK
 
 

@@ -26,7 +26,7 @@ CODES: Final = {code: np.dtype(code) for code in ("<i1", "<i2", "<i4", "<i8")}
 """Type codes that a column may have."""
 BOUNDS: Final = {code: (int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)) for code, dtype in CODES.items()}
 _WIDTHS: Final = (1, 2, 4, 8)
-_ENTRY: Final = struct.Struct("<Bq")
+ENTRY: Final = struct.Struct("<Bq")
 """Of each column in a frame: bytes a value, least value."""
 
 
@@ -52,7 +52,7 @@ def encode(columns: Iterable[NDArray[Any]]) -> bytes:
         width = next(width for width in _WIDTHS if most - least < 1 << 8 * width)
         # Unsigned differences wrap around as they should, even where the signed type could not hold them.
         unsigned = column.view(f"<u{column.itemsize}")
-        entries.append(_ENTRY.pack(width, least))
+        entries.append(ENTRY.pack(width, least))
         parts.append((unsigned - _wrapped(least, column.itemsize)).astype(f"<u{width}").tobytes())
     return b"".join((*entries, *parts))
 
@@ -67,10 +67,10 @@ def decode(payload: memoryview, targets: Sequence[NDArray[Any] | None], rows: in
     ValueError
         If `payload` does not hold exactly these columns. `targets` may then be partly filled.
     """
-    offset = _ENTRY.size * len(targets)
+    offset = ENTRY.size * len(targets)
     if len(payload) < offset:
         raise ValueError("too short for its columns")
-    for entry, target in zip(_ENTRY.iter_unpack(payload[:offset]), targets, strict=True):
+    for entry, target in zip(ENTRY.iter_unpack(payload[:offset]), targets, strict=True):
         width, least = entry
         if width not in _WIDTHS or (target is not None and width > target.itemsize):
             raise ValueError(f"{width} bytes a value in a column of {target.itemsize if target is not None else 8}")
@@ -92,12 +92,14 @@ def _wrapped(value: int, itemsize: int) -> NDArray[Any]:
 
 
 def fingerprint_of(
-    header: object, streams: Sequence[Stream], rows: Sequence[int], digests: Sequence[Sequence[str]]
+    header: object | bytes, streams: Sequence[Stream], rows: Sequence[int], digests: Sequence[Sequence[str]]
 ) -> str:
     """SHA-256 [hex] over the header and, of each stream, its name, rows, and each column's name, type and digest.
 
     Parameters
     ----------
+    header : object or bytes
+        As an object, or as its canonical JSON.
     rows : sequence of int, (streams,)
     digests : sequence of sequence of str, (streams, columns)
         SHA-256 [hex] of each column's little-endian bytes from the first row to the last: how rows were cut into
@@ -107,4 +109,6 @@ def fingerprint_of(
         [stream.name, count, [[name, code, digest] for (name, code), digest in zip(stream.columns, of, strict=True)]]
         for stream, count, of in zip(streams, rows, digests, strict=True)
     ]
-    return hashlib.sha256(canonical_json(["wattbook journal 1", header, content])).hexdigest()
+    text = header if isinstance(header, bytes) else canonical_json(header)
+    parts = (canonical_json("wattbook journal 1"), text, canonical_json(content))
+    return hashlib.sha256(b"[" + b",".join(parts) + b"]").hexdigest()

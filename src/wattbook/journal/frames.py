@@ -35,12 +35,12 @@ _MAGIC: Final = b"\x89WBJ\r\n\x1a\n"
 _PREAMBLE: Final = struct.Struct("<8sH")
 _MARK: Final = b"WBFr"
 _FIELDS: Final = struct.Struct("<4sBxHIQI")
-_LINK_SIZE: Final = 16
+LINK_SIZE: Final = 16
 _CRC: Final = struct.Struct("<I")
-HEAD_SIZE: Final = _FIELDS.size + _LINK_SIZE + _CRC.size
+HEAD_SIZE: Final = _FIELDS.size + LINK_SIZE + _CRC.size
 
 PREAMBLE: Final = _PREAMBLE.pack(_MAGIC, VERSION)
-FIRST_LINK: Final = hashlib.sha256(PREAMBLE).digest()[:_LINK_SIZE]
+FIRST_LINK: Final = hashlib.sha256(PREAMBLE).digest()[:LINK_SIZE]
 
 
 class FrameKind(IntEnum):
@@ -72,16 +72,26 @@ class Frame(NamedTuple):
 
 def seal(kind: FrameKind, stream: int, rows: int, payload: bytes, link: bytes) -> tuple[bytes, bytes]:
     """Head of a frame that follows `link`, and the frame's own link."""
-    assert len(payload) <= MAX_PAYLOAD, f"a frame of {len(payload)} bytes"
-    fields = _FIELDS.pack(_MARK, kind, stream, rows, len(payload), crc32(payload))
+    fields = fields_of(kind, stream, rows, len(payload), crc32(payload))
     own = _link(link, fields, payload)
-    return fields + own + _CRC.pack(crc32(fields + own)), own
+    return head_of(fields, own), own
+
+
+def fields_of(kind: FrameKind, stream: int, rows: int, size: int, crc: int) -> bytes:
+    """First part of a frame's head: `size` and `crc` are its payload's bytes and CRC-32."""
+    assert size <= MAX_PAYLOAD, f"a frame of {size} bytes"
+    return _FIELDS.pack(_MARK, kind, stream, rows, size, crc)
+
+
+def head_of(fields: bytes, own: bytes) -> bytes:
+    """Head of a frame with these `fields` and its own link."""
+    return fields + own + _CRC.pack(crc32(fields + own))
 
 
 def _link(before: bytes, fields: bytes, payload: bytes | memoryview) -> bytes:
     digest = hashlib.sha256(before + fields)
     digest.update(payload)
-    return digest.digest()[:_LINK_SIZE]
+    return digest.digest()[:LINK_SIZE]
 
 
 def check_preamble(view: memoryview, where: str) -> int:
@@ -132,7 +142,7 @@ def read_frame(view: memoryview, offset: int, before: bytes | None, where: str) 
     payload = view[start : start + size]
     if crc32(payload) != crc:
         raise CorruptError(f"{where}: offset {offset}: the payload of a frame is damaged")
-    link = head[_FIELDS.size : _FIELDS.size + _LINK_SIZE]
+    link = head[_FIELDS.size : _FIELDS.size + LINK_SIZE]
     if before is not None and link != _link(before, head[: _FIELDS.size], payload):
         raise CorruptError(
             f"{where}: offset {offset}: a frame does not follow the one before it: frames were lost, repeated or moved"

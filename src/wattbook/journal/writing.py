@@ -6,7 +6,6 @@ moment of a flush leaves a trace in the fingerprint.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import operator
 import os
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple, cast
 import numpy as np
 
 from wattbook.errors import ResourceError
-from wattbook.journal.columns import BOUNDS, CODES, decode, encode, fingerprint_of, schema_fault
+from wattbook.journal.columns import BOUNDS, CODES, decode, fingerprint_of, schema_fault
 from wattbook.journal.frames import FIRST_LINK, MAX_ROWS, PREAMBLE, Frame, FrameKind, read_frame, seal
 from wattbook.journal.packing import canonical_json
 
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 
     from wattbook.messages import Stream
 
-_SPOOL_BYTES: Final = 1 << 26
+_SPOOL_BYTES: Final = 1 << 24
 """An in-memory journal moves to a temporary file when its frames outgrow this."""
 
 
@@ -67,13 +66,13 @@ class Chunk:
         """Replace the columns by longer, empty ones."""
         assert self.fill[0] == 0, "a chunk grows when it is empty"
         self.columns = tuple(np.zeros(capacity, CODES[code]) for _, code in stream.columns)
+        self.columns[0][:] = np.arange(capacity)
         self.empty()
 
     def empty(self) -> None:
         """Take back all rows and number the room that follows."""
-        first = int(self.fill[1])
+        self.columns[0][:] += self.fill[1] - self.columns[0][0]
         self.fill[0] = 0
-        self.columns[0][:] = np.arange(first, first + self.capacity)
 
     def rows(self) -> list[NDArray[Any]]:
         """Give views of the used part of each column, (rows used,)."""
@@ -85,7 +84,6 @@ class Chunk:
         used, following = (int(number) for number in self.fill)
         assert 0 <= used <= self.capacity, f"{used} rows in a chunk of {self.capacity}"
         assert following == flushed + used, f"next seq is {following} after {flushed} + {used} rows"
-        assert np.array_equal(self.columns[0][:used], np.arange(flushed, following)), "a gap in seq"
 
 
 class _Place(NamedTuple):
@@ -104,23 +102,24 @@ class _Reel:
         self.stream = stream
         self.names = tuple(name for name, _ in stream.columns)
         self.chunk = Chunk(stream, capacity)
-        self.hashes = [hashlib.sha256() for _ in stream.columns]
+        from wattbook.journal.binding import Binder  # here, so that reading a journal does not start the compiler
+
+        self.binder = Binder(index, stream)
         self.places: list[_Place] = []
         self.flushed = 0
 
     def digests(self) -> list[str]:
         """SHA-256 [hex] of each column, the chunk's rows included."""
-        digests = []
-        for running, column in zip(self.hashes, self.chunk.rows(), strict=True):
-            digest = running.copy()
-            digest.update(column.data)
-            digests.append(digest.hexdigest())
-        return digests
+        return self.binder.digests(self.chunk.rows())
+
+    def check(self) -> None:
+        """Assert that the chunk counts as it should."""
+        self.chunk.check(self.flushed)
+        assert self.binder.counts(self.chunk.rows()[0], self.flushed), "a gap in seq"
 
     def emptied(self, place: _Place) -> None:
         """Note that the chunk's rows now lie at `place`."""
-        for running, column in zip(self.hashes, self.chunk.rows(), strict=True):
-            running.update(column.data)
+        self.binder.keep(self.chunk.rows())
         self.places.append(place)
         self.flushed += place.rows
         self.chunk.empty()
@@ -137,7 +136,7 @@ class Journal:
         Anything that JSON can hold; goes into the fingerprint.
     sink : path, binary file or None
         Where the frames go. A path must not exist yet. None keeps them in memory, and in a temporary file
-        once they outgrow 64 MiB. A file object must be readable as well if rows are to be read back.
+        once they outgrow 16 MiB. A file object must be readable as well if rows are to be read back.
     chunk_rows : int
         Rows that a stream gathers before they are hashed and written.
 
@@ -159,6 +158,7 @@ class Journal:
         self.streams = tuple(streams)
         # As JSON gives it back: what a reader will see, and safe from later changes by the caller.
         self.header = json.loads(canonical_json(header))
+        self._header_text = canonical_json(self.header)
         self.closed = False
         self._failed = False
         self._link = FIRST_LINK
@@ -166,7 +166,7 @@ class Journal:
         self._open(sink)
         schema = [[stream.name, stream.columns] for stream in streams]
         self._write(PREAMBLE)
-        self._write_frame(FrameKind.HEADER, 0, 0, canonical_json({"header": self.header, "streams": schema}))
+        self._write_note(FrameKind.HEADER, b'{"header":%b,"streams":%b}' % (self._header_text, canonical_json(schema)))
 
     def _open(self, sink: str | Path | BinaryIO | None) -> None:
         self._path = Path(sink) if isinstance(sink, str | Path) else None
@@ -261,7 +261,7 @@ class Journal:
     def fingerprint(self) -> str:
         """SHA-256 [hex] over the header, the schema and every row so far."""
         return fingerprint_of(
-            self.header, self.streams, list(self.rows.values()), [reel.digests() for reel in self._reels.values()]
+            self._header_text, self.streams, list(self.rows.values()), [reel.digests() for reel in self._reels.values()]
         )
 
     def read(self, stream: str) -> dict[str, NDArray[Any]]:
@@ -309,7 +309,7 @@ class Journal:
     def check(self) -> None:
         """Assert all that must always hold."""
         for reel in self._reels.values():
-            reel.chunk.check(reel.flushed)
+            reel.check()
             assert sum(place.rows for place in reel.places) == reel.flushed, "rows of the frames are not all rows"
             assert all(place.offset + place.size <= self._offset for place in reel.places), "a frame beyond the end"
 
@@ -332,26 +332,31 @@ class Journal:
             return
         self.flush()
         end = canonical_json({"rows": self.rows, "fingerprint": self.fingerprint()})
-        self._write_frame(FrameKind.END, 0, 0, end)
+        self._write_note(FrameKind.END, end)
         self.closed = True
         if self._path is not None and self._release is not None:
             os.fsync(self._sink.fileno())
             self._release()
 
     def _flush(self, reel: _Reel) -> None:
-        reel.chunk.check(reel.flushed)
+        reel.check()
         used = int(reel.chunk.fill[0])
         if used:
-            reel.emptied(self._write_frame(FrameKind.ROWS, reel.index, used, encode(reel.chunk.rows())))
+            frame, link = reel.binder.bind(reel.chunk.rows(), self._link)
+            reel.emptied(self._write_frame(frame, link, used))
 
-    def _write_frame(self, kind: FrameKind, stream: int, rows: int, payload: bytes) -> _Place:
-        head, link = seal(kind, stream, rows, payload, self._link)
-        place = _Place(self._offset, len(head) + len(payload), rows)
-        self._write(head + payload)
+    def _write_note(self, kind: FrameKind, payload: bytes) -> None:
+        """Write a frame that holds no rows."""
+        head, link = seal(kind, 0, 0, payload, self._link)
+        self._write_frame(head + payload, link, 0)
+
+    def _write_frame(self, frame: bytes | memoryview, link: bytes, rows: int) -> _Place:
+        place = _Place(self._offset, len(frame), rows)
+        self._write(frame)
         self._link = link
         return place
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: bytes | memoryview) -> None:
         left = memoryview(data)
         try:
             while left:

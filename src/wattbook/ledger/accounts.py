@@ -5,8 +5,8 @@ The kernel answers with verdicts; here every argument from outside is checked an
 
 from __future__ import annotations
 
-import hashlib
 import operator
+import struct
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,8 +28,9 @@ WIDTH: Final = 8
 """Numbers in an account's record."""
 _CAUSES: Final = 1 << 15
 _IDS: Final = 1 << 63
-_DIGEST_SIZE: Final = 16
-_META: Final = {"kind": "ledger", "version": 1}
+_DIGEST: Final = struct.Struct("<qq")
+_DIGEST_SIZE: Final = _DIGEST.size
+_META: Final = {"kind": "ledger", "version": 2}
 _REASONS: Final = {
     Verdict.UNBALANCED: "its legs sum to {total}, not to 0",
     Verdict.UNKNOWN_ACCOUNT: "accounts {least}..{most} are not all among 0..{last}",
@@ -129,7 +130,7 @@ class Ledger:
         rows, money = _column(accounts, f"{what}: accounts"), _column(amounts, f"{what}: amounts")
         if len(rows) != len(money):
             raise LedgerError(f"{what}: {len(rows)} accounts for {len(money)} amounts: give one account a leg")
-        digest = _digest(reason, rows, money)
+        digest = _DIGEST.pack(*kernel.legs_digest(reason, rows, money))
         if number in self._posted:
             if self._posted[number] != digest:
                 raise LedgerError(f"{what}: this id was posted with other legs or another cause: take a new id")
@@ -141,6 +142,50 @@ class Ledger:
             raise _refusal(Verdict(verdict), what, rows, money, len(self))
         self._posted[number] = digest
         return True
+
+    def post_all(
+        self,
+        transfer_ids: NDArray[np.int64],
+        cause: int,
+        starts: NDArray[np.int64],
+        accounts: NDArray[Any],
+        amounts: NDArray[np.int64],
+    ) -> None:
+        """Post new transfers of one cause in their order, each all legs or none: the short way for many legs.
+
+        Parameters
+        ----------
+        transfer_ids : (transfers,)
+            See `post`.
+        starts : (transfers + 1,)
+            Where each one's legs begin in `accounts` and `amounts`; the last number is where the last one's end.
+        accounts, amounts : (legs,)
+            Contiguous columns as in `post`, read where they are.
+
+        Raises
+        ------
+        LedgerError
+            As in `post`, and if an id was posted before. Transfers before the one that cannot be made are posted.
+        """
+        numbers, reason = transfer_ids.tolist(), _within(cause, _CAUSES, f"cause {cause}")
+        if known := [number for number in numbers if number in self._posted or number < 0]:
+            raise LedgerError(f"transfer {known[0]} (cause {cause}): this id was posted before, or is none")
+        if len(set(numbers)) != len(numbers):
+            raise LedgerError(f"transfers {numbers} (cause {cause}): two of one id")
+        digests = np.empty((len(numbers), 2), "<i8")
+        done, verdict = kernel.post_transfers(
+            self.balance, self.reserved, self.credit_limit, self.total_in, self.total_out, reason, starts, accounts,
+            amounts, digests,
+        )  # fmt: skip
+        block = digests.tobytes()
+        self._posted.update(
+            (number, block[place : place + _DIGEST_SIZE])
+            for number, place in zip(numbers[:done], range(0, len(block), _DIGEST_SIZE), strict=False)
+        )
+        if verdict != Verdict.DONE:
+            legs = slice(int(starts[done]), int(starts[done + 1]))
+            what = f"transfer {numbers[done]} (cause {cause})"
+            raise _refusal(Verdict(verdict), what, accounts[legs], amounts[legs], len(self))
 
     def reserve(self, account: int, amount: int) -> bool:
         """Set `amount` [1e-8 EUR] aside; False, and no effect, if less is available.
@@ -247,13 +292,6 @@ def _limits(credit_limit: ArrayLike, accounts: int) -> NDArray[np.int64]:
     if limits.min() < 0 or limits.max() > UNLIMITED:
         raise LedgerError(f"credit limits reach from {limits.min()} to {limits.max()}: allowed is 0..{UNLIMITED}")
     return limits
-
-
-def _digest(cause: int, accounts: NDArray[np.int64], amounts: NDArray[np.int64]) -> bytes:
-    digest = hashlib.blake2b(cause.to_bytes(2, "little"), digest_size=_DIGEST_SIZE)
-    digest.update(accounts.data)
-    digest.update(amounts.data)
-    return digest.digest()
 
 
 def _refusal(

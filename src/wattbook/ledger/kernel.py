@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from numba import njit
 
+from wattbook.chance import hash64
 from wattbook.units import MONEY_BOUND
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ _AMOUNT_OUT_OF_RANGE: Final = int(Verdict.AMOUNT_OUT_OF_RANGE)
 _TOTAL_OUT_OF_RANGE: Final = int(Verdict.TOTAL_OUT_OF_RANGE)
 _NO_CREDIT: Final = int(Verdict.NO_CREDIT)
 _NOT_RESERVED: Final = int(Verdict.NOT_RESERVED)
+_HALF: Final = 32
+_LOW: Final = (1 << _HALF) - 1
 
 
 @njit(cache=True, nogil=True)
@@ -144,6 +147,53 @@ def post_legs(
         else:
             total_out[account] -= amount
     return _DONE
+
+
+@njit(cache=True, nogil=True)
+def legs_digest(cause: int, accounts: Column, amounts: Column) -> tuple[int, int]:
+    """Two numbers that tell a transfer's cause and legs, in their order, from those of any other.
+
+    Made against mistakes, not against malice: the sums of both halves of what a counter-based draw makes of each leg.
+    """
+    drawn = hash64(cause, len(amounts))
+    # Halves, because a sum of whole draws would leave 64 bits, and compiled code takes for granted that none does.
+    high, low = drawn >> _HALF, drawn & _LOW
+    for leg in range(len(amounts)):
+        drawn = hash64((int(accounts[leg]) << _HALF) ^ leg, amounts[leg])
+        high += drawn >> _HALF
+        low += drawn & _LOW
+    return high, low
+
+
+@njit(cache=True, nogil=True)
+def post_transfers(
+    balance: Column,
+    reserved: Column,
+    credit_limit: Column,
+    total_in: Column,
+    total_out: Column,
+    cause: int,
+    starts: Column,
+    accounts: Column,
+    amounts: Column,
+    digests: Column,
+) -> tuple[int, int]:
+    """Post transfers one after the other, as `post_legs` does, until one is refused; give how many, and the verdict.
+
+    Parameters
+    ----------
+    starts : ndarray of int64, (transfers + 1,)
+        Where each one's legs begin in `accounts` and `amounts`; the last number is where the last one's end.
+    digests : ndarray of int64, (transfers, 2)
+        Gets each one's `legs_digest`.
+    """
+    for i in range(len(starts) - 1):
+        who, moved = accounts[starts[i] : starts[i + 1]], amounts[starts[i] : starts[i + 1]]
+        verdict = post_legs(balance, reserved, credit_limit, total_in, total_out, who, moved, False)
+        if verdict != _DONE:
+            return i, verdict
+        digests[i, 0], digests[i, 1] = legs_digest(cause, who, moved)
+    return len(starts) - 1, _DONE
 
 
 @njit(cache=True, nogil=True)

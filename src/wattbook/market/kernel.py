@@ -7,13 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from numba import njit
-
-from wattbook.assets.kernel import divide_even
 from wattbook.book.kernel_machine import inlined_too, prefetch_at
 from wattbook.ledger.kernel import available
 from wattbook.messages import Action, Refusal
-from wattbook.units import PPM
 
 if TYPE_CHECKING:
     import numpy as np
@@ -464,68 +460,3 @@ def record_events(
         fill[0] += 1
         fill[1] += 1
         _apply_event(rules, town, ring, reserved, at, events[i, 3], events[i, 4], events[i, 5], events[i, 6])
-
-
-@njit(cache=True, nogil=True)
-def flows_of(net_wh: int, near_wh: int, wide_wh: int) -> tuple[int, int, int]:
-    """Split a home's withdrawal by the path it came by.
-
-    What was sold on one path offsets what was bought on the other, the farther first; the nearer path fills the
-    withdrawal first; what is left came by the grid above.
-
-    Parameters
-    ----------
-    net_wh : int
-        Metered withdrawal - feed-in.
-    near_wh, wide_wh : int
-        Bought - sold in the feeder's and in the district's book.
-    """
-    withdrawal = max(net_wh, 0)
-    near, wide = max(near_wh, 0), max(wide_wh, 0)
-    sold = max(-near_wh, 0) + max(-wide_wh, 0)
-    offset = min(wide, sold)
-    wide -= offset
-    near = max(near - (sold - offset), 0)
-    by_near = min(near, withdrawal)
-    by_wide = min(wide, withdrawal - by_near)
-    return by_near, by_wide, withdrawal - by_near - by_wide
-
-
-@njit(cache=True, nogil=True)
-def bill_period(
-    near_wh: Ints,
-    wide_wh: Ints,
-    residual_wh: Ints,
-    utility: Ints,
-    vat_ppm: Ints,
-    retail_tick: Ints,
-    feed_in_tick: Ints,
-    fee_tick: Ints,
-    levy_tick: int,
-    flow_wh: Ints,
-    retail: Ints,
-    feed_in: Ints,
-    network: Ints,
-    levy: Ints,
-    vat: Ints,
-) -> None:
-    """Work out what each home owes for one period, and the flows by path.
-
-    All arrays are int64; (a,) but `fee_tick` (3,), `retail_tick` and `feed_in_tick` (a,) in the utilities' rows,
-    and `flow_wh` (3,). Outputs are negative where the home pays [1e-8 EUR]; `flow_wh` is added to.
-    """
-    for i in range(len(residual_wh)):
-        if utility[i] < 0:
-            continue
-        residual = residual_wh[i]
-        by_near, by_wide, by_grid = flows_of(near_wh[i] + wide_wh[i] + residual, near_wh[i], wide_wh[i])
-        flow_wh[0] += by_near
-        flow_wh[1] += by_wide
-        flow_wh[2] += by_grid
-        if residual > 0:
-            retail[i] = -residual * retail_tick[utility[i]]
-        else:
-            feed_in[i] = -residual * feed_in_tick[utility[i]]
-        network[i] = -(by_near * fee_tick[0] + by_wide * fee_tick[1] + by_grid * fee_tick[2])
-        levy[i] = -(by_near + by_wide + by_grid) * levy_tick
-        vat[i] = divide_even((retail[i] + network[i] + levy[i]) * vat_ppm[i], PPM)

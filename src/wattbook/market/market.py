@@ -109,7 +109,6 @@ class Market:
         amounts = np.append(self.street.endowment, -int(self.street.endowment.sum()))
         accounts = np.append(np.arange(self.street.agents), self.account(House.UPSTREAM))
         self.settlement.post(-1, self.street.start_ms, 0, Cause.ENDOWMENT, 0, accounts, amounts)
-        self.settlement.write_legs()
 
     @property
     def orders(self) -> int:

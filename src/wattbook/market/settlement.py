@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from wattbook.assets.kernel import deliver, energy_error_wh
-from wattbook.market import kernel
+from wattbook.market import kernel_settlement as kernel
+from wattbook.market.kernel import OK
 from wattbook.messages import Cause, House, Path
 from wattbook.units import PPM, QUANTA_PER_CENT
 
@@ -28,6 +29,8 @@ _CAUSES: Final = 32
 _ZONES: Final = 1 << 20
 _METERED: Final = 1
 _SETTLED: Final = 2
+_ACCOUNT, _AMOUNT = 5, 6
+"""Columns of the stream of postings in which legs are laid down."""
 
 
 def transfer_id(period: int, cause: Cause, zone: int) -> int:
@@ -42,17 +45,26 @@ class Settlement:
         self.market = market
         self.street = market.street
         a = self.street.agents
-        self.agents = np.arange(a)
         self.homes = np.flatnonzero(self.street.utility >= 0)
         self.utilities = np.flatnonzero(market.rules.is_utility)
-        self.residual_wh = np.zeros(a, np.int64)
         self.fee_tick = np.array(self.street.network.fee_tick, np.int64)
-        self._legs: list[tuple[Ints, Ints, tuple[int, ...]]] = []
+        self.everybody = np.zeros(a, np.int64)
+        """Nobody is set apart where a transfer is everybody's."""
+        self.by_feeder = np.argsort(self.street.feeder, kind="stable")
+        self.by_feeder = self.by_feeder[self.street.feeder[self.by_feeder] >= 0]
+        self.edges = np.searchsorted(self.street.feeder[self.by_feeder], np.arange(market.rules.feeders + 1))
+        self.fails: NDArray[np.bool_] = np.logical_or.reduce(self.street.missing, axis=0)
+        # One period's numbers, in the same columns every time: fresh ones of a city's size cost more than what fills
+        # them.
+        self.meters = kernel.Meters(*np.zeros((len(kernel.Meters._fields), a), np.int64))
+        self.before = kernel.Before(*np.zeros((len(kernel.Before._fields), a), np.int64))
+        self.dues = kernel.Dues(*np.zeros((len(kernel.Dues._fields), a), np.int64))
+        self.residual_wh = self.meters.residual_wh
 
     # --- postings
 
     def post(self, seq: int, now_ms: int, period: int, cause: Cause, zone: int, accounts: Ints, amounts: Ints) -> None:
-        """Post one transfer, whose legs `write_legs` then writes down; legs of nothing are left out.
+        """Post one transfer and write its legs down; legs of nothing are left out, and one posted before altogether.
 
         Parameters
         ----------
@@ -62,33 +74,50 @@ class Settlement:
         legs = np.flatnonzero(amounts)
         if not legs.size:
             return
-        accounts, amounts = np.ascontiguousarray(accounts[legs]), np.ascontiguousarray(amounts[legs])
-        ledger = self.market.ledger
+        ledger, accounts, amounts = self.market.ledger, accounts[legs], amounts[legs]
         number = ledger.transfers
         if not ledger.post(transfer_id(period, cause, zone), int(cause), accounts, amounts):
             return
-        # Numbered as they are made: an id by row would shift with every agent or book that is added.
-        self._legs.append((accounts, amounts, (seq, now_ms, period, number, int(cause))))
+        chunk = self.market.journal.chunk("postings", len(legs))
+        row = int(chunk.fill[0])
+        chunk.columns[_ACCOUNT][row : row + len(legs)] = accounts
+        chunk.columns[_AMOUNT][row : row + len(legs)] = amounts
+        starts = np.array([0, len(legs)])
+        kernel.write_legs(seq, now_ms, period, number, int(cause), starts, chunk.columns, chunk.fill)
 
-    def write_legs(self) -> None:
-        """Write down the legs of all transfers that were posted since the last call."""
-        if not self._legs:
-            return
-        accounts, amounts, of_transfers = zip(*self._legs, strict=True)
-        each = np.repeat(np.array(of_transfers, np.int64), [len(column) for column in accounts], axis=0)
-        names = ("command", "time_ms", "period", "transfer", "cause")
-        columns = {name: each[:, place] for place, name in enumerate(names)}
-        self.market.journal.extend(
-            "postings", columns | {"account": np.concatenate(accounts), "amount": np.concatenate(amounts)}
-        )
-        self._legs.clear()
+    def _post_due(
+        self, seq: int, command: Command, cause: Cause, due: Ints, counter: int = -1, zone: int = 0,
+        group: Ints | None = None, wanted: int = 0,
+    ) -> None:  # fmt: skip
+        """Post what is `due` (a,) to the agents (of `group` (a,), those that are `wanted`), with one counter-leg."""
+        accounts, amounts = self._room()
+        starts = np.empty(2, np.int64)
+        group = self.everybody if group is None else group
+        if kernel.lay_legs(due, group, wanted, counter, accounts, amounts, starts):
+            self._post_laid(seq, command, cause, np.array([zone]), starts, accounts, amounts)
 
-    def _post_against(self, seq: int, command: Command, cause: Cause, zone: int, amounts: Ints, counter: int) -> None:
-        """Post the agents' amounts (a,) with one counter-leg."""
-        self.post(
-            seq, command.time_ms, command.period, cause, zone,
-            np.append(self.agents, counter), np.append(amounts, -int(amounts.sum())),
-        )  # fmt: skip
+    def _post_due_by_feeder(self, seq: int, command: Command, cause: Cause, due: Ints) -> None:
+        """Post what is `due` (a,) to the agents, one transfer for each feeder."""
+        accounts, amounts = self._room()
+        feeders, starts = np.empty(len(self.edges), np.int64), np.empty(len(self.edges), np.int64)
+        count = kernel.lay_legs_by_feeder(due, self.by_feeder, self.edges, feeders, accounts, amounts, starts)
+        self._post_laid(seq, command, cause, feeders[:count], starts[: count + 1], accounts, amounts)
+
+    def _room(self) -> tuple[NDArray[np.int32], Ints]:
+        """Give the columns of accounts and amounts where the journal's chunk goes on, (a + 1,) or longer."""
+        chunk = self.market.journal.chunk("postings", self.street.agents + 1)
+        row = int(chunk.fill[0])
+        return chunk.columns[_ACCOUNT][row:], chunk.columns[_AMOUNT][row:]
+
+    def _post_laid(
+        self, seq: int, command: Command, cause: Cause, zones: Ints, starts: Ints, accounts: NDArray[np.int32],
+        amounts: Ints,
+    ) -> None:  # fmt: skip
+        """Post transfers whose legs were laid down in `_room`, one of each of `zones`, and write them down."""
+        ledger, number = self.market.ledger, self.market.ledger.transfers
+        ledger.post_all(transfer_id(command.period, cause, 0) + zones, int(cause), starts, accounts, amounts)
+        chunk = self.market.journal.chunk("postings", 0)
+        kernel.write_legs(seq, command.time_ms, command.period, number, int(cause), starts, chunk.columns, chunk.fill)
 
     # --- delivery
 
@@ -96,56 +125,56 @@ class Settlement:
         """Read the meters of a period that has ended; batteries follow what trade has left over."""
         market, street, town, p = self.market, self.street, self.market.town, command.period
         assert town.settled[p] == 0, f"period {p} was delivered before"
-        a = street.agents
-        load, generation = street.load_wh[:, p].copy(), street.generation_wh[:, p].copy()
-        traded = town.net_wh[0, :, p] + town.net_wh[1, :, p]
-        charge, discharge, curtailed, residual, soc = (np.zeros(a, np.int64) for _ in range(5))
-        batteries = market.storage
-        before = batteries.soc_uwh.copy()
+        meters, before, batteries = self.meters, self.before, market.storage
+        kernel.begin_delivery(
+            street.load_wh, street.generation_wh, batteries.capacity_uwh, batteries.soc_uwh, town, street.has_district,
+            p, meters, before,
+        )  # fmt: skip
         start_ms = street.start_ms + p * street.period_ms
         deliver(
-            load, generation, traded,
-            np.ascontiguousarray(town.take_limit_wh[:, p]), np.ascontiguousarray(town.give_limit_wh[:, p]),
-            *batteries, start_ms, street.period_ms, charge, discharge, curtailed, residual, soc,
+            meters.load_wh, meters.generation_wh, meters.traded_wh, before.take_limit_wh, before.give_limit_wh,
+            *batteries, start_ms, street.period_ms, meters.charge_wh, meters.discharge_wh, meters.curtailed_wh,
+            meters.residual_wh, meters.soc_wh,
         )  # fmt: skip
         error = energy_error_wh(
-            load, generation, traded, *batteries, start_ms, street.period_ms, charge, discharge, residual, soc, before,
+            meters.load_wh, meters.generation_wh, meters.traded_wh, *batteries, start_ms, street.period_ms,
+            meters.charge_wh, meters.discharge_wh, meters.residual_wh, meters.soc_wh, before.soc_uwh,
         )  # fmt: skip
         assert error == 0, f"energy identities of period {p} are off by {error} Wh"
-        missing = street.missing[:, p]
-        if missing.any():
-            self._substitute(p, missing, load, generation, charge, discharge, traded, residual)
+        self._substitute(p)
         if market.sharing is not None:
-            self._share(seq, p, market.sharing, traded, residual)
-        self.residual_wh = residual
+            self._share(seq, p, market.sharing)
+        self.residual_wh = meters.residual_wh
         town.settled[p] = _METERED
-        self._write_meters(
-            seq, p, load, generation, charge, discharge, curtailed, traded, residual, soc, missing.astype(np.int64)
-        )
-        return kernel.OK
+        chunk = market.journal.chunk("meters", len(self.homes))
+        kernel.write_meters(self.homes, meters, seq, p, chunk.columns, chunk.fill)
+        return OK
 
-    def _substitute(
-        self, p: int, missing: NDArray[np.bool_], load: Ints, generation: Ints, charge: Ints, discharge: Ints,
-        traded: Ints, residual: Ints,
-    ) -> None:  # fmt: skip
+    def _substitute(self, p: int) -> None:
         """Bill a substitute where a meter failed: net withdrawal as agreed, put down to load, or to generation."""
+        meters = self.meters
+        meters.substitute[:] = 0
+        if not self.fails[p]:
+            return
+        missing = self.street.missing[:, p]
         net = self.street.substitute_wh[:, p]
-        implied = net - charge + discharge + generation
-        load[missing] = np.maximum(implied, 0)[missing]
-        generation[missing] += np.maximum(-implied, 0)[missing]
-        residual[missing] = (net - traded)[missing]
+        implied = net - meters.charge_wh + meters.discharge_wh + meters.generation_wh
+        meters.load_wh[missing] = np.maximum(implied, 0)[missing]
+        meters.generation_wh[missing] += np.maximum(-implied, 0)[missing]
+        meters.residual_wh[missing] = (net - meters.traded_wh)[missing]
+        meters.substitute[missing] = 1
 
-    def _share(self, seq: int, p: int, sharing: Sharing, traded: Ints, residual: Ints) -> None:
-        """Share what is billed as surplus, pool by pool; `traded` and `residual` (a,) follow.
+    def _share(self, seq: int, p: int, sharing: Sharing) -> None:
+        """Share what is billed as surplus, pool by pool; the meters' traded and residual follow.
 
         What is shared stands in the town's columns like a trade, so all that follows is settled alike.
         """
-        town, price = self.market.town, sharing.rules.price_tick[p]
+        town, price, meters = self.market.town, sharing.rules.price_tick[p], self.meters
         for pool in sharing.pools:
-            claim = residual[pool.rows]
+            claim = meters.residual_wh[pool.rows]
             part = sharing.share(pool, claim)
-            traded[pool.rows] += part
-            residual[pool.rows] -= part
+            meters.traded_wh[pool.rows] += part
+            meters.residual_wh[pool.rows] -= part
             town.net_wh[pool.path, pool.rows, p] += part
             town.pay[pool.path, pool.rows, p] -= price * part
             mine = np.flatnonzero(part)
@@ -162,67 +191,45 @@ class Settlement:
                 },
             )
 
-    def _write_meters(self, seq: int, period: int, *readings: Ints) -> None:
-        """Write one row per home; `readings` (a,) each, in the order of the stream's columns."""
-        names = ("load_wh", "generation_wh", "charge_wh", "discharge_wh", "curtailed_wh", "traded_wh", "residual_wh",
-                 "soc_wh", "substitute")  # fmt: skip
-        count = len(self.homes)
-        columns = {name: reading[self.homes] for name, reading in zip(names, readings, strict=True)}
-        self.market.journal.extend(
-            "meters",
-            {"command": np.full(count, seq), "period": np.full(count, period), "agent": self.homes, **columns},
-        )
-
     # --- settlement
 
     def settle(self, seq: int, command: Command) -> int:
-        """Settle a delivered period; posting it again has no effect."""
-        town, p = self.market.town, command.period
+        """Settle a delivered period, once."""
+        market, town, p = self.market, self.market.town, command.period
         assert town.settled[p] == _METERED, f"period {p} is not ready to be settled"
+        kernel.begin_settlement(
+            town, self.street.maintenance, market.ledger.reserved, self.street.has_district, p, self.dues
+        )
         self._settle_trades(seq, command)
         flow_wh = self._settle_supply(seq, command)
         self._settle_losses(seq, command, flow_wh)
         self._settle_groups(seq, command)
-        maintenance = -self.street.maintenance[:, p]
-        self._post_against(seq, command, Cause.MAINTENANCE, 0, maintenance, self.market.account(House.UPSTREAM))
-        self.write_legs()
+        self._post_due(seq, command, Cause.MAINTENANCE, self.dues.maintenance, market.account(House.UPSTREAM))
         town.settled[p] = _SETTLED
-        assert int(self.market.ledger.balance.sum()) == 0, "M1: accounts do not sum to zero"
-        return kernel.OK
+        assert int(market.ledger.balance.sum()) == 0, "M1: accounts do not sum to zero"
+        return OK
 
     def _settle_trades(self, seq: int, command: Command) -> None:
-        """Pay for local trades or shares, one transfer per book; money set aside for them becomes free."""
-        market, p = self.market, command.period
-        cause = Cause.TRADE if market.sharing is None else Cause.SHARE
-        near = market.town.pay[0, :, p]
-        traded = np.flatnonzero(near)
-        traded = traded[np.argsort(self.street.feeder[traded], kind="stable")]
-        feeders, starts = np.unique(self.street.feeder[traded], return_index=True)
-        for book, who in zip(feeders.tolist(), np.split(traded, starts[1:]), strict=False):
-            self.post(seq, command.time_ms, p, cause, book, who, near[who])
-        for book in range(market.rules.feeders, market.rules.books):
-            self.post(seq, command.time_ms, p, cause, book, self.agents, market.town.pay[1, :, p])
-        market.ledger.reserved[: self.street.agents] -= market.town.committed[:, p]
-        market.town.committed[:, p] = 0
+        """Pay for local trades or shares, one transfer per book."""
+        cause = Cause.TRADE if self.market.sharing is None else Cause.SHARE
+        self._post_due_by_feeder(seq, command, cause, self.dues.near)
+        if self.street.has_district:
+            self._post_due(seq, command, cause, self.dues.wide, zone=self.market.rules.feeders)
 
     def _settle_supply(self, seq: int, command: Command) -> Ints:
         """Bill residual, network use, levies and VAT; return the flows by path (3,) [Wh]."""
-        street, market, p = self.street, self.market, command.period
-        retail, feed_in, network, levy, vat = (np.zeros(street.agents, np.int64) for _ in range(5))
+        street, market, dues = self.street, self.market, self.dues
         flow_wh = np.zeros(len(Path), np.int64)
         kernel.bill_period(
-            np.ascontiguousarray(market.town.net_wh[0, :, p]), np.ascontiguousarray(market.town.net_wh[1, :, p]),
-            self.residual_wh, street.utility, street.vat_ppm, np.ascontiguousarray(street.retail_tick[:, p]),
-            np.ascontiguousarray(street.feed_in_tick[:, p]), self.fee_tick, street.network.levy_tick,
-            flow_wh, retail, feed_in, network, levy, vat,
+            command.period, self.residual_wh, street.utility, street.vat_ppm, street.retail_tick, street.feed_in_tick,
+            self.fee_tick, street.network.levy_tick, flow_wh, dues,
         )  # fmt: skip
         for utility in self.utilities.tolist():
-            mine = street.utility == utility
-            self._post_against(seq, command, Cause.RETAIL, utility, retail * mine, utility)
-            self._post_against(seq, command, Cause.FEED_IN, utility, feed_in * mine, utility)
-        self._post_against(seq, command, Cause.NETWORK, 0, network, market.account(House.GRID))
-        self._post_against(seq, command, Cause.LEVY, 0, levy, market.account(House.STATE))
-        self._post_against(seq, command, Cause.VAT, 0, vat, market.account(House.STATE))
+            for cause, due in ((Cause.RETAIL, dues.retail), (Cause.FEED_IN, dues.feed_in)):
+                self._post_due(seq, command, cause, due, utility, zone=utility, group=street.utility, wanted=utility)
+        self._post_due(seq, command, Cause.NETWORK, dues.network, market.account(House.GRID))
+        self._post_due(seq, command, Cause.LEVY, dues.levy, market.account(House.STATE))
+        self._post_due(seq, command, Cause.VAT, dues.vat, market.account(House.STATE))
         return flow_wh
 
     def _settle_losses(self, seq: int, command: Command, flow_wh: Ints) -> None:
@@ -251,7 +258,7 @@ class Settlement:
         street, market, p = self.street, self.market, command.period
         upstream, spot = market.account(House.UPSTREAM), int(street.spot_tick[p])
         for utility in self.utilities.tolist():
-            metered = int(self.residual_wh[street.utility == utility].sum())
+            metered = int(kernel.metered_wh(self.residual_wh, street.utility, utility))
             nominated = int(market.town.nominated_wh[utility, p])
             deviation = metered - nominated
             price = int(street.short_tick[p] if deviation > 0 else street.long_tick[p])
@@ -277,8 +284,7 @@ class Settlement:
         amounts[rounding] = -int(amounts.sum())
         accounts = np.arange(len(balance))
         self.post(seq, command.time_ms, command.period, Cause.ROUNDING, 0, accounts, amounts)
-        self.write_legs()
-        return kernel.OK
+        return OK
 
 
 def _to_cents(money: Ints) -> Ints:

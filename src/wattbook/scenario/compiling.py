@@ -272,7 +272,7 @@ def _feeders(homes: Sequence[Consumer | Trader | None], roll: Roll) -> tuple[str
 def _substitute(roll: Roll, series: Series, missing: NDArray[np.bool_]) -> Ints:
     """Net withdrawal at the same time a day before (a, p) [Wh]; only read where a meter fails."""
     if roll.districts and not missing.any():
-        return np.zeros_like(series.load_wh)
+        return np.zeros(series.load_wh.shape, np.int64)
     substitute: Ints = series.load_before_wh - series.generation_before_wh
     return substitute
 
@@ -315,7 +315,7 @@ def _vat(agent: Agent, network: Network) -> int:
 def _tariffs(roll: Roll, starts_ms: Ints, timezone: str) -> tuple[Ints, Ints]:
     """Retail and feed-in prices (a, p) each, in the utilities' rows."""
     retail = np.zeros((roll.size, starts_ms.size), dtype=np.int64)
-    feed_in = np.zeros_like(retail)
+    feed_in = np.zeros(retail.shape, dtype=np.int64)
     for row, agent in zip(roll.rows.tolist(), roll.agents, strict=True):
         if isinstance(agent, Utility):
             retail[row] = by_hour(agent.retail, starts_ms, timezone)
