@@ -15,7 +15,7 @@ GOLDEN = {
     "laboratory": "a317773f882e00e2bd84eeff770df6828259fa7cc9fda6c4032f0529fd91c67e",
     "neighbourhood": "5eaa826237ce97a5b204e1cec92d86dbd3e7022413c30442e999123c7fcb38da",
     "reaction_times": "65fce1c6ab8f25043724170da4fac88df0024766d9513db6f0485e3e048493bc",
-    "rivals": "73816008f32a961ebdbff38cf3885558661094246d4d6e6abf05275be65b142f",
+    "rivals": "649274e3a8b14d052e99d433416fc5101f1cb3a9147dcd4d4bff37c9eeec5885",
     "two_feeders": "9caeb452a39fb40b1cee99e6f336a9301885b018b87c65eca0c52383e6baa8b4",
 }
 
