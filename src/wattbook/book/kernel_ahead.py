@@ -31,8 +31,6 @@ FAR, FARTHER, FARTHEST = 6, 12, 18
 class Bases(NamedTuple):
     """Addresses of the columns whose lines a large book has to wait for."""
 
-    masks: int
-    branches: int
     levels: int
     orders: int
     table: int
@@ -42,7 +40,7 @@ class Bases(NamedTuple):
 def bases_at(address: int) -> Bases:
     """See `columns_at`."""
     a = line(address, 20)
-    return Bases(a[4], a[6], a[8], a[10], a[14])
+    return Bases(a[8], a[10], a[14])
 
 
 @inlined
