@@ -1,4 +1,6 @@
-"""Columns that lie together: one record a row, in whole cache lines, so that what is used at once is fetched at once.
+"""Columns that lie together, so that what is used at once is fetched at once.
+
+Records hold one number of each column, in whole cache lines; shelves hold a row of each, in few pages of memory.
 
 Owns where numbers lie, never what they mean. A column is a view of its record's place: reading and writing it is
 reading and writing the record.
@@ -31,3 +33,15 @@ def columns_of(block: NDArray[np.int64], *values: NDArray[np.int64] | int) -> li
     for column, value in zip(columns, values, strict=True):
         column[:] = value
     return columns
+
+
+def shelves(count: int, kinds: int, periods: int) -> NDArray[np.int64]:
+    """Lay out zeros (count, kinds, periods), int64: all that one index has by period follows each other.
+
+    An agent's rows then lie in a few pages of memory, however many kinds there are. A wake among a hundred thousand
+    others would otherwise look for the place of a page as often as for a number.
+    """
+    size = count * kinds * periods
+    flat = np.zeros(size + LINE, np.int64)
+    start = -(flat.ctypes.data // flat.itemsize) % LINE
+    return flat[start : start + size].reshape(count, kinds, periods)

@@ -168,7 +168,43 @@ def _to_columns(typing_context: Any, address: Any, columns: Any, rows: Any, widt
     return kind(types.int64, types.int64, types.int64, types.int64), generate
 
 
+def _to_shelf(typing_context: Any, address: Any, rows: Any, columns: Any, pitch: Any) -> Any:  # noqa: ARG001  # as above
+    kind = types.Array(types.int64, 2, "A")
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001  # as above
+        array = context.make_array(kind)(context, builder)
+        place, rows, columns, pitch = arguments
+        size = ir.Constant(pitch.type, 8)
+        populate_array(  # type: ignore[no-untyped-call]
+            array, data=builder.inttoptr(place, array.data.type), shape=(rows, columns),
+            strides=(builder.mul(pitch, size), size), itemsize=size, meminfo=None,
+        )  # fmt: skip
+        return array._getvalue()  # noqa: SLF001  # numba's own way of making a value
+
+    return kind(types.int64, types.int64, types.int64, types.int64), generate
+
+
+def _to_shelves(typing_context: Any, address: Any, planes: Any, rows: Any, columns: Any, pitch: Any) -> Any:  # noqa: ARG001  # as above
+    kind = types.Array(types.int64, 3, "A")
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001  # as above
+        array = context.make_array(kind)(context, builder)
+        place, planes, rows, columns, pitch = arguments
+        size = ir.Constant(pitch.type, 8)
+        populate_array(  # type: ignore[no-untyped-call]
+            array, data=builder.inttoptr(place, array.data.type), shape=(planes, rows, columns),
+            strides=(builder.mul(columns, size), builder.mul(pitch, size), size), itemsize=size, meminfo=None,
+        )  # fmt: skip
+        return array._getvalue()  # noqa: SLF001  # numba's own way of making a value
+
+    return kind(types.int64, types.int64, types.int64, types.int64, types.int64), generate
+
+
 _pointer: Any = intrinsic(_to_pointer)
+shelf_at: Any = intrinsic(_to_shelf)
+"""Array (rows, columns) at the address of its first row, one row every `pitch` numbers; compiled only."""
+shelves_at: Any = intrinsic(_to_shelves)
+"""Arrays (planes, rows, columns) that follow each other row by row, see `wattbook.records.shelves`; compiled only."""
 columns_at: Any = intrinsic(_to_columns)
 """Columns of records (columns, rows) at the address of the first, `width` numbers a record; compiled only."""
 

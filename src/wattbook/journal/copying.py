@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from wattbook.errors import ResourceError
-from wattbook.journal.columns import CODES, encode
+from wattbook.journal.columns import CODES
 from wattbook.journal.frames import FIRST_LINK, PREAMBLE, FrameKind, seal
 from wattbook.journal.packing import canonical_json
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from wattbook.journal.binding import Binder
     from wattbook.messages import Stream
 
     Columns = dict[str, NDArray[Any]]
@@ -55,7 +56,12 @@ class Written:
         self._put(head)
         self._put(payload)
 
-    def _put(self, data: bytes) -> None:
+    def rows(self, binder: Binder, columns: Sequence[NDArray[Any]]) -> None:
+        """Add a frame of rows after the one before."""
+        frame, self._link = binder.bind(columns, self._link)
+        self._put(frame)
+
+    def _put(self, data: bytes | memoryview) -> None:
         self._file.write(data)
         self.digest.update(data)
         self.size += len(data)
@@ -104,6 +110,9 @@ def _write(
     blocks: Callable[[str], Iterable[Columns]],
     fingerprint: str | None,
 ) -> None:
+    from wattbook.journal.binding import Binder  # here, so that reading a journal does not start the compiler
+
+    binders = [Binder(index, stream) for index, stream in enumerate(streams)]
     schema = [[stream.name, stream.columns] for stream in streams]
     written.frame(FrameKind.HEADER, 0, 0, canonical_json({"header": header, "streams": schema}))
     rows, tails = {}, []
@@ -111,7 +120,7 @@ def _write(
         done, last = 0, None
         for block in blocks(stream.name):
             if last is not None:
-                written.frame(FrameKind.ROWS, index, FRAME_ROWS, encode(last))
+                written.rows(binders[index], last)
             last = _checked(stream, block, done)
             done += len(last[0])
         rows[stream.name] = done
@@ -119,7 +128,7 @@ def _write(
     # A journal flushes what waits in its chunks when it is closed: so do we.
     for index, last in enumerate(tails):
         if last is not None:
-            written.frame(FrameKind.ROWS, index, len(last[0]), encode(last))
+            written.rows(binders[index], last)
     if fingerprint is not None:
         written.frame(FrameKind.END, 0, 0, canonical_json({"rows": rows, "fingerprint": fingerprint}))
 

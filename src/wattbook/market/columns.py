@@ -12,7 +12,7 @@ import numpy as np
 
 from wattbook.assets import Batteries
 from wattbook.messages import NO_PRICE
-from wattbook.records import columns_of, records
+from wattbook.records import columns_of, records, shelves
 from wattbook.units import PPM
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ MEMBER_WIDTH: Final = 16
 """Of the record that `Rules`, `Town` and `Notices` share, in the order of `members`."""
 RING_WIDTH: Final = 8
 STORAGE_WIDTH: Final = 8
+TOWN_SHELF: Final = 10
+"""Rows on an agent's shelf of `Town`: two of `net_wh` and of `pay`, and one of each that follows but `nominated_wh`."""
 
 
 class Rules(NamedTuple):
@@ -83,14 +85,14 @@ class Town(NamedTuple):
     """(a, p) resting bids."""
     open_sell_wh: Ints
     """(a, p) resting asks."""
+    latest: Ints
+    """(a, p) the agent's latest order that rests; 0 if none."""
     take_limit_wh: Ints
     """(a, p) most that the battery may take; -1 no limit."""
     give_limit_wh: Ints
     """(a, p)"""
     nominated_wh: Ints
     """(a, p) a utility's nomination."""
-    latest: Ints
-    """(a, p) the agent's latest order that rests; 0 if none."""
     last_tick: Ints
     """(b, p) price of the last trade."""
     top: Ints
@@ -188,20 +190,23 @@ def _empty_town(street: Street, connected: Ints, quarantined: Ints, wake_ms: Int
     def zeros(*shape: int) -> Ints:
         return np.zeros(shape, np.int64)
 
+    shelf = shelves(a, TOWN_SHELF, p)
+    shelf[:, -2:] = -1
+    by_path = shelf.transpose(1, 0, 2)
     return Town(
         connected=connected,
         quarantined=quarantined,
         wake_ms=wake_ms,
         wake_orders=wake_orders,
-        net_wh=zeros(2, a, p),
-        pay=zeros(2, a, p),
-        committed=zeros(a, p),
-        open_buy_wh=zeros(a, p),
-        open_sell_wh=zeros(a, p),
-        take_limit_wh=np.full((a, p), -1, np.int64),
-        give_limit_wh=np.full((a, p), -1, np.int64),
+        net_wh=by_path[0:2],
+        pay=by_path[2:4],
+        committed=shelf[:, 4],
+        open_buy_wh=shelf[:, 5],
+        open_sell_wh=shelf[:, 6],
+        latest=shelf[:, 7],
+        take_limit_wh=shelf[:, 8],
+        give_limit_wh=shelf[:, 9],
         nominated_wh=zeros(a, p),
-        latest=zeros(a, p),
         last_tick=np.full((b, p), NO_PRICE, np.int64),
         top=top,
         loss_carry=zeros(3),

@@ -301,4 +301,5 @@ class _Street:
         now_ms = int(self.record.place.gate_ms(np.array(span.start)))
         for agent in self.members.tolist():
             expectations.refresh(agent, now_ms, span.start, span.stop - 1)
-        return (expectations.load_wh[self.members, span] - expectations.generation_wh[self.members, span]).copy()
+        net: Ints = expectations.load_wh[self.members, span] - expectations.generation_wh[self.members, span]
+        return net

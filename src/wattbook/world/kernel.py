@@ -239,11 +239,14 @@ def _see_assets(rules: Rules, sights: Sights, agent: int, period: int, row: Ints
     row[0] = sights.load_wh[agent, period]
     row[1] = sights.generation_wh[agent, period]
     row[2] = sights.sd_wh[agent, period]
-    row[3] = sights.battery_wh[agent, period]
-    row[4] = sights.spill_wh[agent, period]
-    row[5] = sights.spill_tick[agent, period]
-    row[6] = sights.soc_uwh[agent, period] // UWH_PER_WH
-    row[7] = rules.capacity_uwh[agent] // UWH_PER_WH
+    row[3], row[4], row[5], row[6], row[7] = 0, 0, NO_PRICE, 0, 0
+    # Of whom neither has a battery nor supplies others who may, nothing of the kind was ever written.
+    if rules.capacity_uwh[agent] != 0 or rules.is_utility[agent]:
+        row[3] = sights.battery_wh[agent, period]
+        row[4] = sights.spill_wh[agent, period]
+        row[5] = sights.spill_tick[agent, period]
+        row[6] = sights.soc_uwh[agent, period] // UWH_PER_WH
+        row[7] = rules.capacity_uwh[agent] // UWH_PER_WH
 
 
 @inlined_too

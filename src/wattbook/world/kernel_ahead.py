@@ -15,13 +15,14 @@ from wattbook.book.kernel_columns import columns_at
 from wattbook.book.kernel_machine import inlined, line, prefetch, u
 from wattbook.book.kernel_table import bucket_of, guess
 from wattbook.ledger import WIDTH as ACCOUNT_WIDTH
-from wattbook.market.columns import MEMBER_WIDTH, RING_WIDTH, STORAGE_WIDTH, Rules, Town
+from wattbook.market.columns import MEMBER_WIDTH, RING_WIDTH, STORAGE_WIDTH, TOWN_SHELF, Rules, Town
 from wattbook.messages import MEMORY_SIZE
 from wattbook.world import kernel_board as board
 from wattbook.world.kernel import Sights
 from wattbook.world.kernel_board import Minds, Outlooks, sizes_at
 from wattbook.world.kernel_wheel import AT_LENGTH, AT_NEXT, PLACE, Wheel
 from wattbook.world.kernel_wheel import WIDTH as WHEEL_WIDTH
+from wattbook.world.outlook import SHELF as OUTLOOK_SHELF
 from wattbook.world.outlook import WIDTH as OUTLOOK_WIDTH
 
 if TYPE_CHECKING:
@@ -52,8 +53,10 @@ _WHEEL: Final = board.AT_WHEEL + Wheel._fields.index("after")
 _NET: Final = board.AT_TOWN + Town._fields.index("net_wh")
 _OPEN: Final = board.AT_TOWN + Town._fields.index("open_buy_wh")
 _SIGHT: Final = board.AT_SIGHTS + Sights._fields.index("load_wh")
-_SIGHTS: Final = len(Sights._fields) - Sights._fields.index("load_wh")
+_SIGHTS: Final = 3
+"""What everybody expects: load, generation and how sure that is."""
 _BASE: Final = board.AT_OUTLOOKS + Outlooks._fields.index("load_base")
+_RAW: Final = board.AT_OUTLOOKS + Outlooks._fields.index("load_raw")
 
 
 @inlined
@@ -70,15 +73,18 @@ def _ask_for_agent(address: int, n: Sizes, agent: int, period: int) -> None:
     memory = b[_MEMORY] + agent * (MEMORY_SIZE * _BYTES)
     prefetch(memory)
     prefetch(memory + _LINE)
-    row = (agent * n.periods + period) * _BYTES
-    prefetch(b[_LOOK_MS] + row)
+    prefetch(b[_LOOK_MS] + (agent * n.periods + period) * _BYTES)
+    row = (agent * (TOWN_SHELF * n.periods) + period) * _BYTES
     prefetch(b[_NET] + row)
-    prefetch(b[_NET] + row + n.agents * n.periods * _BYTES)
+    prefetch(b[_NET] + row + n.periods * _BYTES)
     prefetch(b[_OPEN] + row)
     prefetch(b[_OPEN + 1] + row)
     prefetch(b[_LATEST] + row)
+    row = (agent * (OUTLOOK_SHELF * n.periods) + period) * _BYTES
     prefetch(b[_BASE] + row)
     prefetch(b[_BASE + 1] + row)
+    prefetch(b[_RAW] + row)
+    prefetch(b[_RAW + 1] + row)
     for column in range(_SIGHTS):
         prefetch(b[_SIGHT + column] + row)
 
@@ -87,7 +93,7 @@ def _ask_for_agent(address: int, n: Sizes, agent: int, period: int) -> None:
 def _latest(address: int, n: Sizes, agent: int, period: int) -> NDArray[np.int64]:
     """Ids of the agent's orders in the products from `period` on whose gates are near, 0 for none."""
     c = line(address, board.LENGTH)
-    return line(c[_LATEST] + (agent * n.periods + period) * _BYTES, min(_WINDOW, n.periods - period))
+    return line(c[_LATEST] + (agent * (TOWN_SHELF * n.periods) + period) * _BYTES, min(_WINDOW, n.periods - period))
 
 
 @inlined

@@ -15,13 +15,25 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from wattbook.assets import Batteries
-from wattbook.book.kernel_machine import columns_at, cube, inlined, line, line_8, line_16, line_32, view
+from wattbook.book.kernel_machine import (
+    columns_at,
+    cube,
+    inlined,
+    line,
+    line_8,
+    line_16,
+    line_32,
+    shelf_at,
+    shelves_at,
+    view,
+)
 from wattbook.ledger import WIDTH as ACCOUNT_WIDTH
-from wattbook.market.columns import MEMBER_WIDTH, RING_WIDTH, STORAGE_WIDTH, Notices, Ring, Rules, Town
+from wattbook.market.columns import MEMBER_WIDTH, RING_WIDTH, STORAGE_WIDTH, TOWN_SHELF, Notices, Ring, Rules, Town
 from wattbook.messages import MEMORY_SIZE, OUT_COLUMNS, OUT_ROWS, See
 from wattbook.world.kernel import Sights
 from wattbook.world.kernel_wheel import BUCKETS, Wheel
 from wattbook.world.kernel_wheel import WIDTH as WHEEL_WIDTH
+from wattbook.world.outlook import SHELF as OUTLOOK_SHELF
 from wattbook.world.outlook import WIDTH as OUTLOOK_WIDTH
 
 if TYPE_CHECKING:
@@ -193,7 +205,8 @@ class Writing:
 
 def _check_record(part: Any) -> None:
     """Assert that those columns of a part which lie in records follow each other there: only the first is looked up."""
-    columns = [field for field in part if isinstance(field, np.ndarray) and not field.flags.c_contiguous]
+    fields = [field for field in part if isinstance(field, np.ndarray) and not field.flags.c_contiguous]
+    columns = [field for field in fields if field.strides[-1] != field.itemsize]
     place = columns[0].ctypes.data if columns else 0
     for column in columns:
         assert column.ctypes.data == place, "the columns of a record are in another order"
@@ -247,10 +260,12 @@ def town_at(address: int, n: Sizes) -> Town:
     b = line(address, LENGTH)
     i, a, p = AT_TOWN, n.agents, n.periods
     c = columns_at(b[i], 4, a, MEMBER_WIDTH)
+    pitch = TOWN_SHELF * p
     return Town(
-        c[0], c[1], c[2], c[3], cube(b[i + 4], 2, a, p),
-        cube(b[i + 5], 2, a, p), view(b[i + 6], a, p), view(b[i + 7], a, p), view(b[i + 8], a, p), view(b[i + 9], a, p),
-        view(b[i + 10], a, p), view(b[i + 11], a, p), view(b[i + 12], a, p), view(b[i + 13], n.books, p),
+        c[0], c[1], c[2], c[3], shelves_at(b[i + 4], 2, a, p, pitch), shelves_at(b[i + 5], 2, a, p, pitch),
+        shelf_at(b[i + 6], a, p, pitch), shelf_at(b[i + 7], a, p, pitch), shelf_at(b[i + 8], a, p, pitch),
+        shelf_at(b[i + 9], a, p, pitch), shelf_at(b[i + 10], a, p, pitch), shelf_at(b[i + 11], a, p, pitch),
+        view(b[i + 12], a, p), view(b[i + 13], n.books, p),
         cube(b[i + 14], n.books, p, 4), line(b[i + 15], 3), line(b[i + 16], p),
     )  # fmt: skip
 
@@ -267,11 +282,12 @@ def sights_at(address: int, n: Sizes) -> Sights:
     """Sights of the board at an address."""
     b = line(address, LENGTH)
     i, a, p = AT_SIGHTS, n.agents, n.periods
-    c = columns_at(b[i], 2, a, OUTLOOK_WIDTH)
+    c, pitch = columns_at(b[i], 2, a, OUTLOOK_WIDTH), OUTLOOK_SHELF * p
     return Sights(
         c[0], c[1], view(b[i + 2], a, p), view(b[i + 3], a, p), line(b[i + 4], 3),
-        view(b[i + 5], a, p), view(b[i + 6], a, p), view(b[i + 7], a, p), view(b[i + 8], a, p), view(b[i + 9], a, p),
-        view(b[i + 10], a, p), view(b[i + 11], a, p),
+        shelf_at(b[i + 5], a, p, pitch), shelf_at(b[i + 6], a, p, pitch), shelf_at(b[i + 7], a, p, pitch),
+        shelf_at(b[i + 8], a, p, pitch), shelf_at(b[i + 9], a, p, pitch), shelf_at(b[i + 10], a, p, pitch),
+        shelf_at(b[i + 11], a, p, pitch),
     )  # fmt: skip
 
 
@@ -299,10 +315,11 @@ def outlooks_at(address: int, n: Sizes) -> Outlooks:
     """Outlooks of the board at an address."""
     b = line(address, LENGTH)
     i, a, p = AT_OUTLOOKS, n.agents, n.periods
-    c = columns_at(b[i], 8, a, OUTLOOK_WIDTH)
+    c, pitch = columns_at(b[i], 8, a, OUTLOOK_WIDTH), OUTLOOK_SHELF * p
     return Outlooks(
-        c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7], view(b[i + 8], a, p), view(b[i + 9], a, p),
-        view(b[i + 10], 5, n.stages), view(b[i + 11], p, n.stages + 1), view(b[i + 12], a, p), view(b[i + 13], a, p),
+        c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7], shelf_at(b[i + 8], a, p, pitch),
+        shelf_at(b[i + 9], a, p, pitch), view(b[i + 10], 5, n.stages), view(b[i + 11], p, n.stages + 1),
+        shelf_at(b[i + 12], a, p, pitch), shelf_at(b[i + 13], a, p, pitch),
     )  # fmt: skip
 
 

@@ -13,7 +13,8 @@ import numpy as np
 
 from wattbook.assets import ForecastKeys, update_phases_ms
 from wattbook.assets.kernel import forecast, last_update_ms, next_update_ms
-from wattbook.records import columns_of, records
+from wattbook.messages import NO_PRICE
+from wattbook.records import columns_of, records, shelves
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 WIDTH: Final = 8
 """Of an agent's record: how it foresees, and what an observation reads of its contract with its utility."""
+SHELF: Final = 11
+"""Rows on an agent's shelf: what it foresees of each period, and how it comes to that."""
 BATTERY_HORIZON_MS: Final = 24 * 3_600_000
 """How far an agent with a battery looks ahead to value what it stores."""
 
@@ -49,6 +52,13 @@ class Expectations:
     """Expected load, generation and their uncertainty, one row per agent, one column per period (a, p) [Wh].
 
     A utility expects what its customers together take and feed in; the errors of many homes partly cancel.
+
+    Attributes
+    ----------
+    load_wh, generation_wh, sd_wh, battery_wh, spill_wh, spill_tick, soc_uwh, load_base, generation_base, load_raw,
+    own_raw : (a, p) int64
+        What is expected, what it is computed from, and what the battery makes of it; see
+        `wattbook.world.kernel.Sights` and `wattbook.world.kernel_board.Outlooks`.
     """
 
     def __init__(self, street: Street, outlook: Outlook, seed: int) -> None:
@@ -58,22 +68,24 @@ class Expectations:
         keys = ForecastKeys.of(seed, street.names)
         self.cloud_key = keys.cloud
         base = outlook.forecast.base_wh
-        self.load_base = self._with_groups(base(street.load_wh, outlook.load_before_wh))
-        self.generation_base = self._with_groups(base(street.generation_wh, outlook.generation_before_wh))
+        shelf = shelves(street.agents, SHELF, street.periods).transpose(1, 0, 2)
+        self.load_wh, self.generation_wh, self.sd_wh, self.battery_wh, self.spill_wh, self.spill_tick, *rows = shelf
+        self.soc_uwh, self.load_base, self.generation_base, self.load_raw, self.own_raw = rows
+        self.spill_tick[:] = NO_PRICE
+        self.soc_uwh[:] = street.battery.soc_uwh[:, None]
+        self._fill(self.load_base, base(street.load_wh, outlook.load_before_wh))
+        self._fill(self.generation_base, base(street.generation_wh, outlook.generation_before_wh))
         self.phase_ms, self.updated_ms, self.scale_wh, self.load_key, self.own_key, *rest = columns_of(
             records(street.agents, WIDTH), update_phases_ms(seed, street.names, self.every_ms), -1, self._scales(),
             keys.load, keys.own, street.utility, street.vat_ppm, 0,
         )  # fmt: skip
         self.utility, self.vat_ppm, self.foreseen = rest
-        shape = street.load_wh.shape
-        self.load_wh, self.generation_wh, self.sd_wh = (np.zeros(shape, np.int64) for _ in range(3))
 
-    def _with_groups(self, series: Ints) -> Ints:
-        """Copy a series (a, p), each utility's row the sum of its customers'."""
-        out = series.copy()
+    def _fill(self, out: Ints, series: Ints) -> None:
+        """Copy a series (a, p) into `out`, each utility's row the sum of its customers'."""
+        out[:] = series
         for utility in np.flatnonzero(self.street.utility < 0).tolist():
             out[utility] = series[self.street.utility == utility].sum(axis=0)
-        return out
 
     def _scales(self) -> Ints:
         """Mean load per period (a,) [Wh]; of a group, the root of the sum of its customers' squares.

@@ -55,9 +55,9 @@ class Population:
             world.place, world.look, world.memory, world.look_ms, agent_at,
         )  # fmt: skip
         table, cloud = world.expectations.table, world.expectations.cloud_key
-        errors = np.zeros((p, table.shape[1] + 1), np.int64), np.zeros((a, p), np.int64), np.zeros((a, p), np.int64)
-        cloud_shocks(cloud, table, errors[0])
-        columns, side_by_side = Columns(self.minds, errors), threads_for(world, threads)
+        cloud_ppm = np.zeros((p, table.shape[1] + 1), np.int64)
+        cloud_shocks(cloud, table, cloud_ppm)
+        columns, side_by_side = Columns(self.minds, cloud_ppm), threads_for(world, threads)
         self.crew: InTurn | SideBySide
         if apart and side_by_side > 1:
             self.crew = SideBySide(world, columns, side_by_side)

@@ -38,8 +38,8 @@ class Columns(NamedTuple):
     """What the shards of one world have in common."""
 
     minds: Minds
-    errors: tuple[Ints, Ints, Ints]
-    """Errors that forecasts are made of: the cloud's, and kept sums of the loads' and the plants' own."""
+    cloud_ppm: Ints
+    """(p, stages + 1), from `wattbook.assets.kernel.cloud_shocks`"""
 
 
 class Shard:
@@ -122,7 +122,7 @@ class Shard:
                 Outlooks(
                     seen.phase_ms, seen.updated_ms, seen.scale_wh, seen.load_key, seen.own_key, seen.utility,
                     seen.vat_ppm, seen.foreseen, seen.load_base, seen.generation_base, seen.table,
-                    *self.columns.errors,
+                    self.columns.cloud_ppm, seen.load_raw, seen.own_raw,
                 ),
                 self.wheel, self.pen, self.notices,
                 *(Chunk(chunk.columns, chunk.fill, chunk.capacity) for chunk in chunks),

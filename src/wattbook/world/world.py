@@ -20,7 +20,6 @@ from wattbook.market import Market
 from wattbook.messages import (
     FOREVER,
     MEMORY_SIZE,
-    NO_PRICE,
     OUT_ACTION,
     OUT_COLUMNS,
     OUT_ROWS,
@@ -458,8 +457,6 @@ def _checked_commands(out: NDArray[np.int64]) -> list[list[int]]:
 
 
 def _sights(street: Street, expectations: Expectations) -> Sights:
-    shape = street.load_wh.shape
-    soc_uwh = np.repeat(street.battery.soc_uwh[:, None], shape[1], axis=1)
     return Sights(
         utility=expectations.utility,
         vat_ppm=expectations.vat_ppm,
@@ -469,8 +466,8 @@ def _sights(street: Street, expectations: Expectations) -> Sights:
         load_wh=expectations.load_wh,
         generation_wh=expectations.generation_wh,
         sd_wh=expectations.sd_wh,
-        battery_wh=np.zeros(shape, np.int64),
-        spill_wh=np.zeros(shape, np.int64),
-        spill_tick=np.full(shape, NO_PRICE, np.int64),
-        soc_uwh=np.ascontiguousarray(soc_uwh),
+        battery_wh=expectations.battery_wh,
+        spill_wh=expectations.spill_wh,
+        spill_tick=expectations.spill_tick,
+        soc_uwh=expectations.soc_uwh,
     )
