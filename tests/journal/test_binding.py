@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from wattbook.errors import CorruptError
 from wattbook.journal.binding import Binder
 from wattbook.journal.columns import CODES, decode, encode
 from wattbook.journal.frames import FIRST_LINK, FrameKind, read_frame, seal
@@ -85,3 +86,12 @@ def test_a_gap_in_counting_is_seen():
         wrong = seq.copy()
         wrong[place] += 1
         assert not binder.counts(wrong, 7)
+
+
+def test_frames_that_nobody_else_reads_are_not_linked_and_still_guarded():
+    binder, rows = Binder(5, ALL), _rows(ALL, 100, 3)
+    frame = bytearray(binder.bind(rows, None)[0])
+    assert read_frame(memoryview(frame), 0, None, "here").rows == 100
+    frame[-1] ^= 1
+    with pytest.raises(CorruptError, match="damaged"):
+        read_frame(memoryview(frame), 0, None, "here")

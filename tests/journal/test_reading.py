@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import struct
 from itertools import pairwise
@@ -117,11 +118,11 @@ def damaged_source():
     from wattbook.journal import Journal
     from wattbook.messages import Stream
 
-    journal = Journal([Stream("one", (("seq", "<i8"), ("value", "<i4")))], {"a": 1}, chunk_rows=4)
+    sink = io.BytesIO()
+    journal = Journal([Stream("one", (("seq", "<i8"), ("value", "<i4")))], {"a": 1}, sink, chunk_rows=4)
     journal.extend("one", {"value": np.arange(30) * 77})
     journal.close()
-    journal._sink.seek(0)
-    data = journal._sink.read()
+    data = sink.getvalue()
     return data, _rows(read_journal(data))
 
 

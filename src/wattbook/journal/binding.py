@@ -36,8 +36,11 @@ class Binder:
         self._spans = np.zeros((len(self.types), 2), np.int64)
         self._buffer = np.zeros(0, np.uint8)
 
-    def bind(self, rows: Columns, link: bytes) -> tuple[memoryview, bytes]:
-        """Give the frame of `rows` that follows `link`, to be written before the next call, and its own link."""
+    def bind(self, rows: Columns, link: bytes | None) -> tuple[memoryview, bytes]:
+        """Give the frame of `rows` that follows `link`, to be written before the next call, and its own link.
+
+        None where nobody else will ever read the frames: then they are not linked.
+        """
         for column, dtype in zip(rows, self.types, strict=True):
             assert column.dtype == dtype, f"a column of {column.dtype} in the place of {dtype}"
             assert column.flags.c_contiguous, "a column with gaps"
@@ -47,9 +50,11 @@ class Binder:
             self._buffer = np.zeros(room, np.uint8)
         buffer, end = self._buffer.data, self._pack(rows)
         fields = fields_of(FrameKind.ROWS, self.index, count, end - HEAD_SIZE, crc32(buffer[HEAD_SIZE:end]))
-        digest = hashlib.sha256(link + fields)
-        digest.update(buffer[HEAD_SIZE:end])
-        own = digest.digest()[:LINK_SIZE]
+        own = bytes(LINK_SIZE)
+        if link is not None:
+            digest = hashlib.sha256(link + fields)
+            digest.update(buffer[HEAD_SIZE:end])
+            own = digest.digest()[:LINK_SIZE]
         buffer[:HEAD_SIZE] = head_of(fields, own)
         return buffer[:end], own
 

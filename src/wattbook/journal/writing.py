@@ -170,6 +170,7 @@ class Journal:
 
     def _open(self, sink: str | Path | BinaryIO | None) -> None:
         self._path = Path(sink) if isinstance(sink, str | Path) else None
+        self._is_private = sink is None
         self._sink: BinaryIO
         if self._path is not None:
             self._sink = _created(self._path)
@@ -342,7 +343,7 @@ class Journal:
         reel.check()
         used = int(reel.chunk.fill[0])
         if used:
-            frame, link = reel.binder.bind(reel.chunk.rows(), self._link)
+            frame, link = reel.binder.bind(reel.chunk.rows(), None if self._is_private else self._link)
             reel.emptied(self._write_frame(frame, link, used))
 
     def _write_note(self, kind: FrameKind, payload: bytes) -> None:
