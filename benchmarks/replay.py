@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from wattbook.market import Market
+
     from .market import Size
 
     Ints = NDArray[np.int64]
@@ -53,7 +55,9 @@ class BookReplay:
 
         ours.go(stops_ms, note)
         street = ours.world.street
-        commands, begins = _commands(ours.world.journal.read("commands"), street.periods, len(street.feeders))
+        told = ours.world.journal.read("commands")
+        told["order"] = _in_one_book(told, ours.world.market)
+        commands, begins = _commands(told, street.periods, len(street.feeders))
         assert not (ours.world.journal.read("orders")["code"]).any(), "the market refused a command"
         book = Book(street.periods * len(street.feeders), floor_tick=FLOOR_TICK, cap_tick=CAP_TICK)
         done = 0
@@ -66,6 +70,23 @@ class BookReplay:
         for row in range(first, last, ROWS_AT_ONCE):
             self.fills += len(book.process(commands[row : min(row + ROWS_AT_ONCE, last)]).fills)
         return last
+
+
+def _in_one_book(told: dict[str, NDArray[Any]], market: Market) -> Ints:
+    """Order numbers (n,) as one book for all feeders would have given them; the market numbers orders per stall."""
+    submits = np.flatnonzero(told["action"] == Action.SUBMIT)
+    numbers = np.zeros(len(submits), np.int64)
+    of = market.stall_of[told["agent"][submits]]
+    for stall in market.stalls:
+        # Nothing was refused, so numbers were given in the order of the commands.
+        mine = of == stall.index
+        numbers[mine] = np.arange(1, mine.sum() + 1) << stall.bits | stall.index
+    order = np.zeros(len(told["order"]), np.int64)
+    order[submits] = 1 + np.arange(len(submits))
+    named = np.flatnonzero(np.isin(told["action"], [Action.CANCEL, Action.REPLACE]))
+    by_number = np.argsort(numbers)
+    order[named] = 1 + by_number[np.searchsorted(numbers, told["order"][named], sorter=by_number)]
+    return order
 
 
 def _commands(told: dict[str, NDArray[Any]], periods: int, books: int) -> tuple[Ints, Ints]:
@@ -81,12 +102,9 @@ def _commands(told: dict[str, NDArray[Any]], periods: int, books: int) -> tuple[
     for given, taken in _KINDS.items():
         kind[given] = taken
     submits = action[sent] == Action.SUBMIT
-    order = told["order"][sent].copy()
-    # Nothing was refused, so ids were given in the order of the commands.
-    order[submits] = 1 + np.arange(submits.sum())
     rows[at, 0] = kind[action[sent]]
     rows[at, 1] = np.where(submits, told["book"][sent] * periods + told["period"][sent], 0)
-    rows[at, 2] = order
+    rows[at, 2] = told["order"][sent]
     rows[at, 3] = told["agent"][sent]
     rows[at, 4] = np.where(submits, told["side"][sent], 0)
     rows[at, 5] = told["price_tick"][sent]
