@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 COUNT, LATEST, FIRST_BOARD = range(3)
 """Of a round, see `wattbook.world.kernel_wakes.run_at`."""
-MANY: Final = 4_000
+MANY: Final = 500
 """Fewer agents fit into the nearer caches with all that is theirs."""
 NEAR, FAR, FARTHER, FARTHEST = 1, 2, 4, 6
 """How many wakes ahead."""
