@@ -11,6 +11,7 @@ from wattbook.messages import OUT_ACTION, OUT_PRICE, OUT_QUANTITY, OUT_SIDE
 from wattbook.policies import Mind, nominate
 from wattbook.world import Outlook, World
 from wattbook.world.crews import InTurn, SideBySide
+from wattbook.world.kernel_wheel import NONE
 
 FEEDERS, HOMES, PERIODS = 20, 60, 12
 
@@ -166,6 +167,23 @@ def test_a_world_side_by_side_is_saved_and_goes_on(make_town, law):
     assert second.checkpoint() == first.checkpoint()
     second.run()
     assert second.checkpoint() == law.checkpoint()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_who_slept_beyond_the_wheel_waits_in_one_place_when_a_run_goes_on(make_town, threads):
+    world = make_town(threads=threads)
+    if world.population is None:
+        pytest.skip("there is no wheel without the compiler")
+    for each in world.population.crew.rounds:
+        each.fill()
+        wheel = each.shards[0].wheel
+        wheel.where[each.members] = 3  # as if all had waited beside the wheel when the run halted
+        each.fill()
+        assert (wheel.where[each.members] == NONE).all()
+        if len(each.members):
+            each.hasten(int(each.members[0]), world.street.start_ms)
+    world.run()
+    assert world.market.trades > 500
 
 
 def test_orders_of_a_stall_have_ascending_numbers_and_tell_their_stall(law):

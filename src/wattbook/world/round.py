@@ -12,7 +12,7 @@ import numpy as np
 from wattbook.compiled import entry
 from wattbook.world import kernel_wakes as wakes
 from wattbook.world.kernel_ahead import COUNT, FIRST_BOARD, LATEST
-from wattbook.world.kernel_wheel import PLACE, PLACE_BITS, empty_wheel
+from wattbook.world.kernel_wheel import NONE, PLACE, PLACE_BITS, empty_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,12 +45,20 @@ class Round:
         self._table = np.zeros(FIRST_BOARD + len(shards), np.int64)
         self._table[COUNT] = len(shards)
         self._run_at = entry(wakes.run_at, 3)
+        self._begin_anew()
 
-    def fill(self) -> None:
-        """Put all members on an empty wheel."""
+    def _begin_anew(self) -> None:
+        """Take an empty wheel, on which no member waits any more."""
+        for column in self._waiting:
+            column[self.members] = NONE
         wheel = empty_wheel(self._street.agents, self._waiting)
         for shard in self.shards:
             shard.wheel = wheel
+
+    def fill(self) -> None:
+        """Put all members on an empty wheel."""
+        self._begin_anew()
+        for shard in self.shards:
             shard.lay()
         wakes.put_all_at(self.shards[0].address(), self.members)
 

@@ -16,7 +16,7 @@ from wattbook.messages import FOREVER, OUT_COLUMNS, OUT_ROWS, See
 from wattbook.world import kernel_wakes as wakes
 from wattbook.world.kernel_board import LENGTH, SCRATCH_ROWS, SEE_FIELDS, Chunk, Money, Outlooks, Pen, Sizes, Writing
 from wattbook.world.kernel_looks import step_address
-from wattbook.world.kernel_wheel import PLACE_BITS, empty_wheel
+from wattbook.world.kernel_wheel import PLACE_BITS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from wattbook.market.columns import Notices
     from wattbook.market.stalls import Stall
     from wattbook.world.kernel_board import Minds
+    from wattbook.world.kernel_wheel import Wheel
     from wattbook.world.world import World
 
     Ints = NDArray[np.int64]
@@ -73,7 +74,7 @@ class Shard:
         )  # fmt: skip
         self.given_up: list[tuple[int, dict[str, Any]]] = []
         """Seq of the quarantine in the draft, and the incident."""
-        self.wheel = empty_wheel(world.street.agents)
+        self.wheel: Wheel
         self._wake_at = entry(wakes.wake_at, 3)
         self._step = step_address()
         self._board: Writing | None = None
