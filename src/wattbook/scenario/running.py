@@ -5,6 +5,7 @@ Owns the order of things and what is measured from outside: time, versions, inpu
 
 from __future__ import annotations
 
+import gc
 import json
 import platform
 import time
@@ -25,6 +26,7 @@ from wattbook.world import World
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from wattbook.journal import Journal
     from wattbook.scenario.compiling import Compiled
     from wattbook.scenario.model import Scenario
     from wattbook.world import Progress
@@ -51,23 +53,25 @@ def run(
     compiled = compile_street(scenario, seed)
     described = json.loads(scenario.to_json())
     origin = provenance(int(seed), described, compiled.inputs)
-    world = _world(scenario, compiled, origin, progress, "market", chosen, threads)
+    journal, wakes, incidents = _outcome(scenario, compiled, origin, progress, "market", chosen, threads)
     bare = None
     if scenario.baseline if baseline is None else baseline:
-        alone = compiled._replace(street=replace(compiled.street, market=None))
-        bare = Record.over(_world(scenario, alone, origin, progress, "baseline", chosen, threads).journal)
+        compiled = compiled._replace(street=replace(compiled.street, market=None))
+        bare = Record.over(_outcome(scenario, compiled, origin, progress, "baseline", chosen, threads)[0])
+    inputs = compiled.inputs
+    del compiled
     info: dict[str, Any] = {
         "scenario": described,
         "seed": int(seed),
         "versions": versions(),
-        "inputs": compiled.inputs,
-        "wakes": world.wakes,
+        "inputs": inputs,
+        "wakes": wakes,
         "wall_s": round(time.perf_counter() - wall, 3),
         "cpu_s": round(time.process_time() - cpu, 3),
-        "incidents": world.incidents,
+        "incidents": incidents,
         "complete": True,
     }
-    return Run(Record.over(world.journal), bare, info)
+    return Run(Record.over(journal), bare, info)
 
 
 def check_seed(seed: object) -> None:
@@ -123,7 +127,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _world(
+def _outcome(
     scenario: Scenario,
     compiled: Compiled,
     origin: dict[str, Any],
@@ -131,12 +135,16 @@ def _world(
     phase: str,
     engine: str,
     threads: int | None,
-) -> World:
-    """Run one world to its end."""
+) -> tuple[Journal, int, list[dict[str, Any]]]:
+    """Run one world to its end, and leave nothing of it in memory but what it wrote down."""
     chosen: dict[str, Any] = {} if engine == "auto" else {"engine": engine}
     world = World(
         compiled.street, compiled.minds, compiled.outlook, origin["seed"],
         on_policy_error=scenario.on_policy_error, provenance=origin, threads=threads, **chosen,
     )  # fmt: skip
     world.run(None if progress is None else partial(progress, phase))
-    return world
+    outcome = world.journal, world.wakes, world.incidents
+    # A world's parts know each other, so that only the collector finds them: a city's would lie about for good.
+    del world
+    gc.collect()
+    return outcome
