@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from statistics import median
 from typing import NamedTuple
 
 import polars as pl
@@ -47,9 +48,8 @@ def test_two_days_of_the_neighbourhood_stay_under_fifteen_seconds_of_cpu(tmp_pat
     assert spent("run", "neighbourhood", "--seed", "7", "--out", tmp_path / "run").cpu_s < 15
 
 
-@pytest.mark.xfail(reason="4.6 to 5.3 s measured: reached in quiet minutes only", strict=False)
 def test_a_day_of_ten_thousand_homes_takes_five_seconds(tmp_path):
-    assert run_city(10_000, tmp_path / "run").cpu_s <= 5
+    assert median(run_city(10_000, tmp_path / f"run-{i}").cpu_s for i in range(5)) <= 5
 
 
 @pytest.fixture(scope="module")
@@ -60,9 +60,9 @@ def large_city(tmp_path_factory):
 
 
 @pytest.mark.long
-@pytest.mark.xfail(reason="44 to 48 s measured: reached in quiet minutes only", strict=False)
-def test_a_day_of_a_hundred_thousand_homes_takes_forty_five_seconds(large_city):
-    assert large_city[1].cpu_s <= 45
+def test_a_day_of_a_hundred_thousand_homes_takes_forty_five_seconds(tmp_path, large_city):
+    again = [run_city(100_000, tmp_path / f"run-{i}").cpu_s for i in range(2)]
+    assert median([large_city[1].cpu_s, *again]) <= 45
 
 
 @pytest.mark.long

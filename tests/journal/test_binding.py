@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from wattbook.errors import CorruptError
 from wattbook.journal.binding import Binder
-from wattbook.journal.columns import CODES, decode, encode
-from wattbook.journal.frames import FIRST_LINK, FrameKind, read_frame, seal
+from wattbook.journal.columns import CODES
+from wattbook.journal.encoding import BLOCK_ROWS, decode, encode
+from wattbook.journal.frames import FIRST_LINK, HEAD_SIZE, FrameKind, read_frame, seal
 from wattbook.messages import STREAMS, Stream
 
 ALL = Stream("all", (("seq", "<i8"), *((f"{code[1:]}_{i}", code) for code in CODES for i in range(3))))
@@ -29,6 +30,9 @@ def _rows(stream, count, seed):
         column = rng.integers(low, min(low + (1 << bits), info.max), count, dtype=code, endpoint=True)
         if rng.integers(4) == 0:
             column[rng.integers(count)], column[rng.integers(count)] = info.min, info.max
+        if rng.integers(3) == 0:
+            # What goes on in small steps, beyond its type's ends if need be.
+            column = np.cumsum(rng.integers(-3, 1 << int(rng.integers(1, 7)), count), dtype=code)
         columns.append(column)
     return columns
 
@@ -75,6 +79,29 @@ def test_a_bound_frame_is_read_back():
     back = [np.empty_like(column) for column in rows]
     decode(read.payload, back, read.rows)
     assert all(np.array_equal(one, other) for one, other in zip(rows, back, strict=True))
+
+
+def test_columns_longer_than_a_block_are_what_their_definition_gives():
+    count = 2 * BLOCK_ROWS + 5
+    rng = np.random.default_rng(4)
+    rows = [
+        np.arange(7, 7 + count), np.full(count, -3, np.int8), np.repeat(np.arange(6, dtype=np.int16), count)[:count],
+        np.cumsum(rng.integers(0, 1 << 40, count)), rng.integers(-5, 5, count, dtype=np.int32),
+    ]  # fmt: skip
+    rows[4][BLOCK_ROWS + 3] = 1 << 30
+    stream = Stream("long", tuple((f"c{i}", f"<i{column.itemsize}") for i, column in enumerate(rows)))
+    frame, _ = Binder(0, stream).bind(rows, None)
+    payload = encode(rows)
+    assert bytes(frame)[HEAD_SIZE:] == payload
+    # Counting on and staying the same take no room; steps of 40 bits take 8 bytes, small numbers one, and four where
+    # one of the block is great.
+    assert len(payload) == 17 * 5 * 3 + 8 * count + count + 3 * BLOCK_ROWS
+    back = [np.empty_like(column) for column in rows]
+    decode(memoryview(payload), back, count)
+    assert all(np.array_equal(one, other) for one, other in zip(rows, back, strict=True))
+    third = [None, None, None, None, back[4][::-1].copy()]
+    decode(memoryview(payload), third, count)
+    assert np.array_equal(third[4], rows[4])
 
 
 def test_a_gap_in_counting_is_seen():

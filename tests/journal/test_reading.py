@@ -189,10 +189,11 @@ def test_another_format_and_another_version_are_refused(written):
         read_journal(b"PAR1" + data)
     with pytest.raises(CorruptError, match="not a wattbook journal"):
         read_journal(b"")
-    with pytest.raises(CorruptError, match="newer than 1"):
-        read_journal(data[:8] + struct.pack("<H", 2) + data[10:])
-    with pytest.raises(CorruptError, match="no format version 0"):
-        read_journal(data[:8] + struct.pack("<H", 0) + data[10:])
+    with pytest.raises(CorruptError, match="newer than 2"):
+        read_journal(data[:8] + struct.pack("<H", 3) + data[10:])
+    for version in (0, 1):
+        with pytest.raises(CorruptError, match=f"no format version {version}"):
+            read_journal(data[:8] + struct.pack("<H", version) + data[10:])
 
 
 def test_a_text_mode_copy_is_noticed(written):
@@ -211,7 +212,8 @@ def test_what_is_no_regular_file_is_refused_without_waiting(tmp_path):
 # --- forgeries: frames with sound checksums that no journal writes ---
 
 _ONE = [["one", [["seq", "<i8"], ["value", "<i1"]]]]
-_COLUMN = struct.Struct("<Bq")
+_ENTRY = struct.Struct("<Bqq")
+_STEPS = 128
 
 
 def _forged(*frames, streams=_ONE):
@@ -223,8 +225,10 @@ def _forged(*frames, streams=_ONE):
     return data
 
 
-def _payload(*columns):
-    return b"".join(_COLUMN.pack(width, least) for width, least, _ in columns) + b"".join(c for *_, c in columns)
+def _payload(*blocks):
+    """Blocks given as form, least, values, and the first value where steps are written."""
+    entries = [_ENTRY.pack(form, least, *(first or (0,))) for form, least, _, *first in blocks]
+    return b"".join((*entries, *(values for _, _, values, *_ in blocks)))
 
 
 def test_a_forged_frame_that_is_sound_is_read():
@@ -233,13 +237,31 @@ def test_a_forged_frame_that_is_sound_is_read():
     assert reading.streams["one"]["value"].tolist() == [-3, 2]
 
 
+def test_steps_and_what_takes_no_room_are_read():
+    payload = _payload((_STEPS, 1, b"", 0), (1 | _STEPS, -3, b"\0\5\1", 7)) + b""
+    assert read_journal(_forged((FrameKind.ROWS, 0, 3, payload))).streams["one"]["value"].tolist() == [7, 9, 7]
+
+
+def test_a_frame_of_which_nothing_takes_room_is_filled_up():
+    rows = 100
+    payload = _payload((_STEPS, 1, b"", 0), (0, 5, b""))
+    padded = payload.ljust(rows, b"\0")
+    assert read_journal(_forged((FrameKind.ROWS, 0, rows, padded))).streams["one"]["value"].tolist() == [5] * rows
+    for wrong, fault in ((padded[:-1], "impossible rows"), (padded + b"\0", "no column"), (padded[:-1] + b"x", "no c")):
+        with pytest.raises(CorruptError, match=fault):
+            read_journal(_forged((FrameKind.ROWS, 0, rows, wrong)))
+
+
 @pytest.mark.parametrize(
     ("frame", "fault"),
     [
         ((FrameKind.ROWS, 0, 1 << 24, b"x" * 99), "impossible rows"),
         ((FrameKind.ROWS, 0, (1 << 24) + 1, b"x" * 99), "none of ours"),
         ((FrameKind.ROWS, 1, 1, b"x" * 99), "impossible rows"),
+        ((FrameKind.ROWS, 0, 0, b"xx"), "impossible rows"),
         ((FrameKind.ROWS, 0, 1, b"xx"), "too short"),
+        ((FrameKind.ROWS, 0, 1, _payload((1, 0, b"\0", 3), (1, 0, b"\0"))), "no steps"),
+        ((FrameKind.ROWS, 0, 2, _payload((_STEPS, 1, b"", 0), (_STEPS | 2, 0, b"\0" * 4, 0))), "in a column of 1"),
         ((FrameKind.ROWS, 0, 1, _payload((3, 0, b"\0\0\0"), (1, 0, b"\0"))), "3 bytes a value"),
         ((FrameKind.ROWS, 0, 1, _payload((1, 0, b"\0"), (2, 0, b"\0\0"))), "2 bytes a value in a column of 1"),
         ((FrameKind.ROWS, 0, 2, _payload((1, 0, b"\0\1"), (1, 0, b"\0"))), "fewer values"),

@@ -11,7 +11,8 @@ from zlib import crc32
 
 import numpy as np
 
-from wattbook.journal.columns import CODES, ENTRY, encode
+from wattbook.journal.columns import CODES
+from wattbook.journal.encoding import ENTRIES, count_blocks, encode
 from wattbook.journal.frames import HEAD_SIZE, LINK_SIZE, FrameKind, fields_of, head_of
 from wattbook.journal.kernel import COMPILES, counts_on, narrow
 
@@ -33,7 +34,6 @@ class Binder:
         self.types = [CODES[code] for _, code in stream.columns]
         self.hashes = [hashlib.sha256() for _ in self.types]
         self._row_bytes = sum(dtype.itemsize for dtype in self.types)
-        self._spans = np.zeros((len(self.types), 2), np.int64)
         self._buffer = np.zeros(0, np.uint8)
 
     def bind(self, rows: Columns, link: bytes | None) -> tuple[memoryview, bytes]:
@@ -45,7 +45,7 @@ class Binder:
             assert column.dtype == dtype, f"a column of {column.dtype} in the place of {dtype}"
             assert column.flags.c_contiguous, "a column with gaps"
         count = len(rows[0])
-        room = HEAD_SIZE + ENTRY.size * len(rows) + self._row_bytes * count
+        room = HEAD_SIZE + ENTRIES.itemsize * count_blocks(count) * len(rows) + self._row_bytes * count
         if len(self._buffer) < room:
             self._buffer = np.zeros(room, np.uint8)
         buffer, end = self._buffer.data, self._pack(rows)
@@ -60,17 +60,22 @@ class Binder:
 
     def _pack(self, rows: Columns) -> int:
         """Write the payload behind the room for the head; give where it ends."""
-        buffer, entries = self._buffer, HEAD_SIZE + ENTRY.size * len(rows)
+        buffer, count = self._buffer, len(rows[0])
         if not COMPILES:
             payload = encode(rows)
             buffer.data[HEAD_SIZE : HEAD_SIZE + len(payload)] = payload
             return HEAD_SIZE + len(payload)
-        end = entries
-        for column, span in zip(rows, self._spans, strict=True):
-            end += narrow(column, buffer, end, span)
-        for place, (width, least) in zip(range(HEAD_SIZE, entries, ENTRY.size), self._spans.tolist(), strict=True):
-            ENTRY.pack_into(buffer.data, place, width, least)
-        return end
+        blocks = count_blocks(count)
+        numbers = np.empty((len(rows), blocks, 3), np.int64)
+        begin = end = HEAD_SIZE + ENTRIES.itemsize * blocks * len(rows)
+        for column, own in zip(rows, numbers, strict=True):
+            end = narrow(column, buffer, end, own)
+        entries = buffer[HEAD_SIZE:begin].view(ENTRIES)
+        for place, name in enumerate(("form", "least", "first")):
+            entries[name] = numbers[:, :, place].reshape(-1)
+        filled = max(end, HEAD_SIZE + count)
+        buffer[end:filled] = 0
+        return filled
 
     def keep(self, rows: Columns) -> None:
         """Take the rows that were bound last into the running hashes: they are written."""

@@ -62,6 +62,8 @@ class Draft:
 
     def __init__(self, streams: Sequence[Stream]) -> None:
         self._sheets = {stream.name: Sheet(stream) for stream in streams}
+        self.replaced = 0
+        """How often columns of a sheet were replaced by longer ones."""
 
     def chunk(self, stream: str, rows: int) -> Sheet:
         """Give the sheet of `stream`, with room for at least `rows` more rows."""
@@ -69,6 +71,7 @@ class Draft:
         need = int(sheet.fill[0]) + rows
         if need > sheet.capacity:
             sheet.lengthen(need)
+            self.replaced += 1
         return sheet
 
     def empty(self) -> None:

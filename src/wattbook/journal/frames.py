@@ -5,7 +5,7 @@ Owns the layout of `journal.wbj` and every check of it. Refuses to know what a p
 ====================  =================================================================================
 preamble (10 bytes)   magic (8), version (2)
 header frame          canonical JSON: the caller's header, and the streams with their columns
-rows frames           rows of one stream, see `columns.encode`
+rows frames           rows of one stream, see `encoding`
 end frame             canonical JSON: rows of each stream, and the fingerprint; makes the file complete
 ====================  =================================================================================
 
@@ -25,7 +25,7 @@ from zlib import crc32
 
 from wattbook.errors import CorruptError
 
-VERSION: Final = 1
+VERSION: Final = 2
 MAX_ROWS: Final = 1 << 24
 """Rows of one frame."""
 MAX_PAYLOAD: Final = 1 << 33

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from wattbook.errors import CorruptError, ResourceError
-from wattbook.journal.columns import CODES, decode, fingerprint_of, schema_fault
+from wattbook.journal.columns import CODES, fingerprint_of, schema_fault
+from wattbook.journal.encoding import decode
 from wattbook.journal.frames import FIRST_LINK, Frame, FrameKind, check_preamble, read_frame
 from wattbook.messages import Stream
 
@@ -142,8 +143,8 @@ def _unfold(
 ) -> dict[str, dict[str, NDArray[Any]]]:
     rows = [0] * len(schema)
     for offset, frame in frames:
-        # At least a byte a value: a frame cannot claim rows that it does not hold.
-        if frame.stream >= len(schema) or frame.rows * len(schema[frame.stream].columns) > len(frame.payload):
+        # At least a byte a row: a frame cannot claim rows that it does not hold.
+        if frame.stream >= len(schema) or not 0 < frame.rows <= len(frame.payload):
             raise CorruptError(f"{where}: offset {offset}: a frame of impossible rows")
         rows[frame.stream] += frame.rows
     columns = [[np.empty(n, CODES[code]) for _, code in stream.columns] for stream, n in zip(schema, rows, strict=True)]

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple, cast
 import numpy as np
 
 from wattbook.errors import ResourceError
-from wattbook.journal.columns import BOUNDS, CODES, decode, fingerprint_of, schema_fault
+from wattbook.journal.columns import BOUNDS, CODES, fingerprint_of, schema_fault
+from wattbook.journal.encoding import decode
 from wattbook.journal.frames import FIRST_LINK, MAX_ROWS, PREAMBLE, Frame, FrameKind, read_frame, seal
 from wattbook.journal.packing import canonical_json
 
@@ -160,6 +161,8 @@ class Journal:
         self.header = json.loads(canonical_json(header))
         self._header_text = canonical_json(self.header)
         self.closed = False
+        self.replaced = 0
+        """How often columns of a chunk were replaced by longer ones."""
         self._failed = False
         self._link = FIRST_LINK
         self._reels = {stream.name: _Reel(i, stream, chunk_rows) for i, stream in enumerate(streams)}
@@ -250,6 +253,7 @@ class Journal:
             self._flush(reel)
             if rows > chunk.capacity:
                 chunk.grow(reel.stream, rows)
+                self.replaced += 1
         return chunk
 
     # --- what it holds ---

@@ -78,31 +78,30 @@ class Shard:
         self._wake_at = entry(wakes.wake_at, 3)
         self._step = step_address()
         self._board: Writing | None = None
-        self._laid: tuple[Any, ...] = ()
+        self._laid: tuple[Any, Any, Any, int] = (None, None, None, 0)
 
     # --- the board
 
-    def _sources(self) -> tuple[Any, ...]:
-        """Everything that may be replaced while a run goes on."""
-        chunks = [self.pages.chunk(name, 0).columns for name in _STREAMS]
-        return (self.stall.book, self.stall.ring, self.world.market.ledger, *chunks)
+    def _is_laid(self) -> bool:
+        """Tell whether all that is on the board, and may be replaced while a run goes on, still lies where it did."""
+        stall, (book, ring, ledger, replaced) = self.stall, self._laid
+        same = book is stall.book and ring is stall.ring and ledger is self.world.market.ledger
+        return same and replaced == self.pages.replaced
 
     def address(self) -> int:
         """Bring the board up to date, and tell where it lies."""
-        sources = self._sources()
-        if self._board is None or any(new is not old for new, old in zip(sources, self._laid, strict=True)):
-            self.lay()
         board = self._board
-        assert board is not None
+        if board is None or not self._is_laid():
+            board = self.lay()
         board.numbers[_BOOK] = self.stall.book.address  # type: ignore[union-attr]
         board.numbers[_OPENED] = self.world.day.opened
         return board.address
 
-    def lay(self) -> None:
+    def lay(self) -> Writing:
         """Lay the board out."""
         world, market, street = self.world, self.world.market, self.world.street
         seen, stall = world.expectations, self.stall
-        self._laid = self._sources()
+        self._laid = stall.book, stall.ring, market.ledger, self.pages.replaced
         chunks = [self.pages.chunk(name, 0) for name in _STREAMS]
         ledger = market.ledger
         sizes = Sizes(
@@ -114,7 +113,7 @@ class Shard:
             end_ms=street.end_ms, origin_ms=street.start_ms, opened=world.day.opened,
             books=len(market.town.last_tick), stall=stall.index, first_book=stall.first_book,
         )  # fmt: skip
-        self._board = Writing(
+        board = self._board = Writing(
             sizes,
             (
                 market.rules, market.town, stall.ring,
@@ -129,7 +128,8 @@ class Shard:
                 *(Chunk(chunk.columns, chunk.fill, chunk.capacity) for chunk in chunks),
             ),
         )  # fmt: skip
-        assert len(self._board.numbers) == LENGTH, (len(self._board.numbers), LENGTH)
+        assert len(board.numbers) == LENGTH, (len(board.numbers), LENGTH)
+        return board
 
     # --- waking
 
