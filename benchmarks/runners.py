@@ -47,6 +47,7 @@ PROCESSES: Final = "processes"
 SIMPY_ALONE: Final = "SimPy alone"
 SIMPY_PYTHON: Final = "SimPy, minimal book"
 MESA: Final = "Mesa, minimal book"
+ASSUME: Final = "ASSUME, uniform price"
 BOOK_ALONE: Final = "book alone"
 _BLOCK: Final = 1 << 16
 _TICK_RANK: Final = 9
@@ -275,6 +276,12 @@ class Mesa:
         return ""
 
 
+def _assume(size: Size, _: Path) -> Runner:
+    from .assume_units import AssumeUnits
+
+    return AssumeUnits(size)
+
+
 def _replay_of(size: Size, folder: Path) -> Runner:
     from .replay import BookReplay
 
@@ -309,6 +316,7 @@ KINDS: Final = {
     SIMPY_ALONE: Kind(1.0, 10**6, False, "nothing: it is SimPy's own ceiling"),
     SIMPY_PYTHON: Kind(0.25, 10**5, True, _IN_PYTHON),
     MESA: Kind(0.25, 10**5, True, _IN_PYTHON),
+    ASSUME: Kind(0.1, 10**3, False, "one random bid in an auction that opens every 15 minutes; no continuous market"),
 }
 ENGINES: Final = (POPULATION, PROCESSES)
 _MAKERS: Final[dict[str, Callable[[Size, Path], Runner]]] = {
@@ -318,6 +326,7 @@ _MAKERS: Final[dict[str, Callable[[Size, Path], Runner]]] = {
     SIMPY_ALONE: SimPyAlone,
     SIMPY_PYTHON: SimPyPython,
     MESA: Mesa,
+    ASSUME: _assume,
 }
 
 
@@ -332,6 +341,7 @@ def runner_of(name: str, size: Size, folder: Path) -> Runner:
 def versions() -> dict[str, str]:
     """Version of each peer that is installed."""
     found = {}
-    with suppress(PackageNotFoundError):
-        found["mesa"] = version("mesa")
+    for package in ("mesa", "assume-framework"):
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
     return found

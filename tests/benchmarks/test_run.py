@@ -11,6 +11,7 @@ from benchmarks.replay import BookReplay
 from benchmarks.run_verdicts import bounds, changes, faults
 from benchmarks.runners import (
     BOOK_ALONE,
+    ASSUME,
     MESA,
     POPULATION,
     PROCESSES,
@@ -132,6 +133,14 @@ def test_others_wake_as_often_and_trade_at_the_same_rate(name, ours, tmp_path):
     _, found = gone_through(name, tmp_path)
     assert found[-1].wakes == pytest.approx(counts[-1].wakes, rel=0.03)
     assert found[-1].trades == pytest.approx(counts[-1].trades, rel=0.15)
+
+
+def test_assume_bids_as_often_as_others_wake(tmp_path):
+    pytest.importorskip("assume")
+    _, found = gone_through(ASSUME, tmp_path)
+    assert found[-1].wakes - found[0].wakes == pytest.approx(
+        96 * TRADERS * (STOPS_MS[-1] - STOPS_MS[0]) / DAY_MS, rel=0.05
+    )
 
 
 def test_simpy_alone_wakes_everybody(tmp_path):
