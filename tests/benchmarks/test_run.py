@@ -10,8 +10,8 @@ from benchmarks.options import run_options
 from benchmarks.replay import BookReplay
 from benchmarks.run_verdicts import bounds, changes, faults
 from benchmarks.runners import (
-    BOOK_ALONE,
     ASSUME,
+    BOOK_ALONE,
     MESA,
     POPULATION,
     PROCESSES,
@@ -135,6 +135,7 @@ def test_others_wake_as_often_and_trade_at_the_same_rate(name, ours, tmp_path):
     assert found[-1].trades == pytest.approx(counts[-1].trades, rel=0.15)
 
 
+@pytest.mark.filterwarnings("default")  # of its own libraries
 def test_assume_bids_as_often_as_others_wake(tmp_path):
     pytest.importorskip("assume")
     _, found = gone_through(ASSUME, tmp_path)
