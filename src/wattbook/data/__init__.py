@@ -28,10 +28,9 @@ from wattbook.data.quantise import quantise
 from wattbook.data.series import Grid, Member, Plant, grid_names, load_grid, member_load_wh, plant_wh
 from wattbook.data.simbench import import_simbench
 from wattbook.data.simbench_supply import import_simbench_supply
-from wattbook.data.supply import PLANT_KINDS, Fuel, PowerPlant, Supply, load_fuels, load_plants, supply_names
+from wattbook.data.supply import Fuel, PlantRow, Supply, load_fuels, load_plants, supply_names
 
 __all__ = [
-    "PLANT_KINDS",
     "WINDOW_DAYS",
     "DayType",
     "Fuel",
@@ -39,7 +38,7 @@ __all__ = [
     "LocalDay",
     "Member",
     "Plant",
-    "PowerPlant",
+    "PlantRow",
     "Prices",
     "Profile",
     "ProfileSummary",

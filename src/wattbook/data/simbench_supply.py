@@ -275,8 +275,8 @@ The code of wattbook has its own licence.
   The source's local clock ({text["timezone"]}, with daylight saving) was checked row by row and left out. `load` is
   the sum over the loads of subnet {_LEVEL} (profiles {_LOADS}, without the exports {_EXPORTS}) of rating times
   profile, in ppm of its own peak, `load_peak_w`. The others are the profiles of the wind, PV, run-of-river and biomass
-  plants of that subnet, weighted by their ratings, in ppm of the sum of these (`capacity_w`); values below zero (at most 10 ppm)
-  became 0.
+  plants of that subnet, weighted by their ratings, in ppm of the sum of these (`capacity_w`); values below zero (at
+  most 10 ppm) became 0.
 - `{SUPPLY_FILE}` has the SHA-256 of each source file.
   `wattbook.data.import_simbench_supply` makes this folder again from the wheel.
 """

@@ -34,10 +34,6 @@ SUPPLY_FILE: Final = "supply.json"
 PLANT_FILE: Final = "plants.csv"
 SERIES_FILE: Final = "year.parquet"
 PLANT_COLUMNS: Final = ("id", "kind", "capacity_w")
-PLANT_KINDS: Final = (
-    "oil", "gas", "coal", "lignite", "nuclear", "hydro", "wind", "solar", "biomass", "waste", "import",
-)  # fmt: skip
-"""Kinds of plants, in the order of their numbers; import is a line to another country."""
 
 _SHIPPED: Final = Path(__file__).parent / "supplies"
 _FUELS: Final = _SHIPPED / "fuels.toml"
@@ -59,8 +55,8 @@ _COLUMNS_OF_FUEL: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class PowerPlant:
-    """A power plant of a supply: its name, its kind (one of `PLANT_KINDS`), its capacity [W]."""
+class PlantRow:
+    """A power plant of a supply: its name, its kind (one of the fuels'), its capacity [W]."""
 
     id: str
     kind: str
@@ -73,7 +69,7 @@ class Fuel(NamedTuple):
     Attributes
     ----------
     kind : str
-        One of `PLANT_KINDS`.
+        Of plant, such as ``gas``.
     fuel_price_tick : int
         Price of a thermal MWh of fuel [ticks].
     variable_tick : int
@@ -122,7 +118,7 @@ class Supply:
     ----------
     name : str
         As it was asked for.
-    plants : tuple of PowerPlant
+    plants : tuple of PlantRow
         In natural order of their ids.
     timezone : str
         Whose midnights bound the year.
@@ -137,7 +133,7 @@ class Supply:
     """
 
     name: str
-    plants: tuple[PowerPlant, ...]
+    plants: tuple[PlantRow, ...]
     timezone: str
     start_ms: int
     step_ms: int
@@ -224,7 +220,7 @@ def load_plants(name: str | Path) -> Supply:
     --------
     >>> supply = load_plants("simbench")
     >>> len(supply.plants), supply.plants[7]
-    (345, PowerPlant(id='EHV-Gen-1', kind='lignite', capacity_w=297000000))
+    (345, PlantRow(id='EHV-Gen-1', kind='lignite', capacity_w=297000000))
     """
     shipped = isinstance(name, str) and name in supply_names()
     folder = _SHIPPED / str(name) if shipped else Path(name)
@@ -264,19 +260,20 @@ def _supply(name: str, folder: Path, text: dict[str, Any]) -> Supply:
     )
 
 
-def _plants(name: str, text: str) -> tuple[PowerPlant, ...]:
+def _plants(name: str, text: str) -> tuple[PlantRow, ...]:
     """Read the table of plants."""
     header, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
     if tuple(header) != PLANT_COLUMNS:
         raise DataError(f"supply/corrupt: {PLANT_FILE} of {name!r} has not the columns {', '.join(PLANT_COLUMNS)}")
+    kinds = load_fuels()
     problems = [
-        f"supply/corrupt: {PLANT_FILE}:{number}: {row} is no plant: give an id, one of {', '.join(PLANT_KINDS)}, and W"
+        f"supply/corrupt: {PLANT_FILE}:{number}: {row} is no plant: give an id, one of {', '.join(kinds)}, and W"
         for number, row in enumerate(rows, 2)
-        if len(row) != len(PLANT_COLUMNS) or row[1] not in PLANT_KINDS or not row[2].isdecimal() or int(row[2]) == 0
+        if len(row) != len(PLANT_COLUMNS) or row[1] not in kinds or not row[2].isdecimal() or int(row[2]) == 0
     ]
     if problems:
         raise DataError(problems)
-    return tuple(PowerPlant(row[0], row[1], int(row[2])) for row in rows)
+    return tuple(PlantRow(row[0], row[1], int(row[2])) for row in rows)
 
 
 @lru_cache(maxsize=2)
@@ -313,7 +310,7 @@ def load_fuels() -> dict[str, Fuel]:
     """
     table = tomllib.loads(_FUELS.read_text(encoding="utf-8"), parse_float=Fraction)
     problems: list[str] = []
-    numbers = {kind: _numbers(kind, table["fuel"].get(kind, {}), table["sources"], problems) for kind in PLANT_KINDS}
+    numbers = {kind: _numbers(kind, entry, table["sources"], problems) for kind, entry in table["fuel"].items()}
     if problems:
         raise DataError(problems)
     return {kind: Fuel(kind=kind, **quanta, sources=said) for kind, (quanta, said) in numbers.items()}
