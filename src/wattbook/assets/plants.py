@@ -209,7 +209,8 @@ def available_wh(capacity_w: int, available_ppm: IntArray, period_ms: int) -> In
     hours = max(period_ms // MS_PER_HOUR, 1)
     divisor = PPM * max(MS_PER_HOUR // period_ms, 1)
     whole, rest = np.divmod(np.int64(capacity_w) * hours * available_ppm, np.int64(divisor))
-    return np.diff(np.cumsum(whole) + np.cumsum(rest) // divisor, prepend=np.int64(0))
+    energy_wh: IntArray = np.diff(np.cumsum(whole) + np.cumsum(rest) // divisor, prepend=np.int64(0))
+    return energy_wh
 
 
 def feasible_output_w(plants: Plants, ceiling_w: IntArray, previous_w: IntArray, wanted_w: IntArray) -> IntArray:
