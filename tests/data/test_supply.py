@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 import zipfile
 from collections import Counter
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -234,6 +236,23 @@ def test_load_and_wind_are_the_sources_weighted_sums_by_another_way(supply, whee
         wind += read["RESProfile.csv"][row["profile"]].cast(pl.Float64).to_numpy() * row["pRES"]
     expected = np.maximum(wind / farms["pRES"].sum() * 1e6, 0)
     assert np.abs(expected - supply.share_ppm("wind-onshore")).max() < 0.51
+
+
+@pytest.mark.slow
+def test_the_docs_tell_what_the_sources_own_plant_profiles_give(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        plants, profiles = (
+            pl.read_csv(io.BytesIO(archive.read(TABLES + name)), separator=";", infer_schema_length=None)
+            for name in ("PowerPlant.csv", "PowerPlantProfile.csv")
+        )
+    energy = dict.fromkeys(plants["type"].unique(), 0.0)
+    for row in plants.iter_rows(named=True):
+        energy[row["type"]] += profiles[row["profile"]].cast(pl.Float64).sum() * row["pPP"] / 4e6
+    energy["imports"] = energy.pop("imp0") + energy.pop("imp1")
+    energy["coal"] = energy.pop("hard coal")
+    page = (Path(__file__).parents[2] / "docs" / "supply.md").read_text(encoding="utf-8")
+    for kind in ("nuclear", "lignite", "coal", "gas", "waste", "imports"):
+        assert re.search(rf"{kind}\s+{energy[kind]:.1f}\s+\(", page), (kind, energy[kind])
 
 
 # --- fuels
