@@ -83,6 +83,14 @@ def test_weather_is_the_sources_and_outages_belong_to_plants_with_fuel(park, sup
     assert (always[:, [series is None for series in park.series]] == 1_000_000).all()
 
 
+def test_a_river_is_not_out_by_draw_as_what_was_out_is_in_its_series(supply):
+    rows = [PlantRow("hydro", "hydro", 10**9), PlantRow("reservoir", "hydro", 10**9)]
+    rivers = lay_out(rows, QUARTER, series={"hydro": "hydro"})
+    year = availability_ppm(rivers, supply, 1, supply.start_ms, QUARTER, supply.steps)
+    assert np.array_equal(year[:, 0], supply.share_ppm("hydro"))
+    assert (year[:, 1] == 0).sum() >= 14 * 96, "the one without a series is maintained for two weeks"
+
+
 def test_outages_are_each_plants_own(park, supply, june, week):
     """Registering the plants in another order, or one less, moves nobody's outages."""
     rows = [*supply.plants, *weather_rows(supply)][::-1][6:]

@@ -239,8 +239,8 @@ def feasible_output_w(plants: Plants, ceiling_w: IntArray, previous_w: IntArray,
     reach = np.maximum(ramp, least)
     was_off = previous_w == 0
     up = np.minimum(ceiling_w, np.where(was_off, reach, np.maximum(previous_w + ramp, least)))
-    down = np.minimum(np.where(was_off, least, np.maximum(previous_w - ramp, least)), up)
-    may_run = (ceiling_w >= least) & (ceiling_w > 0)
+    down = np.minimum(np.maximum(previous_w - ramp, least), up)
+    may_run = ceiling_w >= least
     may_be_off = ~may_run | (previous_w <= reach)
     running = np.clip(wanted_w, down, up)
     output_w: IntArray = np.where(may_be_off & (~may_run | (wanted_w < down)), 0, running)

@@ -95,10 +95,7 @@ def clear_each(
         if count_wants == 0 or wants[0, TICK] < asks[0, TICK]:
             price_tick[period] = asks[0, TICK]
             continue
-        while wants[count_wants - 1, TICK] < asks[0, TICK]:
-            count_wants -= 1
-        while asks[count_asks - 1, TICK] > wants[0, TICK]:
-            count_asks -= 1
+        # What does not reach the best price of the other side needs not be left out: as a rest it moves no price.
         volume_wh = crossing_wh(wants[:count_wants], asks[:count_asks])
         bid_margin = allot(wants[:count_wants], volume_wh, got[:count_wants])
         ask_margin = allot(asks[:count_asks], volume_wh, sold[:count_asks])
