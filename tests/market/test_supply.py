@@ -5,11 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from wattbook.assets import Fleet, PlantKind
+from wattbook.assets import Build, Fleet, PlantKind, annuity
 from wattbook.data import PlantRow, load_fuels, load_plants
 from wattbook.errors import ConfigError
 from wattbook.market.merit_order import clear_by_auction, clear_spot
-from wattbook.market.supply import availability_ppm, country, lay_out, offers_at_cost, weather_rows
+from wattbook.market.supply import availability_ppm, country, lay_out, offers_at_cost, upgrades_of, weather_rows
 
 QUARTER = 900_000
 WEEK = 672
@@ -128,6 +128,18 @@ def test_what_was_sold_day_ahead_is_what_plants_give_but_for_ramps_and_minimum_o
     assert (np.abs(given[:, free] - sold[:, free]) <= 1).all()
     missed = np.abs(given - sold).sum() / sold.sum()
     assert 0 < missed < 0.2
+
+
+def test_plants_grow_at_the_cost_and_over_the_lifetime_of_their_kind(park):
+    gas = int(np.flatnonzero(park.plants.kind == PlantKind.GAS)[0])
+    year_ms = 31_557_600_000
+    upgrades = upgrades_of(park, interest_ppm=50_000, lead_ms=0)
+    assert upgrades.invest(gas, 1_000_000, 0) == Build.OK
+    yearly = annuity(800_000 * 10**8, 50_000, 30)  # 800 EUR per kW, 30 years
+    assert upgrades.book(year_ms).tolist() == [yearly if plant == gas else 0 for plant in range(len(park.names))]
+    at_once = upgrades_of(park, payment="lump-sum")
+    at_once.invest(gas, 1_000_000, 0)
+    assert at_once.book(0)[gas] == 800_000 * 10**8
 
 
 def test_what_cannot_be_laid_out_is_refused_at_once():

@@ -15,6 +15,8 @@ from wattbook.assets import (
     PlantKind,
     Plants,
     PowerPlant,
+    Upgrades,
+    UpgradeTerms,
     available_ppm,
     available_wh,
     forced_outages,
@@ -24,7 +26,7 @@ from wattbook.assets import (
 from wattbook.data import Fuel, PlantRow, Supply, load_fuels, local_date
 from wattbook.errors import ConfigError
 from wattbook.market.merit_order import Offers
-from wattbook.units import MS_PER_HOUR, MS_PER_MINUTE, PPM, half_even
+from wattbook.units import MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, PPM, half_even
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -178,6 +180,36 @@ def offers_at_cost(park: Park, available: IntArray, period_ms: int) -> Offers:
     ]
     quantity = np.stack(columns, axis=1) if columns else np.zeros(available.shape, np.int64)
     return Offers(np.arange(len(park.names)), park.plants.marginal_tick, quantity)
+
+
+def upgrades_of(
+    park: Park, *, payment: str = "annuity", interest_ppm: int = 70_000, lead_ms: int = 730 * MS_PER_DAY
+) -> Upgrades:
+    """Let every plant grow at the cost of its kind, paid off over the lifetime of its kind.
+
+    Parameters
+    ----------
+    park : Park
+        The plants.
+    payment, interest_ppm, lead_ms
+        As in `UpgradeTerms`; their defaults are assumptions of calibration.
+
+    Raises
+    ------
+    ConfigError
+        With all that is wrong with the terms.
+    """
+    terms = [
+        UpgradeTerms(
+            fuel.capacity_cost_per_kw,
+            lead_ms=lead_ms,
+            payment=payment,
+            interest_ppm=interest_ppm,
+            years=fuel.lifetime_years,
+        )
+        for fuel in park.fuels
+    ]
+    return Upgrades(park.plants.capacity_w, terms)
 
 
 def _repeated(names: Sequence[str]) -> set[str]:
