@@ -22,6 +22,7 @@ slow: $(STAMP)
 	$(BIN)/python -m pytest -m "slow and not alone" -n 2 --dist loadfile --durations=10 \
 		--ignore=tests/book/test_equality.py --ignore=tests/mutation
 	$(BIN)/python benchmarks/book_batch.py --check
+	$(BIN)/python benchmarks/supply.py --check
 	$(BIN)/wattbook bench book --no-peers --check --slack 0.25
 	$(BIN)/wattbook bench run --quick --no-peers --only market --only split --check
 
@@ -33,6 +34,7 @@ slow-part: $(STAMP)
 		--ignore=tests/book/test_equality.py --ignore=tests/mutation
 	$(BIN)/python tests/mutation/run.py --sample 60
 	$(BIN)/python benchmarks/book_batch.py --check
+	$(BIN)/python benchmarks/supply.py --check
 	$(BIN)/wattbook bench book --batch --no-peers --check --slack 0.25
 	$(BIN)/wattbook bench run --quick --no-peers --only market --only split --check
 

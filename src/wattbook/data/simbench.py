@@ -23,6 +23,8 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
+import numpy as np
+
 from wattbook.data.calendar import midnight_ms, utc_ms, zone
 from wattbook.data.series import DECIMALS, GRID_FILE, GRID_VERSION, PROFILE_FILE
 from wattbook.data.topology import Edge, busbar_of, distances_m, feeders_of, natural_key
@@ -32,11 +34,13 @@ from wattbook.units import MS_PER_MINUTE, half_even
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    import numpy.typing as npt
+
 DATASET: Final = "1-complete_data-mixed-all-1-sw"
 TIMEZONE: Final = "Europe/Berlin"
 STEP_MS: Final = 15 * MS_PER_MINUTE
 
-_TABLES: Final = f"simbench/networks/{DATASET}/"
+TABLES: Final = f"simbench/networks/{DATASET}/"
 _COLUMNS: Final = {
     "Load.csv": ("id", "node", "profile", "pLoad", "subnet"),
     "RES.csv": ("id", "node", "type", "profile", "pRES", "subnet"),
@@ -116,12 +120,12 @@ def import_simbench(source: str | Path, grid: str, out: str | Path) -> Path:
         If `out` is taken.
     """
     target = Path(out)
-    _refuse_taken(target)
-    with _opened(Path(source)) as files:
+    refuse_taken(target)
+    with opened(Path(source)) as files:
         raw = _raw_tables(files)
-        licence = _licence(files)
-        version = _version(files.names)
-    tables = {name: _table(name, content) for name, content in raw.items()}
+        licence = licence_of(files)
+        version = version_of(files.names)
+    tables = {name: table_of(name, content) for name, content in raw.items()}
     _check_columns(tables)
     text, profiles = _grid_text(tables, grid)
     text["provenance"] = {
@@ -139,11 +143,11 @@ def import_simbench(source: str | Path, grid: str, out: str | Path) -> Path:
 
 
 @contextmanager
-def _opened(source: Path) -> Iterator[Source]:
+def opened(source: Path) -> Iterator[Source]:
     """Open the wheel or folder."""
     if source.is_dir():
         licences = source.glob("simbench-*.dist-info/licenses/LICENSE")
-        tables = (source / _TABLES / name for name in _COLUMNS)
+        tables = (source / TABLES).glob("*.csv")
         names = tuple(path.relative_to(source).as_posix() for path in (*licences, *tables) if path.is_file())
         yield Source(lambda name: (source / name).read_bytes(), names)
         return
@@ -162,13 +166,13 @@ def _opened(source: Path) -> Iterator[Source]:
 
 def _raw_tables(files: Source) -> dict[str, bytes]:
     """Bytes of all tables that are needed."""
-    missing = [name for name in _COLUMNS if _TABLES + name not in files.names]
+    missing = [name for name in _COLUMNS if TABLES + name not in files.names]
     if missing:
-        raise DataError([f"import/missing-file: {_TABLES}{name} is not in the source" for name in missing])
-    return {name: files.read(_TABLES + name) for name in _COLUMNS}
+        raise DataError([f"import/missing-file: {TABLES}{name} is not in the source" for name in missing])
+    return {name: files.read(TABLES + name) for name in _COLUMNS}
 
 
-def _licence(files: Source) -> str:
+def licence_of(files: Source) -> str:
     """Read the source's own licence statement, which must travel with the data."""
     found = [name for name in files.names if re.fullmatch(r"simbench-[^/]+\.dist-info/licenses/LICENSE", name)]
     text = files.read(found[0]).decode("utf-8", errors="replace") if found else ""
@@ -180,12 +184,12 @@ def _licence(files: Source) -> str:
     return text
 
 
-def _version(names: tuple[str, ...]) -> str:
+def version_of(names: tuple[str, ...]) -> str:
     """Version of the source, from the name of its metadata folder."""
     return next(match[1] for name in names if (match := re.match(r"simbench-([^/]+)\.dist-info/", name)))
 
 
-def _table(name: str, content: bytes) -> Table:
+def table_of(name: str, content: bytes) -> Table:
     """Split a table into its rows; every row must be as long as the header."""
     try:
         header, *rows = csv.reader(io.StringIO(content.decode("utf-8"), newline=""), delimiter=";", strict=True)
@@ -226,7 +230,7 @@ def _grid_text(tables: dict[str, Table], grid: str) -> tuple[dict[str, Any], Pro
     place = _places(tables, grid, problems)
     members = [_connection(row, "pLoad", place, problems) | {"kind": kind_of(row["profile"])} for row in loads]
     gives = [_connection(row, "pRES", place, problems) for row in plants]
-    start_ms = _check_clock(tables, problems)
+    start_ms = check_clock(tables, problems)
     profiles = Profiles({}, {})
     _add_profiles(
         profiles, tables["LoadProfile.csv"], "LoadProfile.csv", {row["profile"]: "_pload" for row in loads}, problems
@@ -263,7 +267,7 @@ def _places(tables: dict[str, Table], grid: str, problems: list[str]) -> dict[st
     """Feeder and distance to the transformer [m] of every node that a closed way leads to."""
     edges = []
     for row in tables["Line.csv"].where(grid):
-        length = _number("Line.csv", row["id"], "length", row["length"], problems)
+        length = number_of("Line.csv", row["id"], "length", row["length"], problems)
         edges.append(Edge(row["nodeA"], row["nodeB"], Fraction(length) * 1000, is_switch=False))
     edges += [
         Edge(row["nodeA"], row["nodeB"], Fraction(0), is_switch=True)
@@ -286,7 +290,7 @@ def _connection(
 ) -> dict[str, Any]:
     """Describe what a load and a plant have in common. Ids lose their spaces, since an agent may bear them."""
     watts = (
-        _number("Load.csv" if rating == "pLoad" else "RES.csv", row["id"], rating, row[rating], problems) * 1_000_000
+        number_of("Load.csv" if rating == "pLoad" else "RES.csv", row["id"], rating, row[rating], problems) * 1_000_000
     )
     if watts != int(watts) or watts <= 0:
         problems.append(
@@ -305,7 +309,7 @@ def _connection(
     }
 
 
-def _number(table: str, row: str, column: str, text: str, problems: list[str]) -> Decimal:
+def number_of(table: str, row: str, column: str, text: str, problems: list[str]) -> Decimal:
     """Read one finite number, or note that it is none."""
     try:
         number = Decimal(text)
@@ -317,7 +321,7 @@ def _number(table: str, row: str, column: str, text: str, problems: list[str]) -
     return Decimal(1)
 
 
-def _check_clock(tables: dict[str, Table], problems: list[str]) -> int:
+def check_clock(tables: dict[str, Table], problems: list[str]) -> int:
     """Check that rows follow the local clock without a gap; gives the first instant [ms of UTC].
 
     The source writes the German local clock with daylight saving: the hour 02:00 is missing in March and there twice
@@ -352,7 +356,7 @@ def _add_profiles(profiles: Profiles, table: Table, file: str, suffixes: dict[st
             problems.append(f"import/profile: {file} has no column {column!r}{nearest(column, table.header)}")
             continue
         values = [
-            _number(file, f"row {number}", column, text, problems)
+            number_of(file, f"row {number}", column, text, problems)
             for number, text in enumerate(table.column(column), 2)
         ]
         places = max((-int(value.normalize().as_tuple().exponent) for value in values), default=0)
@@ -370,7 +374,7 @@ def _add_profiles(profiles: Profiles, table: Table, file: str, suffixes: dict[st
 # --- writing the folder
 
 
-def _refuse_taken(target: Path) -> None:
+def refuse_taken(target: Path) -> None:
     """Never replace what somebody has."""
     if target.is_symlink() or (target.exists() and (not target.is_dir() or any(target.iterdir()))):
         raise ResourceError(f"import/exists: {str(target)!r} is already there: name a new or empty folder")
@@ -379,28 +383,45 @@ def _refuse_taken(target: Path) -> None:
 
 
 def _write(target: Path, grid: str, text: dict[str, Any], profiles: Profiles, licence: str) -> None:
-    """Write all files beside `target`, then give them its name."""
+    """Write the grid's folder."""
+    contents = {
+        GRID_FILE: json_text(text).encode(),
+        "LICENSE-ODbL-1.0.txt": licence_text(licence).encode(),
+        "ATTRIBUTION.md": _attribution(grid, text).encode(),
+        PROFILE_FILE: packed({name: np.array(values, np.int32) for name, values in profiles.quanta.items()}),
+    }
+    write_folder(target, contents)
+
+
+def write_folder(target: Path, contents: dict[str, bytes]) -> None:
+    """Write all files beside `target`, then give them its name.
+
+    Raises
+    ------
+    ResourceError
+        If nothing can be written there.
+    """
     try:
         draft = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.absolute().parent))
     except OSError as fault:
         raise ResourceError(f"import/exists: cannot write beside {str(target)!r} ({fault.strerror})") from None
     try:
-        (draft / GRID_FILE).write_text(json_text(text), encoding="utf-8")
-        (draft / "LICENSE-ODbL-1.0.txt").write_text(_licence_text(licence), encoding="utf-8")
-        (draft / "ATTRIBUTION.md").write_text(_attribution(grid, text), encoding="utf-8")
-        _write_profiles(draft / PROFILE_FILE, profiles)
+        for name, content in contents.items():
+            (draft / name).write_bytes(content)
         draft.chmod(0o755)
         draft.rename(target)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def _write_profiles(path: Path, profiles: Profiles) -> None:
-    """Write the profiles as 32-bit whole numbers: one row group, so that the bytes depend on the values alone."""
+def packed(columns: dict[str, npt.NDArray[np.int32]]) -> bytes:
+    """Pack columns as 32-bit whole numbers: one row group, so that the bytes depend on the values alone."""
     import polars as pl
 
-    frame = pl.DataFrame({name: pl.Series(values, dtype=pl.Int32) for name, values in profiles.quanta.items()})
-    frame.write_parquet(path, compression="zstd", compression_level=22, row_group_size=max(frame.height, 1))
+    frame = pl.DataFrame({name: pl.Series(values, dtype=pl.Int32) for name, values in columns.items()})
+    stream = io.BytesIO()
+    frame.write_parquet(stream, compression="zstd", compression_level=22, row_group_size=max(frame.height, 1))
+    return stream.getvalue()
 
 
 def json_text(text: dict[str, Any]) -> str:
@@ -415,7 +436,7 @@ def json_text(text: dict[str, Any]) -> str:
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
-def _licence_text(licence: str) -> str:
+def licence_text(licence: str) -> str:
     """Join the source's own statement and the full text of the database licence."""
     odbl = resources.files("wattbook.data").joinpath("odbl-1.0.txt").read_text(encoding="utf-8")
     rule = "\n" + "-" * 79 + "\n\n"
