@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from wattbook.scenario import (
         Imbalance,
         LocalMarket,
+        MeritOrder,
         Network,
+        PublishedPrices,
         Scenario,
         city,
         consumer,
@@ -36,8 +38,8 @@ __version__ = "0.1.0"
 
 _ROOMS: Final = {
     "scenario": (
-        "Imbalance", "LocalMarket", "Network", "Scenario", "city", "consumer", "horizon_efficiency", "load_scenario",
-        "neighbourhood", "prosumer", "trader", "utility",
+        "Imbalance", "LocalMarket", "MeritOrder", "Network", "PublishedPrices", "Scenario", "city", "consumer",
+        "horizon_efficiency", "load_scenario", "neighbourhood", "prosumer", "trader", "utility",
     ),
     "assets": ("Battery", "Forecast", "Pv"),
     "policies": ("Mind", "home"),
@@ -49,9 +51,9 @@ _ROOMS: Final = {
 _ROOM_OF: Final = {name: room for room, names in _ROOMS.items() for name in names}
 
 __all__ = [  # noqa: RUF022  # by room, as they are read
-    "Imbalance", "LocalMarket", "Network", "Scenario", "city", "consumer", "horizon_efficiency", "load_scenario",
-    "neighbourhood", "prosumer", "trader", "utility", "Battery", "Forecast", "Pv", "Mind", "home", "Run", "verify",
-    "Book", "ReferenceBook", "ConfigError",
+    "Imbalance", "LocalMarket", "MeritOrder", "Network", "PublishedPrices", "Scenario", "city", "consumer",
+    "horizon_efficiency", "load_scenario", "neighbourhood", "prosumer", "trader", "utility", "Battery", "Forecast",
+    "Pv", "Mind", "home", "Run", "verify", "Book", "ReferenceBook", "ConfigError",
     "WattbookError", "ct_per_kwh", "eur", "eur_per_mwh", "hours", "kw", "kwh", "minutes", "percent", "__version__",
 ]  # fmt: skip
 

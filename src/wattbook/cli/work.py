@@ -157,7 +157,9 @@ def warm_up() -> None:
     members = neighbourhood("simbench/LV2.101", pv_share=1.0, battery_share=1.0)[:4]
     supplier = utility("blue", retail=eur_per_mwh(160), feed_in=eur_per_mwh(80))
     market = LocalMarket(period=minutes(60))
-    Scenario(start="2016-06-06", days=1, agents=[*members, supplier], local=market).run(seed=0, baseline=False)
+    Scenario(start="2016-06-06", days=1, agents=[*members, supplier], local=market, spot="merit-order").run(
+        seed=0, baseline=False
+    )
     warm()
     for mind in (truthful(), zero_intelligence(), idle()):
         look_of(mind.policy)

@@ -27,6 +27,7 @@ from wattbook.scenario.parts import (
     utility,
 )
 from wattbook.scenario.running import check_seed
+from wattbook.scenario.spot_prices import MeritOrder, PublishedPrices
 from wattbook.scenario.street import neighbourhood
 
 __all__ = [
@@ -39,8 +40,10 @@ __all__ = [
     "HorizonEfficiency",
     "Imbalance",
     "LocalMarket",
+    "MeritOrder",
     "Network",
     "Prosumer",
+    "PublishedPrices",
     "Pv",
     "Scenario",
     "Trader",

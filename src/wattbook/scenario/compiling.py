@@ -24,6 +24,7 @@ from wattbook.scenario.mechanism_rules import auction_rules, mid_market_tick, sh
 from wattbook.scenario.parts import CONNECTION, REACTION, Agent, Consumer, LocalMarket, Prosumer, Trader, Utility
 from wattbook.scenario.profiles import Horizon, Library, is_file
 from wattbook.scenario.roll import District, Roll, upkeep
+from wattbook.scenario.spot_prices import spot_digests, spot_tick
 from wattbook.units import MS_PER_HOUR, MS_PER_MINUTE, PPM, half_even
 from wattbook.world import Outlook
 
@@ -75,7 +76,7 @@ def compile_street(scenario: Scenario, seed: int) -> Compiled:
     Raises
     ------
     DataError
-        With all problems of the profiles.
+        With all problems of the profiles, or of the spot prices.
     ResourceError
         If it would not fit into memory.
     """
@@ -89,7 +90,8 @@ def compile_street(scenario: Scenario, seed: int) -> Compiled:
     series = _series(roll, seed, horizon, starts_ms, library, needs_before=needs_before)
     street = _street(scenario, roll, horizon, starts_ms, series, seed)
     outlook = Outlook(scenario.forecast, series.load_before_wh, series.generation_before_wh)
-    return Compiled(street, _minds(roll), outlook, library.digests())
+    inputs = library.digests() | spot_digests(scenario.spot)
+    return Compiled(street, _minds(roll), outlook, dict(sorted(inputs.items())))
 
 
 def mind_of(agent: Agent) -> Mind:
@@ -210,7 +212,7 @@ def _street(scenario: Scenario, roll: Roll, horizon: Horizon, starts_ms: Ints, s
     feeders = _feeders(homes, roll)
     place = {name: index for index, name in enumerate(feeders)}
     batteries = [agent.battery if isinstance(agent, Prosumer) else None for agent in agents]
-    spot, short, long = _outside_prices(scenario, starts_ms)
+    spot, short, long = _outside_prices(scenario, seed, horizon, starts_ms)
     buy_limit, sell_limit = _limits(agents, batteries, horizon.period_ms)
     local = scenario.local
     opening = (LocalMarket() if local is None else local).opens_minute
@@ -323,15 +325,15 @@ def _tariffs(roll: Roll, starts_ms: Ints, timezone: str) -> tuple[Ints, Ints]:
     return retail, feed_in
 
 
-def _outside_prices(scenario: Scenario, starts_ms: Ints) -> tuple[Ints, Ints, Ints]:
+def _outside_prices(scenario: Scenario, seed: int, horizon: Horizon, starts_ms: Ints) -> tuple[Ints, Ints, Ints]:
     """Spot price, and imbalance price for the short and for the long (p,) each."""
-    given = scenario.imbalance
-    spread = [half_even(abs(price) * IMBALANCE_SPREAD_PERCENT, 100) for price in scenario.spot]
-    short = given.short or tuple(price + more for price, more in zip(scenario.spot, spread, strict=True))
-    below = tuple(price - less for price, less in zip(scenario.spot, spread, strict=True))
-    long = given.long or given.short or below
-    spot, dear, cheap = (by_hour(prices, starts_ms, scenario.timezone) for prices in (scenario.spot, short, long))
-    return spot, dear, cheap
+    given, timezone = scenario.imbalance, scenario.timezone
+    spot = spot_tick(scenario.spot, seed, horizon, starts_ms, timezone)
+    spread = np.array([half_even(abs(price) * IMBALANCE_SPREAD_PERCENT, 100) for price in spot.tolist()], np.int64)
+    short = spot + spread if given.short is None else by_hour(given.short, starts_ms, timezone)
+    told = given.long or given.short
+    long = spot - spread if told is None else by_hour(told, starts_ms, timezone)
+    return spot, short, long
 
 
 def _limits(agents: Sequence[Agent], batteries: Sequence[Battery | None], period_ms: int) -> tuple[Ints, Ints]:

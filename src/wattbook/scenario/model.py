@@ -16,9 +16,8 @@ from wattbook.errors import ConfigError
 from wattbook.scenario.checks import agent_problems, cautions, whole_problems
 from wattbook.scenario.cities import City
 from wattbook.scenario.faults import FieldError, is_collecting_faults, problems_of, raise_all
-from wattbook.scenario.fields import choice, flag, instance, is_none, measured, optional, tariff, text, whole
+from wattbook.scenario.fields import choice, flag, instance, is_none, measured, optional, text, whole
 from wattbook.scenario.parts import (
-    PRICE_BOUND,
     Agent,
     Consumer,
     Imbalance,
@@ -29,6 +28,7 @@ from wattbook.scenario.parts import (
     Utility,
     period_check,
 )
+from wattbook.scenario.spot_prices import SpotPrices  # noqa: TC001 - pydantic resolves it
 from wattbook.units import PPM, eur_per_mwh, minutes, percent
 
 if TYPE_CHECKING:
@@ -101,7 +101,6 @@ def _local(value: object) -> LocalMarket | None:
 
 _MARKET: Final[Any] = instance(LocalMarket, "LocalMarket(...) nor None").func
 Agents: TypeAlias = Annotated[tuple[Agent, ...], PlainValidator(_agents)]
-SpotTariff: TypeAlias = Annotated[tuple[int, ...], tariff(-PRICE_BOUND, PRICE_BOUND)]
 
 
 class Scenario(Part):
@@ -126,8 +125,9 @@ class Scenario(Part):
         Length of a settlement period. None is that of the local market, or ``minutes(15)`` where there is none.
     network : Network
         Fees, losses, levy, VAT.
-    spot : tariff
-        Wholesale price: one price, day and night, or 24 by local hour. Default: `SPOT_SHAPE`.
+    spot : tariff, MeritOrder or PublishedPrices
+        Wholesale price: one price, day and night, or 24 by local hour; what plants make of the run's own days
+        (``"merit-order"`` for short); or what a market elsewhere published. Default: `SPOT_SHAPE`.
     imbalance : Imbalance
     forecast : Forecast
         How everybody foresees load and generation.
@@ -158,7 +158,7 @@ class Scenario(Part):
     agents: Agents
     local: Annotated[LocalMarket | None, PlainValidator(_local)] = LocalMarket()
     network: Annotated[Network, instance(Network, "Network(...)")] = Network()
-    spot: SpotTariff = tuple(eur_per_mwh(price) for price in SPOT_SHAPE)
+    spot: SpotPrices = tuple(eur_per_mwh(price) for price in SPOT_SHAPE)
     imbalance: Annotated[Imbalance, instance(Imbalance, "Imbalance(...)")] = Imbalance()
     forecast: Annotated[Forecast, instance(Forecast, "Forecast(...)")] = Forecast()
     meter_failures: Annotated[int, measured("share", 0, PPM)] = percent(0)
