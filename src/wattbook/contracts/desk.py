@@ -332,7 +332,7 @@ class Desk:
         held: dict[int, dict[int, int]] = {}
 
         def add(agent: int, spec: int, quantity: int) -> None:
-            if quantity and (agent == viewer or self.terms.observable == "everybody"):
+            if agent == viewer or self.terms.observable == "everybody":
                 of_agent = held.setdefault(agent, {})
                 of_agent[spec] = of_agent.get(spec, 0) + quantity
 
@@ -341,7 +341,8 @@ class Desk:
         for contract in self.bilateral.contracts.values():
             add(contract.buyer, contract.spec, contract.quantity)
             add(contract.seller, contract.spec, -contract.quantity)
-        return {agent: dict(sorted(held[agent].items())) for agent in sorted(held)}
+        open_only = {agent: {s: q for s, q in sorted(held[agent].items()) if q} for agent in sorted(held)}
+        return {agent: of_agent for agent, of_agent in open_only.items() if of_agent}
 
     def owed(self, agent: int) -> int:
         """Variation margin that the agent is called for [1e-8 EUR]."""
