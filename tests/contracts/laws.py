@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 
-from wattbook.contracts import NOBODY, Code, Event, Kind, LegCause, Verb
+from wattbook.contracts import NOBODY, Code, Event, LegCause, Verb
 
 MWH = 1_000_000
 LAYERS = (
@@ -114,7 +114,9 @@ class Laws:
             if row.event == Event.LOSS_TO_OWN_FUND:
                 assert borne[agent][Event.LOSS_TO_MARGIN] == self.before["margin"][agent], "C9: fund before margin"
             if row.event == Event.LOSS_TO_CAPITAL:
-                assert borne[agent][Event.LOSS_TO_OWN_FUND] == self.before["fund"].get(agent, 0), "C9: house before fund"
+                assert borne[agent][Event.LOSS_TO_OWN_FUND] == self.before["fund"].get(agent, 0), (
+                    "C9: house before fund"
+                )
                 capital -= row.amount
             if row.event == Event.LOSS_TO_MUTUAL_FUND:
                 assert capital == 0, "C9: others before the house"
@@ -196,7 +198,3 @@ class Laws:
         assert sum(parts) == needed, "C12: neither covered nor bought out"
         paid = [leg.amount for leg in answer.legs if leg.cause == LegCause.BUY_OUT and leg.account == agent]
         assert paid == [-row.amount for row in answer.rows if row.event == Event.BOUGHT_OUT and row.amount], "C12: paid"
-
-
-def kinds(terms):
-    return {Kind(spec.kind) for spec in terms.specs}

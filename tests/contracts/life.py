@@ -45,13 +45,13 @@ class Dice:
 class Life:
     """One desk from its first request to its last delivery."""
 
-    def __init__(self, seed, restore_every=60):
+    def __init__(self, seed, restores=True):
         self.dice = dice = Dice(seed)
-        self.restore_every = restore_every
+        self.restores = restores
         self.agents = agents = dice.between(3, 6)
         profile = lambda: tuple(dice.one((0, 50_000, 100_000, 300_000)) for _ in range(dice.between(0, 2)))  # noqa: E731
         specs = []
-        for place, kind in enumerate((*Kind, Kind.FUTURE_CASH, Kind.FORWARD)):
+        for place, kind in enumerate((*Kind, Kind.FORWARD)):
             length = (dice.between(10_000, 400_000), *profile())
             forward = kind == Kind.FORWARD
             specs.append(
@@ -72,16 +72,16 @@ class Life:
             period_ms=PERIOD_MS,
             floor_tick=-5_000,
             cap_tick=40_000,
-            margin_ppm=dice.one((0, 100_000, 100_000, 77_777)),
+            margin_ppm=dice.one((0, 100_000, 100_000, 100_000, 77_777, 50_000)),
             call_ms=dice.one((5_000, 20_000, 60_000)),
-            house_capital=dice.one((0, 10**8, 10**9)),
+            house_capital=dice.one((0, 10**8, 10**8, 10**9)),
             max_rounds=dice.between(1, 4),
             max_valid_ms=80_000,
             credit_limit=dice.one((10**10, 3 * 10**10, 10**12)),
             collateral_threshold=dice.one((-1, 0, 5 * 10**9)),
             sell_limit_wh=tuple(dice.one((-1, -1, 500_000, 2_000_000)) for _ in range(agents)),
-            renewable=tuple(agent for agent in range(agents) if dice.chance(60)),
-            certificate_periods=dice.between(1, 4),
+            renewable=tuple(agent for agent in range(agents) if dice.chance(80)),
+            certificate_periods=dice.between(1, 6),
             observable="everybody",
         )
         self.desk = Desk(self.terms)
@@ -94,6 +94,7 @@ class Life:
         self.now = 0
         self.date = 0
         self.codes = Counter()
+        self.last = None
         self.sealed = self.desk.export()
 
     def rules(self):
@@ -112,18 +113,22 @@ class Life:
 
     def play(self, commands):
         """Send so many commands, and everything that the clock brings between them; then deliver all."""
-        per_ms = 6 * PERIOD_MS // commands
+        per_ms = 5 * PERIOD_MS // commands
         while sum(self.codes.values()) < commands:
             self.now += self.dice.below(2 * per_ms)
             while (self.desk.next_period + 1) * PERIOD_MS <= self.now and self.desk.next_period < PERIODS:
                 self.deliver()
             kind = self.dice.below(100)
-            if kind < 5:
+            if kind < 7:
                 self.mark()
-            elif kind < 9:
-                self.clock("expire", lambda: self.desk.expire(self.now, self.available), lambda: self.model.expire(self.now))
-            elif kind < 10:
+            elif kind < 12:
+                self.clock(
+                    "expire", lambda: self.desk.expire(self.now, self.available), lambda: self.model.expire(self.now)
+                )
+            elif kind < 13:
                 self.comply()
+            elif kind < 16:
+                self.endow()
             else:
                 self.command()
         while self.desk.next_period < PERIODS:
@@ -150,15 +155,26 @@ class Life:
             self.balance[leg.account] += leg.amount
         self.laws.judge(answer)
 
+    def endow(self):
+        """Money from outside, to whom it helps most."""
+        agent = self.dice.one(sorted(self.model.called) or range(self.agents))
+        money = self.model.owed(agent) + self.dice.below(10**9)
+        self.balance[agent] += money
+        self.model.cash[agent] += money
+
     def mark(self):
-        self.level = min(20_000, max(2_000, self.level + self.dice.between(-2_500, 2_500)))
-        given = {s: self.level for s in range(len(self.terms.specs)) if self.dice.chance(25)}
-        self.clock("mark", lambda: self.desk.mark(self.now, self.available, given), lambda: self.model.mark(self.now, given))
+        self.level = min(25_000, max(2_000, self.level + self.dice.between(-5_000, 5_000)))
+        given = {s: self.level for s in range(len(self.terms.specs)) if self.dice.chance(15)}
+        self.clock(
+            "mark", lambda: self.desk.mark(self.now, self.available, given), lambda: self.model.mark(self.now, given)
+        )
 
     def deliver(self):
         period = self.desk.next_period
         spot = self.level + self.dice.between(-3_000, 3_000)
-        fed_in = [self.dice.between(-500_000, 2_500_000) for _ in range(self.agents)]
+        fed_in = [
+            self.dice.between(-500_000, self.dice.one((1, 500_000, 6_000_000, 6_000_000))) for _ in range(self.agents)
+        ]
         at = max(self.now, (period + 1) * PERIOD_MS)
         energy = []
         answer = self.clock(
@@ -167,6 +183,9 @@ class Life:
             lambda: energy.extend(self.model.deliver(at, period, spot, fed_in)),
         )
         self.now = at
+        self.compare_delivery(answer, energy)
+
+    def compare_delivery(self, answer, energy):
         assert dict(answer.energy) == {agent: wh for agent, wh in enumerate(energy) if wh}, "C1: energy"
         told = Counter()
         for row in answer.rows:
@@ -188,8 +207,8 @@ class Life:
             lambda: self.desk.comply(self.now, agent, date, sales, quota, price),
             lambda: codes.append(self.model.comply(self.now, agent, date, sales, quota, price)),
         )
-        assert codes == [answer.code.name]
         self.laws.judge_compliance(answer, agent, date, sales, quota)
+        self.agree(f"comply of {agent} at {date}", answer, codes[0])
 
     def command(self):
         command = self.choose()
@@ -206,15 +225,20 @@ class Life:
         self.codes[answer.code.name] += 1
         self.laws.judge_command(command, answer)
         self.post(answer)
-        assert answer.code.name == told, f"{command}: the desk says {answer.code.name}, the model {told}"
+        self.agree(command, answer, told)
         if answer.code != Code.OK:
             assert self.desk.export() == self.sealed, "a refusal changed the desk"
             return
+        if command.action in (Verb.ACCEPT, Verb.TAKE):
+            self.last = command
         self.compare(command)
         self.sealed = self.desk.export()
-        if self.restore_every and self.dice.below(self.restore_every) == 0:
+        if self.dice.below(60) == 0 and self.restores:
             self.desk = Desk.restore(self.sealed)
             assert self.desk.export() == self.sealed
+
+    def agree(self, what, answer, told):
+        assert answer.code.name == told, f"{what}: the desk says {answer.code.name}, the model {told}"
 
     def compare(self, what):
         """Everything that both know."""
@@ -242,11 +266,14 @@ class Life:
     def choose(self):
         """A command that fits what there is, by somebody who might send it."""
         m, dice = self.model, self.dice
-        posts = [n for n, o in m.offers.items() if not o["request"]]
-        talks = [n for n, o in m.offers.items() if o["request"]]
-        wants = ["post"] * 7 + ["request"] * 4 + ["contribute", "redeem", "retire", "withdraw", "cancel"]
+        late = dice.chance(10)
+        live = [(n, o["request"]) for n, o in m.offers.items() if late or self.now < o["until"]]
+        posts = [n for n, request in live if not request]
+        talks = [n for n, request in live if request]
+        wants = ["post"] * 7 + ["request"] * 4 + ["contribute"] * 2 + ["redeem", "retire", "withdraw", "cancel"]
         wants += ["take"] * 9 * bool(posts) + ["quote"] * 7 * bool(m.requests)
         wants += (["accept"] * 8 + ["counter"] * 3 + ["walk"]) * bool(talks) + ["pay"] * 4 * bool(m.called)
+        wants += ["again"] * 2 * (self.last is not None)
         wants += ["asked"] * 6 * any(c["asked"] >= 0 for c in m.contracts.values())
         return getattr(self, "say_" + dice.one(wants))(posts, talks)
 
@@ -259,17 +286,21 @@ class Life:
 
     def open_spec(self):
         live = [s for s, spec in enumerate(self.terms.specs) if self.now < self.terms.trading_ends_ms(s)]
-        return self.dice.one(live) if live else 0
+        # Half of it in one place, so that bids meet asks there.
+        ppa = int(Kind.PPA)
+        if ppa in live and self.dice.chance(20):
+            return ppa
+        return live[0] if live and self.dice.chance(50) else self.dice.one(live or [0])
 
     def a_price(self, spec):
         step = self.terms.specs[spec].step_tick
         return (self.level + self.dice.between(-1_500, 1_500)) // step * step
 
     def a_size(self, spec):
-        return self.dice.between(1, 500_000) if self.terms.specs[spec].kind == Kind.PPA else self.dice.between(1, 4)
+        return self.dice.between(1, 900_000) if self.terms.specs[spec].kind == Kind.PPA else self.dice.between(1, 4)
 
     def good(self):
-        return self.dice.between(1_000, 60_000)
+        return self.dice.between(1_000, 80_000)
 
     def say_post(self, posts, talks):
         spec = self.open_spec()
@@ -281,9 +312,15 @@ class Life:
         to = 1 + (agent + 1) % self.agents if self.dice.chance(30) else 0
         return self.row(agent, Verb.REQUEST, to, spec, self.dice.one((1, -1)), 0, self.a_size(spec), self.good())
 
+    def say_again(self, posts, talks):
+        """The last signing a second time."""
+        return self.last._replace(time_ms=self.now)
+
     def say_quote(self, posts, talks):
         number, asked = self.dice.one(sorted(self.model.requests.items()))
-        agent = asked["to"] if asked["to"] >= 0 else (asked["agent"] + self.dice.between(1, self.agents - 1)) % self.agents
+        agent = (
+            asked["to"] if asked["to"] >= 0 else (asked["agent"] + self.dice.between(1, self.agents - 1)) % self.agents
+        )
         lots = self.dice.between(1, asked["lots"])
         return self.row(agent, Verb.QUOTE, number, -1, 0, self.a_price(asked["spec"]), lots, self.good())
 
@@ -339,4 +376,6 @@ class Life:
 
     def say_retire(self, posts, talks):
         holders = [a for a, held in self.model.held.items() if held]
-        return self.row(self.dice.one(holders) if holders else self.somebody(), Verb.RETIRE, lots=self.dice.between(1, 2))
+        return self.row(
+            self.dice.one(holders) if holders else self.somebody(), Verb.RETIRE, lots=self.dice.between(1, 2)
+        )

@@ -50,7 +50,7 @@ class Rules(NamedTuple):
     life: int
 
 
-class No(Exception):
+class No(Exception):  # noqa: N818  # it is an answer
     """A refusal, with its code."""
 
 
@@ -175,8 +175,9 @@ class Model:
         """Carry out one command; its code by name."""
         time, agent, verb, *_ = row
         verbs = (
-            "request quote counter accept walk post take withdraw cancel_contract pay contribute redeem retire".split()
-        )
+            "request", "quote", "counter", "accept", "walk", "post", "take", "withdraw", "cancel_contract", "pay",
+            "contribute", "redeem", "retire",
+        )  # fmt: skip
         try:
             need(32 <= verb < 45, "UNKNOWN_VERB")
             need(0 <= agent < self.rules.agents, "UNKNOWN_AGENT")
@@ -658,9 +659,9 @@ class Model:
         self.used_since[agent] = self.used_since.get(agent, 0) + min(count, len(held))
 
     def comply(self, time, agent, date, sales, quota_ppm, price):
-        self.now = max(self.now, time)
         if (date, agent) in self.done:
             return "ALREADY_COMPLIED"
+        self.now = time
         self.done.append((date, agent))
         exact = Fraction(quota_ppm * sales, 1_000_000)
         needed = -int(-exact // 1)

@@ -397,9 +397,23 @@ def test_terms_tell_all_their_mistakes_at_once():
         assert part in text
     with pytest.raises(ConfigError) as caught:
         DeskTerms(
-            2, (spec(), spec()), floor_tick=9, cap_tick=8, sell_limit_wh=(1,), renewable=(2, 2), credit_limits=((0, 0, -1),)
-        )  # fmt: skip
-    parts = ("swap them", "one name", "1 entries for 2 agents", "names agents", "twice", "not two of the 2", "outside 0")
+            2,
+            (spec(), spec()),
+            floor_tick=9,
+            cap_tick=8,
+            sell_limit_wh=(1,),
+            renewable=(2, 2),
+            credit_limits=((0, 0, -1),),
+        )
+    parts = (
+        "swap them",
+        "one name",
+        "1 entries for 2 agents",
+        "names agents",
+        "twice",
+        "not two of the 2",
+        "outside 0",
+    )
     for part in parts:
         assert part in str(caught.value)
     assert NOBODY == -1

@@ -283,36 +283,28 @@ class ClearingHouse:
     def _close_positions(self, agent: int, sheet: Sheet) -> None:
         """End a defaulter's positions at their marks, and as much of the others' opposite ones."""
         for spec in sorted(spec for spec, holder in self.positions if holder == agent):
-            held = self.positions[spec, agent]
-            lots, price_tick = held.lots, self.marks[spec]
+            lots, price_tick = self.lots(spec, agent), self.marks[spec]
+            if not lots:
+                continue
             self._end_lots(Event.CLOSED_OUT, spec, agent, lots, price_tick, sheet)
-            others = [
-                holder for holder in self._holders(spec) if self.lots(spec, holder) * lots < 0
-            ]  # fmt: skip
-            # Who fails in the same hour goes first, so that the others keep what they can.
-            others.sort(key=lambda holder: (holder not in self.failing, holder))
-            weights = [abs(self.lots(spec, holder)) for holder in others]
-            from_failing = sum(w for holder, w in zip(others, weights, strict=True) if holder in self.failing)
-            first = min(abs(lots), from_failing)
-            fallen = [holder in self.failing for holder in others]
-            shares = [
-                a + b
-                for a, b in zip(
-                    split(first, [w if f else 0 for w, f in zip(weights, fallen, strict=True)]),
-                    split(abs(lots) - first, [0 if f else w for w, f in zip(weights, fallen, strict=True)]),
-                    strict=True,
-                )
-            ]
-            for holder, share in zip(others, shares, strict=True):
-                if share:
-                    ended = share if lots < 0 else -share
-                    self._end_lots(Event.TORN_UP, spec, holder, ended, price_tick, sheet)
+            against = [holder for holder in self._holders(spec) if self.lots(spec, holder) * lots < 0]
+            rest = abs(lots)
+            # Who fails at the same time goes first, so that the others keep what they can.
+            for fails in (True, False):
+                holders = [holder for holder in against if (holder in self.failing) == fails]
+                weights = [abs(self.lots(spec, holder)) for holder in holders]
+                here = min(rest, sum(weights))
+                rest -= here
+                for holder, share in zip(holders, split(here, weights), strict=True):
+                    if share:
+                        self._end_lots(Event.TORN_UP, spec, holder, -share if lots > 0 else share, price_tick, sheet)
+            assert not rest, "C1: a position without its counterpart"
 
     def _end_lots(self, event: Event, spec: int, agent: int, lots: int, price_tick: int, sheet: Sheet) -> None:
         """Take signed `lots` off a position at its mark, with their cost and margin."""
         held = self.positions[spec, agent]
         energy_wh = lots * self.left_wh[spec]
-        released = half_even(held.margin * abs(lots), abs(held.lots)) if held.lots else held.margin
+        released = half_even(held.margin * abs(lots), abs(held.lots))
         self._party_row(event, spec, agent, lots, price_tick, abs(energy_wh), 0, sheet)
         held.lots -= lots
         held.cost -= energy_wh * price_tick
