@@ -346,10 +346,18 @@ def test_the_clock_and_deliveries_are_driven_in_order(bank):
         bank.desk.deliver(0, 1, 0, lambda _: 0, bank.available)
     with pytest.raises(DeskError, match="nothing below zero"):
         bank.desk.comply(10**9, A, 1, -1, 0, 0)
+    bank.trade(A, B, 9_000)
     bank.deliver_until(96)
     before = bank.desk.export()
     with pytest.raises(DeskError, match="needs the index 'spot:zone'"):
         bank.desk.deliver(10**9, 96, {"spot:elsewhere": 1}, lambda _: 0, bank.available)
+    for price in (1.5, True, "90", 400_001, -400_001):
+        with pytest.raises(DeskError, match="the index of contract 'future'"):
+            bank.desk.deliver(10**9, 96, price, lambda _: 0, bank.available)
+        with pytest.raises(DeskError, match="the given mark of contract 0"):
+            bank.desk.mark(10**9, bank.available, {0: price})
+    with pytest.raises(ZeroDivisionError):
+        bank.desk.deliver(10**9, 96, 0, lambda _: 1 // 0, bank.available)
     assert bank.desk.export() == before
 
 

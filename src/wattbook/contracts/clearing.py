@@ -106,7 +106,7 @@ class ClearingHouse:
 
     def admit(self, spec: int, buyer: int, seller: int, lots: int) -> None:
         """Refuse a future whose parties owe margin and would grow, or whose position would leave the bounds."""
-        edge = max(abs(self.terms.floor_tick), abs(self.terms.cap_tick)) * self.left_wh[spec]
+        edge = self.terms.edge_tick * self.left_wh[spec]
         for agent, change in ((buyer, lots), (seller, -lots)):
             held = self.lots(spec, agent)
             smaller = held * change < 0 and abs(change) <= abs(held)

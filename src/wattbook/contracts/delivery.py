@@ -5,19 +5,38 @@ Owns the order: futures, contracts, cover, guarantees. Knows no clock and no met
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from wattbook.contracts.words import NOBODY, WH_PER_CERTIFICATE, DeskError, Event, Kind, LegCause
 from wattbook.messages import House
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from wattbook.contracts.bilateral import Bilateral
     from wattbook.contracts.certificates import Certificates
     from wattbook.contracts.clearing import ClearingHouse
     from wattbook.contracts.sheet import Sheet
     from wattbook.contracts.terms import DeskTerms
+
+
+class Meters(NamedTuple):
+    """What a delivery has to know from outside, read before anything is changed.
+
+    Attributes
+    ----------
+    spots : dict of int to int
+        Index of each spec that covers the period [ticks].
+    output_wh : dict of int to int
+        What sellers, holders of futures and renewable agents fed in [Wh], at least 0.
+    premium_wh : dict of int to int
+        Energy of renewable agents that somebody else paid a premium for [Wh].
+    """
+
+    spots: dict[int, int]
+    output_wh: dict[int, int]
+    premium_wh: dict[int, int]
 
 
 class Sale(NamedTuple):
@@ -41,47 +60,52 @@ class Deliverer:
         self.bilateral = bilateral
         self.certificates = certificates
 
-    def spots(self, period: int, spot_tick: int | Mapping[str, int]) -> dict[int, int]:
-        """Index of each spec that covers `period` [ticks].
+    def read(
+        self,
+        period: int,
+        spot_tick: int | Mapping[str, int],
+        metered_wh: Callable[[int], int],
+        premium_wh: Callable[[int], int] | None,
+    ) -> Meters:
+        """Read everything that `period` needs from outside.
 
         Raises
         ------
         DeskError
-            If an index is missing that a live spec needs.
+            If an index is missing that a spec needs, or is no whole price within the bounds.
         """
+        contracts = [self.bilateral.contracts[number] for number in self.bilateral.of_period(period)]
+        needed = {*self.terms.renewable, *(c.seller for c in contracts), *(agent for _, agent in self.house.positions)}
+        return Meters(
+            self._spots(period, spot_tick),
+            {agent: max(0, int(metered_wh(agent))) for agent in sorted(needed)},
+            {agent: int(premium_wh(agent)) for agent in sorted(self.terms.renewable)} if premium_wh else {},
+        )
+
+    def _spots(self, period: int, spot_tick: int | Mapping[str, int]) -> dict[int, int]:
         found = {}
         for spec, product in enumerate(self.terms.specs):
             if not product.covers(period):
                 continue
-            price = spot_tick if isinstance(spot_tick, int) else spot_tick.get(product.index)
+            price = spot_tick.get(product.index) if isinstance(spot_tick, Mapping) else spot_tick
             if price is None:
                 raise DeskError(f"deliver period={period}: contract {product.name!r} needs the index {product.index!r}")
-            found[spec] = int(price)
+            found[spec] = self.terms.whole_price(price, f"the index of contract {product.name!r}")
         return found
 
     def deliver(
         self,
         period: int,
-        spots: Mapping[int, int],
-        metered_wh: Callable[[int], int],
-        premium_wh: Callable[[int], int] | None,
+        meters: Meters,
         sheet: Sheet,
     ) -> tuple[tuple[int, int], ...]:
         """Deliver `period`; each agent's bought - sold energy [Wh], agents ascending, without zeros."""
-        meters: dict[int, int] = {}
-
-        def output_wh(agent: int) -> int:
-            """Read what an agent fed in, once."""
-            if agent not in meters:
-                meters[agent] = max(0, int(metered_wh(agent)))
-            return meters[agent]
-
         sold: list[Sale] = []
         paid_for: dict[int, int] = {}
-        energy = self._futures(period, spots, sold, sheet)
-        self._contracts(period, spots, output_wh, energy, sold, paid_for, sheet)
-        self._cover(sold, energy, output_wh, sheet)
-        self._guarantees(period, output_wh, paid_for, premium_wh, sheet)
+        energy = self._futures(period, meters.spots, sold, sheet)
+        self._contracts(period, meters, energy, sold, paid_for, sheet)
+        self._cover(sold, energy, meters.output_wh, sheet)
+        self._guarantees(period, meters, paid_for, sheet)
         assert sum(energy.values()) == 0, "C1: energy bought is not energy sold"
         return tuple((agent, wh) for agent, wh in sorted(energy.items()) if wh)
 
@@ -106,8 +130,7 @@ class Deliverer:
     def _contracts(
         self,
         period: int,
-        spots: Mapping[int, int],
-        output_wh: Callable[[int], int],
+        meters: Meters,
         energy: dict[int, int],
         sold: list[Sale],
         paid_for: dict[int, int],
@@ -120,8 +143,8 @@ class Deliverer:
             contract = self.bilateral.contracts[number]
             buyer, seller, spec = contract.buyer, contract.seller, contract.spec
             kind = self.terms.specs[spec].kind
-            output = output_wh(seller) if kind == Kind.PPA else 0
-            wh, premium = self.bilateral.settle_period(period, number, spots[spec], output, sheet)
+            output = meters.output_wh[seller]
+            wh, premium = self.bilateral.settle_period(period, number, meters.spots[spec], output, sheet)
             if premium:
                 paid_for[seller] = paid_for.get(seller, 0) + premium
             if wh:
@@ -134,7 +157,7 @@ class Deliverer:
         self,
         sold: list[Sale],
         energy: Mapping[int, int],
-        output_wh: Callable[[int], int],
+        output_wh: Mapping[int, int],
         sheet: Sheet,
     ) -> None:
         """Say of each sale how much of it the seller's output and purchases cover; the rest is replaced (C6).
@@ -145,7 +168,7 @@ class Deliverer:
         for _, _, _, seller, wh in sold:
             given[seller] = given.get(seller, 0) + wh
         # Bought - sold = energy, so what was bought is energy + all that was sold.
-        pool = {seller: output_wh(seller) + energy[seller] + wh for seller, wh in given.items()}
+        pool = {seller: output_wh[seller] + energy[seller] + wh for seller, wh in given.items()}
         for number, spec, buyer, seller, wh in sold:
             delivered = min(wh, pool[seller])
             pool[seller] -= delivered
@@ -167,16 +190,15 @@ class Deliverer:
     def _guarantees(
         self,
         period: int,
-        output_wh: Callable[[int], int],
+        meters: Meters,
         paid_for: Mapping[int, int],
-        premium_wh: Callable[[int], int] | None,
         sheet: Sheet,
     ) -> None:
         """Issue guarantees for what nobody paid a premium for; let bundled ones follow their energy; end old ones."""
         self.certificates.expire(period, sheet)
         for agent in sorted(self.terms.renewable):
-            premium = paid_for.get(agent, 0) + (premium_wh(agent) if premium_wh else 0)
-            injection = max(0, output_wh(agent) - premium)
+            premium = paid_for.get(agent, 0) + meters.premium_wh.get(agent, 0)
+            injection = max(0, meters.output_wh[agent] - premium)
             if injection:
                 self.certificates.issue(agent, period, injection, sheet)
         for contract in self.bilateral.contracts.values():

@@ -239,11 +239,15 @@ class Desk:
         Raises
         ------
         DeskError
-            If the time goes back.
+            If the time goes back, or a mark is no whole price within the bounds.
         """
         sheet = self._sheet(time_ms, available)
+        prices = {
+            spec: self.terms.whole_price(price, f"the given mark of contract {spec}")
+            for spec, price in (given or {}).items()
+        }
         self._expire(sheet)
-        self._mark(sheet, given or {})
+        self._mark(sheet, prices)
         return self._answer(sheet)
 
     def deliver(
@@ -271,17 +275,17 @@ class Desk:
         Raises
         ------
         DeskError
-            If `period` is not the next one, the time goes back, or an index is missing.
+            If `period` is not the next one, the time goes back, or an index is missing or no whole price.
         """
         if period != self.next_period:
             raise DeskError(f"deliver period={period}: the next one is {self.next_period}, each once and in order")
-        spots = self._delivery.spots(period, spot_tick)
         sheet = self._sheet(time_ms, available)
+        meters = self._delivery.read(period, spot_tick, metered_wh, premium_wh)
         self._expire(sheet)
         begins = any(self.terms.specs[spec].first_period == period for spec, _ in self.house.positions)
         if begins or self.house.failing:
             self._mark(sheet, {})
-        energy = self._delivery.deliver(period, spots, metered_wh, premium_wh, sheet)
+        energy = self._delivery.deliver(period, meters, sheet)
         for spec, product in enumerate(self.terms.specs):
             self._left_wh[spec] -= product.wh(period)
         self.bilateral.end_period(period, sheet)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 from wattbook.contracts.spec import ContractSpec
-from wattbook.contracts.words import NOTIONAL_MAX
+from wattbook.contracts.words import NOTIONAL_MAX, DeskError
 from wattbook.errors import ConfigError, nearest
 from wattbook.units import MS_PER_DAY, MS_PER_HOUR, PPM
 
@@ -95,6 +97,25 @@ class DeskTerms:
     def trading_ends_ms(self, spec: int) -> int:
         """When the spec's delivery begins [ms]; signing is possible before."""
         return self.start_ms + self.specs[spec].first_period * self.period_ms
+
+    @property
+    def edge_tick(self) -> int:
+        """Furthest that a price lies from 0 in the band [ticks]."""
+        return max(abs(self.floor_tick), abs(self.cap_tick))
+
+    def whole_price(self, price_tick: object, what: str) -> int:
+        """Give a price from outside (an index, a mark) as an int; it may lie as far below 0 as the band reaches above.
+
+        Raises
+        ------
+        DeskError
+            If it is no whole number, or lies further from 0 than the band.
+        """
+        if isinstance(price_tick, bool) or not isinstance(price_tick, int | np.integer):
+            raise DeskError(f"{what} is {price_tick!r}: give a whole number of ticks")
+        if abs(int(price_tick)) > self.edge_tick:
+            raise DeskError(f"{what} is {price_tick}: it lies outside -{self.edge_tick} .. {self.edge_tick} ticks")
+        return int(price_tick)
 
     def _problems_alone(self) -> list[str]:
         bounds = {
