@@ -207,6 +207,7 @@ class Model:
     def size(self, spec, lots, most=1 << 36):
         need(lots > 0, "QUANTITY_NOT_POSITIVE")
         need(lots <= min(most, MWH if self.rules.specs[spec].kind == "ppa" else 1 << 36), "QUANTITY_TOO_LARGE")
+        need(lots * sum(self.rules.specs[spec].profile) <= 1 << 50, "QUANTITY_TOO_LARGE")
 
     def price(self, spec, price, lots):
         s = self.rules.specs[spec]

@@ -81,7 +81,9 @@ POST = {"spec": 1, "side": BUY, "price": 9_000, "lots": 1, "good": 1_000}
         ({"price": -50_005}, Code.PRICE_OUTSIDE_BAND),
         ({"price": -50_000}, Code.OK),
         ({"price": 9_001}, Code.PRICE_OFF_STEP),
-        ({"lots": 1 << 36}, Code.NOTIONAL_TOO_LARGE),
+        ({"lots": 1 << 36, "price": 0}, Code.QUANTITY_TOO_LARGE),
+        ({"lots": 1 << 34}, Code.NOTIONAL_TOO_LARGE),
+        ({"lots": 1 << 34, "price": 0}, Code.OK),
         ({"good": 0}, Code.BAD_VALIDITY),
         ({"good": -1}, Code.BAD_VALIDITY),
         ({"good": DAY_MS + 1}, Code.BAD_VALIDITY),
@@ -301,18 +303,29 @@ def test_who_is_called_may_only_make_its_position_smaller(bank):
 
 
 def test_a_defaulted_party_is_out_for_good_with_its_offers(bank):
-    _, quote = quoted(bank)
-    own = posted(bank, agent=A, side=BUY)
+    quoted(bank)
     bank.trade(A, B, 9_000)
+    bank.trade(A, B, 9_000, spec=1)
     bank.balance[A] = 0
     bank.mark(8_000)
+    assert bank.desk.next_due_ms() == 1_000
+    bank.expire(1_000)
+    assert bank.desk.next_due_ms() == 5_000
+    _, quote = quoted(bank, good=DAY_MS)
+    own = posted(bank, agent=A, side=BUY, good=DAY_MS)
+    bank.expire(7_000)
+    assert bank.desk.next_due_ms() == 3_600_000
     bank.expire(3_600_000)
+    assert bank.desk.next_due_ms() is None
     for verb in Verb:
         assert bank.do(A, verb, quote, spec=0, side=BUY, price=9_000, lots=2).code == Code.DEFAULTED
     assert bank.do(B, Verb.REQUEST, 1 + A, spec=0, side=BUY, lots=1).code == Code.COUNTERPARTY_DEFAULTED
     assert bank.do(C, Verb.TAKE, own, price=9_000, lots=1).code == Code.REFERENCE_ENDED
     bank.mark()
-    assert bank.desk.positions(A) == bank.desk.positions(B) == {}
+    assert bank.desk.positions(B) == {B: {1: -1}}
+    bank.deliver_until(97)
+    # What it signed bilaterally goes on, and is posted as an obligation.
+    assert bank.got(A, LegCause.DELIVERY) == -9_000 * 10_000
     assert bank.do(A, Verb.PAY).code == Code.DEFAULTED
 
 
@@ -344,8 +357,17 @@ def test_the_clock_and_deliveries_are_driven_in_order(bank):
         bank.desk.mark(0, bank.available)
     with pytest.raises(DeskError, match="never goes back"):
         bank.desk.deliver(0, 1, 0, lambda _: 0, bank.available)
-    with pytest.raises(DeskError, match="nothing below zero"):
-        bank.desk.comply(10**9, A, 1, -1, 0, 0)
+    for agent, sales, quota, price in (
+        (A, -1, 0, 0),
+        (4, 0, 0, 0),
+        (A, 0, 1_000_001, 0),
+        (A, 0, 0, -1),
+        (A, 0.5, 0, 0),
+    ):
+        with pytest.raises(DeskError, match="nothing below zero"):
+            bank.desk.comply(10**9, agent, 1, sales, quota, price)
+    with pytest.raises(DeskError, match="whole number of ms"):
+        bank.desk.expire(1e9, bank.available)
     bank.trade(A, B, 9_000)
     bank.deliver_until(96)
     before = bank.desk.export()

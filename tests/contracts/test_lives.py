@@ -81,7 +81,7 @@ def wrong_sign(right):
     return mark
 
 
-def only_the_losers_side(monkeypatch):
+def gains_paid_twice(monkeypatch):
     """The house pays gains a second time."""
     right = ClearingHouse._pay_out
 
@@ -90,6 +90,16 @@ def only_the_losers_side(monkeypatch):
         sheet.pay(agent, self.terms.agents + 3, -amount, cause)
 
     monkeypatch.setattr(ClearingHouse, "_pay_out", twice)
+
+
+def shorts_marked_higher(monkeypatch):
+    """Sellers are marked at another price than buyers."""
+    right = ClearingHouse._mark_position
+
+    def mark(self, spec, agent, price_tick, sheet):
+        return right(self, spec, agent, price_tick + (self.lots(spec, agent) < 0), sheet)
+
+    monkeypatch.setattr(ClearingHouse, "_mark_position", mark)
 
 
 def offers_that_stay(monkeypatch):
@@ -186,7 +196,8 @@ def torn_from_one_side(monkeypatch):
     ("plant", "law"),
     [
         (turned_round, "C5"),
-        (only_the_losers_side, "C2"),
+        (shorts_marked_higher, "C4"),
+        (gains_paid_twice, "C2"),
         (offers_that_stay, "C10"),
         (late_signing, "C10"),
         (fund_before_margin, "C9"),

@@ -13,11 +13,13 @@ PAGE = (Path(__file__).parents[2] / "docs" / "contracts.md").read_text(encoding=
 
 @pytest.mark.parametrize("words", [Verb, Code, Event, LegCause], ids=lambda kind: kind.__name__)
 def test_the_page_names_every_word_with_its_number(words):
-    assert {(word.name, str(int(word))) for word in words} <= set(re.findall(r"^\| `(\w+)` \| (\d+) \|", PAGE, re.M))
+    assert {(word.name, str(int(word))) for word in words} <= set(
+        re.findall(r"^\| `(\w+)` \| (\d+) \|", PAGE, re.MULTILINE)
+    )
 
 
 def test_the_rules_are_numbered_in_order():
-    numbers = [int(number) for number in re.findall(r"^D(\d+)\. ", PAGE, re.M)]
+    numbers = [int(number) for number in re.findall(r"^D(\d+)\. ", PAGE, re.MULTILINE)]
     assert numbers == list(range(1, len(numbers) + 1))
     assert {int(number) for number in re.findall(r"\bD(\d+)\b", PAGE)} <= set(numbers)
 

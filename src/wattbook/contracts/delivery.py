@@ -79,7 +79,7 @@ class Deliverer:
         return Meters(
             self._spots(period, spot_tick),
             {agent: max(0, int(metered_wh(agent))) for agent in sorted(needed)},
-            {agent: int(premium_wh(agent)) for agent in sorted(self.terms.renewable)} if premium_wh else {},
+            {agent: max(0, int(premium_wh(agent))) for agent in sorted(self.terms.renewable)} if premium_wh else {},
         )
 
     def _spots(self, period: int, spot_tick: int | Mapping[str, int]) -> dict[int, int]:

@@ -296,10 +296,12 @@ class Desk:
     def comply(self, time_ms: int, agent: int, date: int, sales_wh: int, quota_ppm: int, buy_out_tick: int) -> Answer:
         """Settle an agent's renewable quota of one date, once; see `Certificates.comply`."""
         sheet = self._sheet(time_ms, lambda _: 0)
-        if not 0 <= agent < self.terms.agents or sales_wh < 0 or not 0 <= quota_ppm <= PPM or buy_out_tick < 0:
+        whole = all(_is_whole(value) for value in (agent, date, sales_wh, quota_ppm, buy_out_tick))
+        known = whole and 0 <= agent < self.terms.agents
+        if not known or sales_wh < 0 or not 0 <= quota_ppm <= PPM or buy_out_tick < 0:
             raise DeskError(
                 f"comply agent={agent}, sales_wh={sales_wh}, quota_ppm={quota_ppm}, buy_out_tick={buy_out_tick}: give "
-                f"a known agent, nothing below zero, and a quota of at most {PPM}"
+                f"whole numbers, a known agent, nothing below zero, and a quota of at most {PPM}"
             )
         try:
             self.certificates.comply(agent, date, sales_wh, quota_ppm, buy_out_tick, sheet)
@@ -307,7 +309,15 @@ class Desk:
             return Answer(refused.code)
         return self._answer(sheet)
 
+    def next_due_ms(self) -> int | None:
+        """Say when `expire` has something to do: the next end of an offer, request or margin call; None without."""
+        times = [debt.deadline_ms for debt in self.house.calls.values()]
+        end_ms = self.board.next_end_ms()
+        return min(times if end_ms is None else [*times, end_ms], default=None)
+
     def _sheet(self, time_ms: int, available: Available) -> Sheet:
+        if not _is_whole(time_ms):
+            raise DeskError(f"time_ms={time_ms!r}: give a whole number of ms")
         if time_ms < self.now_ms:
             raise DeskError(f"time_ms={time_ms} lies before {self.now_ms}: the desk's time never goes back")
         return Sheet(time_ms, self.terms.agents, available)
@@ -417,6 +427,10 @@ class Desk:
         self.bilateral.load(state["bilateral"])
         self.certificates.load(state["certificates"])
         self._tape = [Print(*line) for line in state["tape"]]
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def _whole(command: Command) -> Command | None:

@@ -9,7 +9,7 @@ from dataclasses import astuple, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from wattbook.contracts.sheet import require
-from wattbook.contracts.words import MAX_LOTS, NOBODY, NOTIONAL_MAX, Code, Event, Kind
+from wattbook.contracts.words import MAX_ENERGY_WH, MAX_LOTS, NOBODY, NOTIONAL_MAX, Code, Event, Kind
 from wattbook.messages import BUY, SELL
 from wattbook.units import PPM, half_even
 
@@ -219,6 +219,11 @@ class Board:
         asks = [offer.price_tick for offer in live if offer.side == SELL]
         return half_even(max(bids) + min(asks), 2) if bids and asks else None
 
+    def next_end_ms(self) -> int | None:
+        """Say when the next request or offer ends; None without one."""
+        ends = [asked.until_ms for asked in self.requests.values()]
+        return min((*ends, *(offer.until_ms for offer in self.offers.values())), default=None)
+
     def next_reference(self) -> int:
         """Give the next number."""
         self.last_reference += 1
@@ -259,6 +264,7 @@ class Board:
         require(quantity > 0, Code.QUANTITY_NOT_POSITIVE)
         bound = PPM if self.terms.specs[spec].kind == Kind.PPA else MAX_LOTS
         require(quantity <= min(most, bound), Code.QUANTITY_TOO_LARGE)
+        require(quantity * self.terms.specs[spec].lot_wh <= MAX_ENERGY_WH, Code.QUANTITY_TOO_LARGE)
 
     @staticmethod
     def _check_side(side: int) -> None:

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
 from typing import Any, Final
 
-from wattbook.contracts.spec import ContractSpec
 from wattbook.contracts.terms import DeskTerms
 from wattbook.errors import ConfigError, CorruptError
 
@@ -20,7 +18,7 @@ DIGEST_BYTES: Final = 32
 
 def sealed(terms: DeskTerms, state: dict[str, Any]) -> bytes:
     """Bytes of a desk; the same desk always gives the same."""
-    body = _MAGIC + _json(asdict(terms)) + b"\n" + _json(state)
+    body = _MAGIC + _json(terms.header()) + b"\n" + _json(state)
     return body + hashlib.sha256(body).digest()
 
 
@@ -41,19 +39,10 @@ def opened(data: bytes) -> tuple[DeskTerms, dict[str, Any]]:
         raise CorruptError("the desk state's checksum does not match: bytes were lost or changed")
     first, _, second = body[len(_MAGIC) :].partition(b"\n")
     try:
-        head, state = json.loads(first), json.loads(second)
-        specs = tuple(
-            ContractSpec(**{**spec, "profile_wh": tuple(spec["profile_wh"])}) for spec in head.pop("specs")
-        )  # fmt: skip
-        lists = {name: _tuples(value) for name, value in head.items()}
-        return DeskTerms(specs=specs, **lists), state
+        return DeskTerms.of_header(json.loads(first)), json.loads(second)
     except (ConfigError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise CorruptError(f"the desk state cannot be read: {error}") from error
 
 
 def _json(value: object) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(_tuples(each) for each in value) if isinstance(value, list) else value

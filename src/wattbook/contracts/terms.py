@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from wattbook.contracts.spec import ContractSpec
 from wattbook.contracts.words import NOTIONAL_MAX, DeskError
 from wattbook.errors import ConfigError, nearest
 from wattbook.units import MS_PER_DAY, MS_PER_HOUR, PPM
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 OBSERVABLE: Final = ("own", "everybody")
 """Whose positions an agent may look at."""
@@ -103,6 +106,25 @@ class DeskTerms:
         """Furthest that a price lies from 0 in the band [ticks]."""
         return max(abs(self.floor_tick), abs(self.cap_tick))
 
+    def header(self) -> dict[str, Any]:
+        """Give all settings as JSON holds them, for a journal's header."""
+        return asdict(self)
+
+    @classmethod
+    def of_header(cls, header: Mapping[str, Any]) -> DeskTerms:
+        """Make the terms that `header` described.
+
+        Raises
+        ------
+        ConfigError
+            If they cannot be.
+        KeyError, TypeError
+            If a setting is missing, or unknown.
+        """
+        given = {name: _tuples(value) for name, value in header.items() if name != "specs"}
+        specs = [ContractSpec(**{name: _tuples(value) for name, value in spec.items()}) for spec in header["specs"]]
+        return cls(specs=tuple(specs), **given)
+
     def whole_price(self, price_tick: object, what: str) -> int:
         """Give a price from outside (an index, a mark) as an int; it may lie as far below 0 as the band reaches above.
 
@@ -175,6 +197,11 @@ class DeskTerms:
         if len(set(pairs)) != len(pairs):
             found.append("credit_limits names the same creditor and debtor twice: keep one limit")
         return found
+
+
+def _tuples(value: Any) -> Any:
+    """Turn lists, as JSON gives them back, into the tuples that they were."""
+    return tuple(_tuples(each) for each in value) if isinstance(value, list | tuple) else value
 
 
 def _outside(name: str, value: object, low: int, high: int) -> str:

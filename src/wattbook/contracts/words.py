@@ -22,6 +22,8 @@ NOBODY: Final = -1
 """Stands for the clearing house, or for a side that is not known yet, in the columns of parties."""
 MAX_LOTS: Final = 1 << 36
 """Most lots of one command."""
+MAX_ENERGY_WH: Final = 1 << 50
+"""Most energy of one command: 1,126 TWh. Thousands of such contracts add up within int64."""
 NOTIONAL_MAX: Final = MONEY_BOUND - 1
 """Largest |price| x energy of one command, and of one position at the edge of the band [1e-8 EUR]."""
 WH_PER_CERTIFICATE: Final = 1_000_000
