@@ -215,7 +215,7 @@ class Life:
         if self.dice.chance(18):
             column = self.dice.one(Command._fields)
             if column != "time_ms":
-                strange = self.dice.one((-1, 0, 1, 2, 5, 9_000, 10**6, 1 << 36, 1 << 61))
+                strange = self.dice.one((-1, 0, 1, 2, 5, 9_000, 10**6, 1 << 33, 1 << 36, 1 << 61))
                 command = command._replace(**{column: strange})
         elif self.dice.chance(3):
             command = command._replace(time_ms=command.time_ms - self.dice.between(1, 5_000))

@@ -93,6 +93,14 @@ def test_a_post_is_refused_for_one_reason(bank, change, code):
     assert bank.do(A, Verb.POST, **{**POST, **change}).code == code
 
 
+def test_a_position_stays_within_the_bounds_at_the_edge_of_the_band(bank):
+    most = ((1 << 62) - 1) // (400_000 * 40_000)
+    over = posted(bank, price=0, lots=most + 1)
+    assert bank.do(A, Verb.TAKE, over, price=0, lots=most + 1).code == Code.NOTIONAL_TOO_LARGE
+    assert bank.do(A, Verb.TAKE, over, price=0, lots=most).code == Code.OK
+    assert bank.do(A, Verb.TAKE, over, price=0, lots=1).code == Code.NOTIONAL_TOO_LARGE
+
+
 def test_a_request_names_everybody_or_another_one(bank):
     ask = {"spec": 0, "side": BUY, "lots": 1}
     assert bank.do(A, Verb.REQUEST, 1 + A, **ask).code == Code.SELF_DEALING

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from wattbook.contracts.sheet import require
 from wattbook.contracts.terms import NO_LIMIT
 from wattbook.contracts.words import NOBODY, Code, Event, Kind, LegCause
-from wattbook.messages import House
 from wattbook.units import PPM
 
 if TYPE_CHECKING:
@@ -102,7 +101,7 @@ class Bilateral:
             return
         event = Event.COLLATERAL_LOCKED if needed > held else Event.COLLATERAL_RELEASED
         for agent, partner in (pair, pair[::-1]):
-            sheet.pay(agent, self.terms.agents + House.CLEARING, needed - held, LegCause.COLLATERAL)
+            sheet.pay(agent, sheet.clearing, needed - held, LegCause.COLLATERAL)
             sheet.row(event, buyer=agent, seller=partner, amount=abs(needed - held))
         self.collateral[pair] = needed
         if not needed:
@@ -187,10 +186,6 @@ class Bilateral:
         pairs = {_pair(c.buyer, c.seller) for c in self.contracts.values()} | set(self.collateral)
         for pair in sorted(pairs):
             assert self.collateral.get(pair, 0) == self._needed(self.exposure(*pair)), "collateral is not the excess"
-
-    def cash(self) -> int:
-        """Money that lies with the house as collateral [1e-8 EUR]."""
-        return 2 * sum(self.collateral.values())
 
     def state(self) -> dict[str, Any]:
         """All of it, as JSON holds it."""

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from wattbook.contracts.sheet import require
 from wattbook.contracts.words import NOBODY, WH_PER_CERTIFICATE, Code, Event, LegCause
-from wattbook.messages import House
 from wattbook.units import PPM
 
 if TYPE_CHECKING:
@@ -100,7 +99,7 @@ class Certificates:
         sheet.row(Event.COMPLIED, buyer=agent, price_tick=0, quantity_wh=min(covered_wh, needed_wh))
         if short_wh:
             amount = short_wh * buy_out_tick
-            sheet.pay(agent, self.terms.agents + House.TREASURY, amount, LegCause.BUY_OUT)
+            sheet.pay(agent, sheet.treasury, amount, LegCause.BUY_OUT)
             sheet.row(Event.BOUGHT_OUT, buyer=agent, price_tick=buy_out_tick, quantity_wh=short_wh, amount=amount)
 
     def _retire(self, agent: int, count: int, sheet: Sheet) -> None:

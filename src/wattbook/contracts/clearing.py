@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 from wattbook.contracts.sheet import require, split
 from wattbook.contracts.waterfall import waterfall
 from wattbook.contracts.words import NOBODY, NOTIONAL_MAX, Code, Event, LegCause
-from wattbook.messages import House
 from wattbook.units import PPM, half_even
 
 if TYPE_CHECKING:
@@ -423,7 +422,7 @@ class ClearingHouse:
     def _receive(self, agent: int, amount: int, cause: LegCause, sheet: Sheet) -> None:
         """Move money from an agent to the house; below zero the other way."""
         self.cash += amount
-        sheet.pay(agent, self.terms.agents + House.CLEARING, amount, cause)
+        sheet.pay(agent, sheet.clearing, amount, cause)
 
     def _forget_empty(self, spec: int, agent: int) -> None:
         held = self.positions.get((spec, agent))

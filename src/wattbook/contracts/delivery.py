@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from wattbook.contracts.words import NOBODY, WH_PER_CERTIFICATE, DeskError, Event, Kind, LegCause
-from wattbook.messages import House
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,7 +111,6 @@ class Deliverer:
     def _futures(self, period: int, spots: Mapping[int, int], sold: list[Sale], sheet: Sheet) -> dict[int, int]:
         """Settle futures; physical ones also deliver, at the index."""
         energy: dict[int, int] = {}
-        clearing = self.terms.agents + House.CLEARING
         for spec, spot_tick in spots.items():
             product = self.terms.specs[spec]
             if not product.is_future:
@@ -122,7 +120,7 @@ class Deliverer:
                 continue
             for agent, wh in by_agent.items():
                 energy[agent] = energy.get(agent, 0) + wh
-                sheet.pay(agent, clearing, wh * spot_tick, LegCause.DELIVERY)
+                sheet.pay(agent, sheet.clearing, wh * spot_tick, LegCause.DELIVERY)
                 if wh < 0:
                     sold.append(Sale(NOBODY, spec, NOBODY, agent, -wh))
         return energy

@@ -250,7 +250,8 @@ class Row(NamedTuple):
     quantity_wh : int
         Energy [Wh]; of a PPA's offers and signing its share [ppm].
     amount : int
-        Money that the buyer gets [1e-8 EUR], or that an event is about; 0 for none.
+        Money that the buyer gets, or the one agent of a row with the house, or that an event is about [1e-8 EUR]; 0
+        for none.
     """
 
     contract: int
