@@ -154,6 +154,7 @@ class Laws:
 
     def on_settled(self, row):
         _, sign = self.signed(row)
+        assert row.price_tick == self.spot, "C7: settled against another price than the index"
         gain = sign * row.quantity_wh * (row.price_tick - self.marks[row.spec])
         assert row.amount == gain, "C7: final settlement is not index less mark"
 

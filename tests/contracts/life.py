@@ -176,6 +176,7 @@ class Life:
             self.dice.between(-500_000, self.dice.one((1, 500_000, 6_000_000, 6_000_000))) for _ in range(self.agents)
         ]
         at = max(self.now, (period + 1) * PERIOD_MS)
+        self.laws.spot = spot
         energy = []
         answer = self.clock(
             "deliver",

@@ -13,6 +13,7 @@ from wattbook.contracts import Code, Event
 from wattbook.contracts.bilateral import Bilateral
 from wattbook.contracts.certificates import Certificates
 from wattbook.contracts.clearing import ClearingHouse
+from wattbook.contracts.delivery import Deliverer
 from wattbook.contracts.desk import Desk
 from wattbook.contracts.offers import Board
 
@@ -192,9 +193,40 @@ def torn_from_one_side(monkeypatch):
     monkeypatch.setattr(ClearingHouse, "_end_lots", lonely)
 
 
+def margin_by_half(monkeypatch):
+    """Half of the margin that the rule says."""
+    right = ClearingHouse.margin_change
+    monkeypatch.setattr(ClearingHouse, "margin_change", lambda self, *given: right(self, *given) // 2)
+
+
+def nothing_replaced(monkeypatch):
+    """What the seller does not have is delivered to nobody."""
+    right = Deliverer._cover
+
+    def cover(self, *given):
+        right(self, *given)
+        sheet = given[-1]
+        sheet.rows = [row for row in sheet.rows if row.event != Event.REPLACED]
+
+    monkeypatch.setattr(Deliverer, "_cover", cover)
+
+
+def settled_beside_the_index(monkeypatch):
+    """Final settlement is one tick off."""
+    right = ClearingHouse.settle_period
+    monkeypatch.setattr(
+        ClearingHouse,
+        "settle_period",
+        lambda self, spec, period, spot_tick, sheet: right(self, spec, period, spot_tick + 1, sheet),
+    )
+
+
 @pytest.mark.parametrize(
     ("plant", "law"),
     [
+        (margin_by_half, "C3"),
+        (nothing_replaced, "C6"),
+        (settled_beside_the_index, "C7"),
         (turned_round, "C5"),
         (shorts_marked_higher, "C4"),
         (gains_paid_twice, "C2"),
@@ -212,17 +244,19 @@ def torn_from_one_side(monkeypatch):
 )
 def test_a_planted_fault_breaks_its_law(monkeypatch, plant, law):
     plant(monkeypatch)
-    # The desk must not find the fault itself, nor the model before the law does.
+    # The desk must not find the fault itself, nor the model before the law does: it is asked for C3 and C6 alone.
     for part in (ClearingHouse, Bilateral, Certificates, Board, Desk):
         monkeypatch.setattr(part, "check", lambda self, *_: None)
-    monkeypatch.setattr(Life, "compare", only_laws)
-    for name in ("agree", "compare_delivery"):
-        monkeypatch.setattr(Life, name, lambda *_: None)
+    if law != "C3":
+        monkeypatch.setattr(Life, "compare", only_laws)
+    if law != "C6":
+        monkeypatch.setattr(Life, "compare_delivery", lambda *_: None)
+    monkeypatch.setattr(Life, "agree", lambda *_: None)
     with pytest.raises(AssertionError, match=f"^{law}"):
-        play_without_model()
+        play_all()
 
 
-def play_without_model():
+def play_all():
     for seed in range(ALL):
         Life(seed, restores=False).play(COMMANDS)
 
