@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "wattbook"
 FLOORS = (
     {"units", "messages", "errors", "chance", "compiled", "records"},
     {"journal"},
-    {"book", "assets", "data", "ledger"},
+    {"book", "contracts", "assets", "data", "ledger"},
     {"market", "policies"},
     {"world", "results"},
     {"scenario"},
