@@ -8,6 +8,7 @@ import pytest
 
 import wattbook.world.population as world_population
 import wattbook.world.round as world_round
+from wattbook import policies
 from wattbook.errors import LivelockError
 from wattbook.messages import FOREVER, OUT_ACTION, OUT_PRICE, OUT_QUANTITY, OUT_SIDE
 from wattbook.policies import Mind, home
@@ -73,7 +74,23 @@ def test_random_streets_have_everything_in_them(make_street, monkeypatch):
     assert mechanisms.count("sharing") >= EVERY_DAY // 20
     used = frozenset().union(*(traits.policies for traits in drawn))
     assert {policy.__name__ for policy in strangers.COMPILED} <= used
-    assert {"rule_based", "random_price", "tell_the_truth"} <= used
+    makers = [getattr(policies, name) for name in policies.__all__ if name.islower()]
+    shipped = {maker().policy.__name__ for maker in makers}
+    assert len(shipped) >= 10
+    assert shipped <= used
+
+
+def test_traders_of_all_shipped_kinds_send_orders_on_random_streets(make_street, monkeypatch):
+    acted = set()
+    for seed in range(EVERY_DAY):
+        traits, _, make = strangers.draft(seed, make_street, monkeypatch)
+        if traits.mechanism == "laboratory":
+            world = make("processes")
+            world.run()
+            orders = world.journal.read("orders")
+            senders = set(orders["agent"][orders["code"] == 0].tolist())
+            acted |= {mind.name for row, mind in enumerate(world.minds) if row in senders}
+    assert acted == set(strangers.TRADERS)
 
 
 @compiled_only
