@@ -115,7 +115,7 @@ def _see_at(typing_context: Any, address: Any) -> Any:  # noqa: ARG001 - as abov
 
 @intrinsic
 def call_look(typing_context: Any, address: Any, see: Any, memory: Any, key: Any, out: Any) -> Any:  # noqa: ARG001
-    """Call a look at its address with the addresses of its rows.
+    """Call a look at its address with the addresses of its rows; behind those of `out` it may use `MEMORY_SIZE` places.
 
     Returns
     -------
