@@ -42,8 +42,11 @@ _ARGUMENTS: Final = (types.int64,) * 4
 _FIELDS: Final = len(See._fields)
 _STEP_ARGUMENTS: Final = 11
 KEPT_AT: Final = OUT_ROWS * OUT_COLUMNS
-"""Where behind the first number of `out` a look leaves its memory as it was before."""
-_NUMBER_BYTES: Final = 8
+"""Where behind the first number of `out` a look leaves its memory as it was before ..."""
+TOLD_AT: Final = KEPT_AT + MEMORY_SIZE
+"""... and the delay that it returned, if that lies in the past."""
+OUT_ROOM: Final = TOLD_AT + 1
+"""Numbers that a look may write from the first one of `out` on."""
 
 
 class _DrawType(types.Callable, types.Opaque):
@@ -115,7 +118,7 @@ def _see_at(typing_context: Any, address: Any) -> Any:  # noqa: ARG001 - as abov
 
 @intrinsic
 def call_look(typing_context: Any, address: Any, see: Any, memory: Any, key: Any, out: Any) -> Any:  # noqa: ARG001
-    """Call a look at its address with the addresses of its rows; behind those of `out` it may use `MEMORY_SIZE` places.
+    """Call a look at its address with the addresses of its rows; it may write `OUT_ROOM` numbers at `out`.
 
     Returns
     -------
@@ -213,7 +216,11 @@ def _meanings(policy: Any, seen: set[int]) -> list[str]:
 
 def _template(see: int, memory: int, key: int, out: int) -> int:
     """Look of a policy, given as the addresses of its rows; `_policy` stands for the policy."""
-    return _delay(_policy(_see_at(see), line(memory, MEMORY_SIZE), _draw_of(key), view(out, OUT_ROWS, OUT_COLUMNS)))
+    own = line(memory, MEMORY_SIZE)
+    delay: int = _delay(_policy(_see_at(see), own, _draw_of(key), view(out, OUT_ROWS, OUT_COLUMNS)))
+    if delay < 0:
+        line(out, OUT_ROOM)[TOLD_AT] = delay
+    return delay
 
 
 @intrinsic
@@ -232,10 +239,13 @@ def _reading_template(see: int, memory: int, key: int, out: int) -> int:
 
 def _keeping_template(see: int, memory: int, key: int, out: int) -> int:
     """`_template` for a policy that may raise after it has changed its memory."""
-    own, kept = line(memory, MEMORY_SIZE), line(out + KEPT_AT * _NUMBER_BYTES, MEMORY_SIZE)
+    own, room = line(memory, MEMORY_SIZE), line(out, OUT_ROOM)
     for i in range(MEMORY_SIZE):
-        kept[i] = own[i]
-    return _delay(_policy(_see_at(see), own, _draw_of(key), view(out, OUT_ROWS, OUT_COLUMNS)))
+        room[KEPT_AT + i] = own[i]
+    delay: int = _delay(_policy(_see_at(see), own, _draw_of(key), view(out, OUT_ROWS, OUT_COLUMNS)))
+    if delay < 0:
+        room[TOLD_AT] = delay
+    return delay
 
 
 def _compiled(policy: Policy) -> Look | str:

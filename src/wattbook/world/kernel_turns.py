@@ -11,9 +11,9 @@ import numpy as np
 from numba import njit
 
 from wattbook.market.kernel_laboratory import see_trader
-from wattbook.messages import FOREVER, MEMORY_SIZE, OUT_COLUMNS, OUT_ROWS
+from wattbook.messages import FOREVER, OUT_COLUMNS, OUT_ROWS
 from wattbook.world.kernel import observe_one
-from wattbook.world.kernel_looks import KEPT_AT, call_look
+from wattbook.world.kernel_looks import KEPT_AT, OUT_ROOM, call_look
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -83,7 +83,7 @@ def ask_traders(
     """
     kept = memory[0].copy()
     # A look may use the places behind its rows of `out`: there are none behind the last of these.
-    room = np.zeros(KEPT_AT + MEMORY_SIZE, np.int64)
+    room = np.zeros(OUT_ROOM, np.int64)
     own = room[:KEPT_AT].reshape(OUT_ROWS, OUT_COLUMNS)
     for i in range(len(agents)):
         agent = agents[i]

@@ -80,7 +80,7 @@ if TYPE_CHECKING:
 DONE, ROOM_COMMANDS, ROOM_ORDERS, ROOM_TRADES, ROOM_RING, BOOK_NEEDS, RARE, FAILED, LIVELOCK, NOTICE = range(10)
 """Why a wake returns."""
 AT_PHASE, AT_AGENT, AT_NOW, AT_COUNT, AT_LOOK, AT_ROW, AT_CHANGED, AT_FRESH, AT_FIRST = range(9)
-AT_SEQ, AT_ORDER, AT_NEED, AT_BEYOND, AT_LATER, AT_RAISED, AT_DELAY = range(9, 16)
+AT_SEQ, AT_ORDER, AT_NEED, AT_BEYOND, AT_LATER = range(9, 14)
 ORDERS, TRADES = range(2)
 _UNKNOWN: Final = -1
 _IDLE, _LOOKING, _ACTING, _ADMITTED, _CARRIED_OUT = range(5)
@@ -229,7 +229,6 @@ def _look(address: int) -> bool:
         pen.out.ctypes.data,
     )  # fmt: skip
     if done == 0 or delay < 0:
-        state[AT_RAISED], state[AT_DELAY] = 1 - done, delay
         return False
     minds.look_ms[agent, period] = min(now_ms + min(delay, FOREVER), FOREVER)
     state[AT_ROW] = 0

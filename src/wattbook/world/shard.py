@@ -12,11 +12,11 @@ import numpy as np
 
 from wattbook.compiled import entry
 from wattbook.errors import LivelockError, PolicyError
-from wattbook.messages import FOREVER, MEMORY_SIZE, OUT_COLUMNS, OUT_ROWS, See
+from wattbook.messages import FOREVER, OUT_COLUMNS, OUT_ROWS, See
 from wattbook.world import kernel_wakes as wakes
 from wattbook.world.clock import checked_delay
 from wattbook.world.kernel_board import LENGTH, SCRATCH_ROWS, SEE_FIELDS, Chunk, Money, Outlooks, Pen, Sizes, Writing
-from wattbook.world.kernel_looks import KEPT_AT, step_address
+from wattbook.world.kernel_looks import KEPT_AT, OUT_ROOM, TOLD_AT, step_address
 from wattbook.world.kernel_wheel import PLACE_BITS
 
 if TYPE_CHECKING:
@@ -68,9 +68,8 @@ class Shard:
             a = world.street.agents
             self.notices = self.notices._replace(queue=np.zeros(a, np.int64), waits=np.zeros(1, np.int64))
             own_wakes = np.zeros(1, np.int64)
-        # Behind its rows a look keeps the memory as it was, see `wattbook.world.kernel_looks.KEPT_AT`.
-        out = np.zeros(KEPT_AT + MEMORY_SIZE, np.int64)
-        self._kept_memory = out[KEPT_AT:]
+        out = np.zeros(OUT_ROOM, np.int64)
+        self._kept_memory, self._told = out[KEPT_AT:TOLD_AT], out[TOLD_AT:]
         self.pen = Pen(
             np.zeros(32, np.int64), np.zeros(world.street.periods, np.int64), np.zeros(SEE_FIELDS, np.int64),
             out[:KEPT_AT].reshape(OUT_ROWS, OUT_COLUMNS), np.zeros((SCRATCH_ROWS, world.street.periods), np.int64),
@@ -201,16 +200,16 @@ class Shard:
 
     def _give_up(self, agent: int, now_ms: int) -> None:
         """Take out an agent whose policy failed; one that raised is asked again, in Python, to learn why."""
-        state = self.pen.state
-        state[wakes.AT_PHASE] = 0
+        self.pen.state[wakes.AT_PHASE] = 0
         self.columns.minds.next_ms[agent] = FOREVER
-        if state[wakes.AT_RAISED]:
-            self._ask_again(agent, now_ms)
+        # 0 for one that raised: only times in the past are told.
+        delay, self._told[0] = int(self._told[0]), 0
+        try:
+            checked_delay(delay)
+        except PolicyError as error:
+            self.world.quarantine(agent, now_ms, error)
         else:
-            try:
-                checked_delay(int(state[wakes.AT_DELAY]))
-            except PolicyError as error:
-                self.world.quarantine(agent, now_ms, error)
+            self._ask_again(agent, now_ms)
         if self.draft is not None:
             seq = int(self.draft.chunk("commands", 0).fill[1]) - 1
             self.given_up.append((seq, self.world.incidents.pop()))
