@@ -25,6 +25,7 @@ slow: $(STAMP)
 	$(BIN)/python benchmarks/supply.py --check
 	$(BIN)/wattbook bench book --no-peers --check --slack 0.25
 	$(BIN)/wattbook bench run --quick --no-peers --only market --only split --check
+	$(BIN)/wattbook bench run --no-peers --only market --agents 100,400,1000 --check --slack 0.25
 
 # The part of them that fits into a quarter of an hour.
 slow-part: $(STAMP)

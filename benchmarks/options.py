@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 STREAMS: Final = ("local", "deep", "match-heavy", "96 products")
 MESSAGES: Final = 1_000_000
 AGENTS: Final = (100, 1_000, 10_000, 100_000, 1_000_000)
+MOST_AGENTS: Final = 1_000_000
+"""As many as a city may have homes; more would say nothing new."""
+MOST_DIGITS: Final = 18
 ENGINES: Final = ("population", "processes")
 PARTS: Final = ("market", "split", "memory", "scenario")
 SLICES: Final = 9
@@ -40,6 +43,7 @@ def book_options(arguments: Sequence[str] | None, program: str | None = None) ->
         help="with --check: let a timed bound be missed by so much, on a machine that others use",
     )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print JSON")
+    _add_debug(parser)
     return parser.parse_args(arguments)
 
 
@@ -74,10 +78,16 @@ def run_options(arguments: Sequence[str] | None, program: str | None = None) -> 
     parser.add_argument(
         "--json", nargs="?", const=True, type=_new_file, metavar="FILE", help="print JSON, or write it and print tables"
     )
+    _add_debug(parser)
     wanted = parser.parse_args(arguments)
     wanted.only = wanted.only or list(PARTS)
     wanted.default_agents = AGENTS
     return wanted
+
+
+def _add_debug(parser: argparse.ArgumentParser) -> None:
+    """Take what every command takes; the program's own end reads it."""
+    parser.add_argument("--debug", action="store_true", help="show tracebacks")
 
 
 OPTIONS: Final = {"book": book_options, "run": run_options}
@@ -85,14 +95,17 @@ OPTIONS: Final = {"book": book_options, "run": run_options}
 
 def _count(text: str) -> int:
     """Read a whole number from 1."""
-    if not (text.isascii() and text.isdigit() and int(text)):
+    if not (text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS and int(text)):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
     return int(text)
 
 
 def _counts(text: str) -> tuple[int, ...]:
-    """Read whole numbers from 1, with commas between them; smallest first."""
-    return tuple(sorted({_count(each) for each in text.split(",")}))
+    """Read numbers of agents, with commas between them; smallest first."""
+    counts = sorted({_count(each) for each in text.split(",")})
+    if counts[-1] > MOST_AGENTS:
+        raise argparse.ArgumentTypeError(f"{counts[-1]:,} agents are too many: give at most {MOST_AGENTS:,}")
+    return tuple(counts)
 
 
 def _slices(text: str) -> int:

@@ -20,7 +20,7 @@ from .machine import all_versions, machine
 from .market import SEED, TRADERS_PER_FEEDER, WAKE_EVERY_MS
 from .options import run_options
 from .progress import Line
-from .run_verdicts import bounds, changes, faults
+from .run_verdicts import bounds, changes, faults, unbound
 
 if TYPE_CHECKING:
     import argparse
@@ -71,6 +71,8 @@ def main(wanted: argparse.Namespace) -> int:
     broken = faults(report)
     for fault in broken:
         print(f"not equal: {fault}", file=sys.stderr)
+    for what in unbound(report, wanted.engines, quick=wanted.quick) if wanted.check else []:
+        print(f"no bound applies to {what}", file=sys.stderr)
     kept = all(bound.holds_within(wanted.slack) for bound in ([] if wanted.quick else bounds(report)))
     return int(wanted.check and (bool(broken) or not kept))
 

@@ -18,9 +18,12 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from wattbook.errors import UnitError, refuse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 TICKS_PER_EUR_PER_MWH: Final = 100
 QUANTA_PER_EUR: Final = 100_000_000
@@ -170,6 +173,34 @@ def percent(value: float) -> Quantity:
     190000
     """
     return _measured(value, PPM // 100, "share")
+
+
+NATURAL: Final[dict[str, Callable[[float], Quantity]]] = {
+    "price": eur_per_mwh,
+    "money": eur,
+    "energy": kwh,
+    "power": kw,
+    "duration": minutes,
+    "share": percent,
+}
+"""By dimension the unit in which people are told of a value."""
+_HUNDREDTH_OF_A_MINUTE: Final = 600
+"""What has no such whole number [ms] is told in seconds."""
+
+
+def measured_text(quanta: int, dimension: str) -> str:
+    """Write a value as a script does.
+
+    >>> measured_text(16_050, "price")
+    'eur_per_mwh(160.5)'
+    >>> measured_text(1, "duration")
+    'seconds(0.001)'
+    """
+    call = NATURAL[dimension]
+    if dimension == "duration" and int(quanta) % _HUNDREDTH_OF_A_MINUTE:
+        call = seconds
+    whole, rest = divmod(int(quanta), int(call(1)))
+    return f"{call.__name__}({whole if rest == 0 else int(quanta) / int(call(1))})"
 
 
 def half_even(numerator: int, denominator: int) -> int:

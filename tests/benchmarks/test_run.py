@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from benchmarks.interleaving import Plan, Slice, Track, _compare
 from benchmarks.market import CAP_TICK, DAY_MS, FLOOR_TICK, LIMIT, SIDE, WAKE_EVERY_MS, Size, minds, quote, street_of
-from benchmarks.options import run_options
+from benchmarks.options import book_options, run_options
 from benchmarks.replay import BookReplay
-from benchmarks.run_verdicts import bounds, changes, faults
+from benchmarks.run_verdicts import bounds, changes, faults, unbound
 from benchmarks.runners import (
     ASSUME,
     BOOK_ALONE,
@@ -232,7 +232,31 @@ def test_each_bound_holds_or_is_missed_by_its_figure():
     assert all(bound.holds for bound in bounds(report()))
     assert [bound.holds for bound in bounds(report(population=1.9e6))] == [False, True]
     assert [bound.holds for bound in bounds(report(processes=59e3))] == [True, False]
-    assert bounds({"market": {"100": report()["market"]["1000"]}}) == []
+    other = {"10000": report()["market"]["1000"]}
+    assert bounds({"market": other}) == bounds({}) == []
+
+
+def test_the_population_keeps_its_bound_at_the_quickest_size_up_to_1000_and_processes_theirs_at_1000():
+    sizes = {"100": (2.4e6, 90e3), "400": (2.1e6, 80e3), "1000": (1.9e6, 59e3), "10000": (3e6, 99e3)}
+    measured = {"market": {size: report(*rates)["market"]["1000"] for size, rates in sizes.items()}}
+    assert [(bound.what, bound.holds) for bound in bounds(measured)] == [
+        ("population, 100 agents [wakes/s]", True), ("processes, 1,000 agents [wakes/s]", False),
+    ]  # fmt: skip
+    del measured["market"]["1000"]
+    assert [bound.what for bound in bounds(measured)] == ["population, 100 agents [wakes/s]"]
+
+
+def test_what_no_bound_applies_to_is_told():
+    both = (POPULATION, PROCESSES)
+    assert unbound(report(), both, quick=False) == []
+    assert unbound(report(), both, quick=True) == ["a quick look: leave --quick out"]
+    assert unbound({}, (PROCESSES,), quick=False) == [
+        "the processes engine here: it has one in the part market at 1,000 agents"
+    ]
+    (told,) = unbound({"market": {"100": report()["market"]["1000"]}}, both, quick=False)
+    assert told.startswith("the processes engine")
+    (told,) = unbound({"market": {"1000": {PROCESSES: {"wakes_per_s": 1e5}}}}, both, quick=False)
+    assert told == "the population engine here: it has one in the part market at 100 to 1,000 agents"
 
 
 def test_engines_that_give_other_runs_are_told():
@@ -265,10 +289,14 @@ def test_options_say_what_is_wrong_with_them(capsys):
     assert run_options(["--agents", "1000,100"]).agents == (100, 1_000)
     assert run_options(["--engines", "processes,population"]).engines == (POPULATION, PROCESSES)
     assert run_options(["--only", "memory"]).only == ["memory"]
+    assert run_options(["--debug", "--agents", "1000000"]).agents == (1_000_000,)
+    assert book_options(["--debug"]).debug
     for wrong, said in (
         (["--slices", "4"], "give at least 5"),
         (["--engines", "people"], "'people' is not one of population, processes"),
         (["--agents", "ten"], "'ten' is not a whole number from 1"),
+        (["--agents", "100,99999999999"], "99,999,999,999 agents are too many: give at most 1,000,000"),
+        (["--agents", "9" * 5_000], "is not a whole number from 1"),
     ):
         with pytest.raises(SystemExit, match="2"):
             run_options(wrong)
@@ -279,7 +307,9 @@ def test_a_scenario_is_run_by_both_engines_and_a_report_can_be_kept_and_compared
     (tmp_path / "street.py").write_text(SCRIPT)
     wanted = ["--only", "scenario", "--scenario", str(tmp_path / "street.py"), "--runs", "2"]
     assert run.main(run_options([*wanted, "--json", "--check", "--save", str(tmp_path / "kept.json")])) == 0
-    told = json.loads(capsys.readouterr().out)["scenario"]
+    said = capsys.readouterr()
+    assert said.err.count("no bound applies to the ") == 2
+    told = json.loads(said.out)["scenario"]
     assert told["engines"].keys() == {POPULATION, PROCESSES}
     for each in told["engines"].values():
         assert each["days"] == 1

@@ -119,6 +119,11 @@ def test_check_tells_size_and_cautions_without_running(wattbook, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["street.py"]
 
 
+def test_check_counts_traders(wattbook):
+    assert "laboratory is sound: 22 traders, 0 utilities" in wattbook("check", "laboratory").out
+    assert "auto|processes|population" in wattbook("run", "--help").out
+
+
 def test_check_tells_data_faults_with_their_own_code(wattbook):
     ended = wattbook("check", "street.py", "--days", 400)
     assert ended.code == 3
@@ -190,6 +195,8 @@ def test_the_version_is_the_projects(wattbook):
         (("run", "street.py", "--days", "0"), "days='0' is out of range"),
         (("run", "street.py", "--set", "blue.retail"), "is not KEY=VALUE"),
         (("run", "street.py", "--set", "=3"), "is not KEY=VALUE"),
+        (("run", "street.py", "--set", "grid="), "--set 'grid=' has no value"),
+        (("run", "laboratory", "--engine", "population"), "cannot carry out a laboratory market"),
         (("run", "street.py", "--set", "days=2", "--set", "days=3"), "--set days is given twice"),
         (("run", "street.py", "--days", "2", "--set", "days=3"), "days are given twice"),
         (("run", "street.py", "--set", "days=\u0663"), "is not a whole number"),

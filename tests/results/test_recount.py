@@ -13,12 +13,12 @@ import sys
 import polars as pl
 import pytest
 
-from wattbook import LocalMarket, Scenario, city, load_scenario, utility
+from wattbook import Battery, LocalMarket, Pv, Scenario, city, consumer, load_scenario, prosumer, utility
 from wattbook.errors import CorruptError, ResourceError
 from wattbook.results import Record, Run, recount
-from wattbook.units import eur_per_mwh, minutes
+from wattbook.units import eur_per_mwh, kw, kwh, minutes, percent
 
-QUESTIONS = 20
+QUESTIONS = 28
 
 
 def town(homes, **more):
@@ -52,7 +52,16 @@ def bend(folder, table, change):
     assert not bent.equals(frame)
     bent.write_parquet(path)
     manifest = json.loads((folder / "manifest.json").read_bytes())
-    manifest["files"][f"tables/{table}.parquet"]["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    data = path.read_bytes()
+    manifest["files"][f"tables/{table}.parquet"] = {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+    write_manifest(folder, manifest)
+
+
+def write_manifest(folder, manifest):
+    """Write a manifest with the digest of what it now says."""
+    plain = {key: value for key, value in manifest.items() if key != "digest"}
+    text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    manifest["digest"] = hashlib.sha256(text.encode()).hexdigest()
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
 
@@ -150,6 +159,20 @@ BENT = {
     ),
     "a deviation": ("groups", lambda f: at(f, True, deviation_wh=pl.col("deviation_wh") + 1), "nominated + deviation"),
     "a flow": ("flows", lambda f: at(f, True, flow_wh=pl.col("flow_wh") + 1), "flow_wh is the sum"),
+    "a path's losses": ("flows", lambda f: at(f, True, losses_wh=pl.col("losses_wh") + 1), "network's share"),
+    "a charge": ("meters", lambda f: at(f, pl.col("soc_wh") > 0, soc_wh=pl.col("soc_wh") + 1), "charge follows"),
+    "a charge of nobody's battery": (
+        "meters", lambda f: at(f, pl.col("soc_wh") == 0, soc_wh=pl.lit(1)), "has no battery",
+    ),
+    "a charge at the end": (
+        "agents", lambda f: at(f, pl.col("soc_end_wh") > 0, soc_end_wh=pl.col("soc_end_wh") - 1), "start and end",
+    ),
+    "a charge at the start": (
+        "agents", lambda f: at(f, pl.col("soc_end_wh") > 0, soc_start_wh=pl.lit(5)), "start and end",
+    ),
+    "an agent lost": ("agents", lambda f: f.filter(pl.col("agent") != "blue"), "one row for each"),
+    "an agent twice": ("agents", lambda f: pl.concat([f, f[:1]]), "one row for each"),
+    "a saving out of nowhere": ("agents", lambda f: at(f, True, saving=pl.lit(1)), "saving ="),
     "a column": ("flows", lambda f: f.drop("flow_wh"), "cannot be counted"),
 }  # fmt: skip
 
@@ -189,8 +212,48 @@ def test_a_bent_table_of_shares_is_found_out(column, told, shared, tmp_path):
 def test_a_table_that_is_not_the_manifests_is_told_before_counting(saved):
     path = saved / "tables/flows.parquet"
     pl.read_parquet(path)[1:].write_parquet(path)
-    with pytest.raises(CorruptError, match="the files that the manifest tells of"):
+    with pytest.raises(CorruptError, match="all files are those that the manifest tells of"):
         recount(saved)
+
+
+def test_a_changed_manifest_or_journal_and_a_file_too_many_are_told(saved):
+    manifest = json.loads((saved / "manifest.json").read_bytes())
+    (saved / "manifest.json").write_text(json.dumps(manifest | {"seed": 4}))
+    with pytest.raises(CorruptError, match="its digest is its content's"):
+        recount(saved)
+    write_manifest(saved, {**manifest, "files": manifest["files"] | {"tables/more.parquet": {}}})
+    with pytest.raises(CorruptError, match="all files are those"):
+        recount(saved)
+    for name in ("journal.wbj", "tables/decisions.parquet"):
+        write_manifest(saved, manifest)
+        data = (saved / name).read_bytes()
+        (saved / name).write_bytes(data + b"x")
+        with pytest.raises(CorruptError, match=f"all files are those that the manifest tells of; first: file {name}"):
+            recount(saved)
+        (saved / name).write_bytes(data)
+    assert len(recount(saved)) == QUESTIONS
+
+
+def test_batteries_of_any_kind_are_followed_and_savings_counted(tmp_path):
+    agents = [
+        prosumer("ada", pv=Pv(kw(8)), battery=Battery(kwh(5), kw(3), None, None, percent(73), percent(37))),
+        prosumer("bo", pv=Pv(kw(9)), battery=Battery(kwh(2), charge_w=kw(1), discharge_w=kw(2))),
+        consumer("cy"), utility("blue", retail=eur_per_mwh(160), feed_in=eur_per_mwh(80)),
+    ]  # fmt: skip
+    scenario = Scenario(start="2016-06-06", days=1, agents=agents)
+    folder = scenario.run(seed=1).save(tmp_path / "run")
+    assert pl.read_parquet(folder / "tables/meters.parquet")["soc_wh"].max() > 1_000
+    assert len(recount(folder, 50)) == QUESTIONS
+    agents = pl.read_parquet(folder / "tables/agents.parquet")
+    bend(folder, "agents", lambda frame: at(frame, frame["saving"] != 0, saving=pl.col("saving") + 1))
+    with pytest.raises(CorruptError, match="saving = bill of the baseline - bill"):
+        recount(folder)
+    agents.write_parquet(folder / "tables/agents.parquet")
+    bend(folder, "agents", lambda frame: at(frame, True, baseline_bill=None, saving=None))
+    with pytest.raises(CorruptError, match="saving = bill of the baseline - bill"):
+        recount(folder)
+    failing = scenario.with_values({"meter_failures": percent(10)}).run(seed=1, baseline=False)
+    assert len(recount(failing.save(tmp_path / "failing"))) == QUESTIONS
 
 
 def test_what_cannot_be_read_says_so(saved, tmp_path):

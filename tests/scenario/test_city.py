@@ -141,6 +141,14 @@ def test_a_field_of_the_only_city_is_reached_with_and_without_its_name():
         assert changed.homes == 1_234
         assert changed.cities[0].pv_share == 150_000
         assert dict(changed.cities[0].personas) == {"eager": 500_000, "green": 500_000}
+    for text, told in (
+        ("150", "is outside 0 to 1: write 0 to 100, in per cent"),
+        ("0.4", "is read in per cent: write 40, or 0.4% if that is meant"),
+        ("1", "is read in per cent: write 100 for all, or 1% if that is meant"),
+    ):
+        with pytest.raises(ConfigError, match=f"town.pv_share='{text}' {told}"):
+            scenario.with_values({"pv_share": text})
+    assert scenario.with_values({"pv_share": "1%", "battery_share": "100"}).cities[0].pv_share == 10_000
     assert make(city("town"), city("ville")).with_values({"ville.homes": "5"}).homes == 1_005
     assert scenario.with_values({}).to_json() == scenario.to_json()
 

@@ -2,9 +2,10 @@
 
 import pytest
 
-from wattbook import ConfigError, LocalMarket, consumer, load_scenario
-from wattbook.errors import PolicyError
-from wattbook.units import minutes
+from wattbook import ConfigError, LocalMarket, consumer, load_scenario, utility
+from wattbook.errors import PolicyError, ResourceError
+from wattbook.scenario import estimating
+from wattbook.units import eur_per_mwh, minutes
 
 
 def broken(see, memory, draw, out):
@@ -103,8 +104,62 @@ def test_a_run_is_saved_and_read_back(result, tmp_path):
 def test_the_estimate_grows_with_members_and_days(make_scenario):
     small, longer = make_scenario().estimate(), make_scenario(days=4).estimate()
     finer = make_scenario(local=LocalMarket(period=minutes(15))).estimate()
-    assert small.events < longer.events == finer.events
-    assert small.memory_bytes < longer.memory_bytes
+    assert small.events < finer.events < longer.events
+    assert small.memory_bytes < longer.memory_bytes == finer.memory_bytes
+    assert small.seconds < finer.seconds < longer.seconds
+
+
+# What runs took by GNU time with everything that they do, on two cores that others used (the module tells when).
+MEASURED = [
+    ("two_feeders", {}, 1.5, 284),
+    ("forecast_errors", {}, 1.7, 286),
+    ("rivals", {}, 2.1, 316),
+    ("neighbourhood", {}, 2.0, 339),
+    ("neighbourhood", {"days": 14}, 4.7, 402),
+    ("neighbourhood", {"engine": "processes", "baseline": False}, 2.3, 321),
+    ("laboratory", {}, 9.8, 326),
+    ("reaction_times", {}, 18.5, 307),
+    ("city", {}, 2.4, 387),
+    ("city", {"days": 7}, 5.5, 420),
+    ("city", {"homes": 10_000}, 7.0, 536),
+    ("city", {"homes": 10_000, "engine": "processes", "baseline": False}, 11.0, 529),
+    ("city", {"homes": 10_000, "local": None}, 5.3, 509),
+    ("city", {"homes": 10_000, "personas": "balanced", "baseline": False}, 12.3, 529),
+    ("city", {"homes": 2_000, "local.mechanism": "mid-market-rate"}, 2.5, 388),
+    ("city", {"homes": 50_000}, 30.3, 1_409),
+]
+
+
+@pytest.mark.parametrize(("name", "values", "cpu_s", "mebibytes"), MEASURED)
+def test_the_estimate_is_within_a_factor_of_two_of_what_was_measured(name, values, cpu_s, mebibytes):
+    told = load_scenario(name).with_values(values).estimate()
+    assert 0.5 < told.seconds / cpu_s < 2
+    assert 0.75 < (told.memory_bytes >> 20) / mebibytes < 1.33
+
+
+def test_a_policy_in_python_takes_longer_and_one_of_a_users_own_is_compiled(make_scenario):
+    def in_python(see, memory, draw, out):
+        return {"delay": type}["delay"](see).mro and see.period_ms
+
+    def compiled(see, memory, draw, out):
+        return see.period_ms
+
+    blue = utility("blue", retail=eur_per_mwh(160), feed_in=eur_per_mwh(80))
+    slow, quick = (
+        make_scenario(days=30, agents=[consumer("ada", policy=policy), blue]).estimate()
+        for policy in (in_python, compiled)
+    )
+    assert slow.seconds > quick.seconds + 0.1
+    assert slow.events == quick.events
+
+
+def test_a_run_that_fits_is_not_refused(make_scenario, monkeypatch):
+    large = load_scenario("city").with_values({"homes": 300_000})
+    monkeypatch.setattr(estimating, "free_bytes", lambda: 9 << 30)
+    estimating.require_memory(large)
+    monkeypatch.setattr(estimating, "free_bytes", lambda: 8 << 30)
+    with pytest.raises(ResourceError, match=r"300000 members over 96 periods need 6,.* MiB and 8,192 MiB are free"):
+        estimating.require_memory(large)
 
 
 @pytest.mark.slow

@@ -2,8 +2,8 @@
 
 import pytest
 
-from wattbook import ConfigError, consumer, utility
-from wattbook.units import eur_per_mwh, kw, minutes, percent
+from wattbook import ConfigError, LocalMarket, Scenario, city, consumer, trader, utility
+from wattbook.units import eur_per_mwh, kw, minutes, percent, seconds
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_an_agent_with_dots_in_its_name_is_found(make_scenario):
         ("period", "30", "period=minutes(30) is not local.period=minutes(60)"),
         ("ada.policy", "thirfty", "ada.policy='thirfty' is not a policy (did you mean 'thrifty'?)"),
         ("ada.feeder", "-2", "ada.feeder='-2' is negative"),
-        ("bo.pv.rated_w", "0", "bo.pv: rated_w=0 must lie between"),
+        ("bo.pv.rated_w", "0", "bo.pv: rated_w=kw(0) must lie between kw(0.001) and"),
         ("bo.pv.lifetime_years", "\u0663", "bo.pv.lifetime_years='\u0663' is not a whole number"),
         ("days", "\u0663", "days='\u0663' is not a whole number"),
         ("ada.rated", "\u0663", "ada.rated='\u0663' is not a number with a unit"),
@@ -123,7 +123,9 @@ def test_an_agent_with_dots_in_its_name_is_found(make_scenario):
         ("days", "0", "days='0' is out of range"),
         ("blue.retail", "70", "blue.feed_in=eur_per_mwh(80) is above retail=eur_per_mwh(70)"),
         ("forecast.load_error", "x", "forecast.load_error='x' is not a number with a unit"),
-        ("forecast.load_error", "-1", "forecast: load_error=-10000 must lie between"),
+        ("forecast.load_error", "-1", "forecast: load_error=percent(-1) must lie between percent(0) and percent(200)"),
+        ("network.vat", "0.19", "network.vat='0.19' is read in per cent: write 19, or 0.19% if that is meant"),
+        ("meter_failures", ".125", "meter_failures='.125' is read in per cent: write 12.5, or .125% if that is meant"),
         ("bo.pv.lifetime_years", "x", "bo.pv.lifetime_years='x' is not a whole number"),
         ("bo.pv.commissioned", "x", "bo.pv.commissioned='x' is not a date"),
         ("bo.supplier", "gren", "bo.supplier='gren' is unknown"),
@@ -175,3 +177,50 @@ def test_all_wrong_settings_are_told_at_once(make_scenario):
     with pytest.raises(ConfigError) as caught:
         make_scenario().with_values({"blu.retail": "1", "days": "x", "local.period": "7", "forecast.load_error": "x"})
     assert len(caught.value.problems) == 4
+
+
+@pytest.mark.parametrize(
+    ("period", "hours", "remedy"),
+    [("120", 3, "hours=2 or 4"), ("45", 7, "hours=6 or 9"), ("1440", 5, "hours=24"), ("90", 1, "hours=3")],
+)
+def test_hours_that_are_no_whole_number_of_periods_are_what_is_told(make_scenario, period, hours, remedy):
+    with pytest.raises(ConfigError) as caught:
+        make_scenario(days=2).with_values({"hours": str(hours), "local.period": period})
+    (told,) = caught.value.problems
+    what = f"hours={hours} is not a whole number of periods of minutes({period}): write {remedy}, or a shorter period"
+    assert told == what
+
+
+def test_a_share_below_one_per_cent_names_its_unit(make_scenario):
+    assert make_scenario().with_values({"meter_failures": "0.5%"}).meter_failures == 5_000
+    assert make_scenario().with_values({"meter_failures": "0"}).meter_failures == 0
+    assert make_scenario().with_values({"network.vat": "1"}).network.vat == 10_000
+
+
+def test_a_field_of_several_cities_asks_for_one_of_them(make_scenario):
+    agents = [city("a", homes=5), city("b", homes=5), utility("blue", retail=eur_per_mwh(160), feed_in=eur_per_mwh(80))]
+    with pytest.raises(ConfigError, match=r"homes is a field of several cities: name the city, a\.homes or b\.homes"):
+        make_scenario(agents=agents).with_values({"homes": "5"})
+
+
+def test_a_millisecond_is_told_as_one():
+    with pytest.raises(ConfigError, match=r"write at least seconds\(0.001\)"):
+        trader("eve", "buy", value=eur_per_mwh(100), reaction=seconds(0))
+
+
+@pytest.mark.parametrize("options", [{"turns": "random"}, {"improve": True}, {"clear_after_trade": True}, {}])
+def test_the_population_engine_is_refused_for_a_laboratory(options):
+    agents = [trader("eve", "buy", value=eur_per_mwh(100)), trader("sam", "sell", value=eur_per_mwh(50))]
+    given = {"start": "2016-06-06", "days": 1, "agents": agents, "local": LocalMarket(**options)}
+    told = "engine='population' cannot carry out a laboratory market .eve is a trader.: write 'auto' or 'processes'"
+    with pytest.raises(ConfigError, match=told):
+        Scenario(engine="population", **given)
+    with pytest.raises(ConfigError, match=told):
+        Scenario(**given).run(seed=1, engine="population")
+    assert Scenario(**given).engine == "auto"
+
+
+def test_laboratory_options_alone_keep_a_street_from_the_population_engine(make_scenario):
+    with pytest.raises(ConfigError, match=r"laboratory market \(local.improve=True\)"):
+        make_scenario(local=LocalMarket(improve=True), engine="population")
+    assert make_scenario(engine="population").engine == "population"

@@ -22,7 +22,17 @@ def make_world(make_street):
     period on. `minds` maps names to minds that replace the default.
     """
 
-    def make(seed=7, *, kind="martingale", minds=None, extra=(), market=True, on_policy_error="quarantine", **given):
+    def make(
+        seed=7,
+        *,
+        kind="martingale",
+        minds=None,
+        extra=(),
+        market=True,
+        on_policy_error="quarantine",
+        engine="auto",
+        **given,
+    ):
         rng = np.random.default_rng(5)
         series = {}
         for i in range(HOMES):
@@ -59,6 +69,6 @@ def make_world(make_street):
         default |= dict.fromkeys(utilities, nominate())
         default |= minds or {}
         outlook = Outlook(Forecast(kind), load, generation)
-        return World(street, [default[name] for name in names], outlook, seed, on_policy_error)
+        return World(street, [default[name] for name in names], outlook, seed, on_policy_error, engine=engine)
 
     return make

@@ -8,6 +8,7 @@ import numpy as np
 
 import wattbook.market.stalls as stalls_room
 import wattbook.world.world as world_room
+from wattbook import LocalMarket, Scenario, trader
 from wattbook.assets import Batteries, Battery, Forecast
 from wattbook.journal import Journal
 from wattbook.market.columns import empty_ring
@@ -15,7 +16,8 @@ from wattbook.market.setup import AuctionRules, MarketRules, SharingRules
 from wattbook.market.stalls import count_stalls
 from wattbook.messages import FOREVER, OUT_ACTION, OUT_BOOK, OUT_FLAGS, OUT_ORDER, OUT_PRICE, OUT_QUANTITY, OUT_SIDE
 from wattbook.policies import PERSONAS, Mind, home, idle, nominate, truthful, zero_intelligence
-from wattbook.units import kw, kwh
+from wattbook.scenario import compile_street
+from wattbook.units import eur_per_mwh, kw, kwh, minutes, seconds
 from wattbook.world import Outlook, World
 
 MINUTE_MS = 60_000
@@ -124,6 +126,7 @@ def spoken(policy):
 
 
 COMPILED = (clockwork, restless, at_the_gate, wild, fragile, answering)
+TRADERS = ("zip", "gd", "aa", "sniper", "shaver", "zi-c", "zi-u", "truthful")
 SPOKEN = tuple(spoken(policy) for policy in COMPILED)
 
 
@@ -155,8 +158,44 @@ def mechanism_of(seed, periods, period_ms, agents):
     return "sharing", {"sharing": SharingRules(name, price, tuple(int(key) for key in rng.integers(1, 9, agents)))}
 
 
+def laboratory(seed, rng):
+    """Draw a laboratory market, where shipped traders can act; its traits, street and worlds as `draft` gives them."""
+    turns = str(rng.choice(["clock", "random", "random", "reaction"]))
+    answers = turns == "random" and bool(rng.random() < 0.4)
+    traders = int(rng.integers(4, 9))
+    drawn = [TRADERS[int(number)] for number in rng.choice(len(TRADERS), traders, replace=False)]
+    options = {"turns": turns, "answers": answers, "district": bool(rng.random() < 0.5) and not answers}
+    if not answers:
+        options |= {"improve": bool(rng.random() < 0.5), "clear_after_trade": bool(rng.random() < 0.5)}
+    if turns != "clock":
+        options |= {"failed_shouts": int(rng.integers(20, 60)), "session_days": int(rng.choice([0, 3]))}
+    scenario = Scenario(
+        start="2016-06-06", days=1, hours=1, timezone="UTC",
+        agents=[
+            trader(f"trader-{i}", "buy" if i % 2 else "sell", policy=policy,
+                   value=eur_per_mwh(100 + 20 * (i % 2) + int(rng.integers(90))),
+                   feeder=f"feeder-{int(rng.integers(1, 3))}" if options["district"] else "feeder-1",
+                   reaction=seconds(int(rng.integers(1, 9)) / 2) if turns == "reaction" else None)
+            for i, policy in enumerate(drawn)
+        ],
+        local=LocalMarket(
+            period=minutes(30 if turns == "clock" else 2), closes_before=minutes(0), cap=eur_per_mwh(400),
+            step=eur_per_mwh(1), **options,
+        ),
+    )  # fmt: skip
+    compiled = compile_street(scenario, seed)
+
+    def make(engine, threads=None):
+        return World(compiled.street, compiled.minds, compiled.outlook, seed, engine=engine, threads=threads)
+
+    used = frozenset(mind.policy.__name__ for mind in compiled.minds)
+    return Traits(False, False, False, False, False, False, used, "laboratory"), compiled.street, make
+
+
 def draft(seed, make_street, monkeypatch):
     """Draw a street and its minds; give its traits and a function that makes a world of them with an engine."""
+    if (test := np.random.default_rng((seed, 3))).random() < 0.08:
+        return laboratory(seed, test)
     rng = np.random.default_rng(seed)
     sleeps = bool(rng.random() < 0.3)
     period_ms = 12 * 60 * MINUTE_MS if sleeps else int(rng.choice([5, 15, 30])) * MINUTE_MS
@@ -201,6 +240,7 @@ def draft(seed, make_street, monkeypatch):
         minds["home-02"] = Mind(sleeper, "sleeper", look_ahead_ms=0)
     names = sorted([*minds, "u-blue"])
     minds["u-blue"] = nominate() if rng.random() < 0.8 else Mind(wild, "wild")
+    used.add(minds["u-blue"].policy.__name__)
     supplier = names.index("u-blue")
     load = rng.integers(0, 300, (len(names), periods)) * np.array([[name != "u-blue"] for name in names])
     generation = load[::-1] * rng.integers(0, 4, (len(names), 1)) * np.array([[name != "u-blue"] for name in names])

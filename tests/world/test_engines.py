@@ -8,9 +8,10 @@ import pytest
 
 import wattbook.world.population as world_population
 import wattbook.world.round as world_round
+from wattbook import policies
 from wattbook.errors import LivelockError
 from wattbook.messages import FOREVER, OUT_ACTION, OUT_PRICE, OUT_QUANTITY, OUT_SIDE
-from wattbook.policies import Mind
+from wattbook.policies import Mind, home
 from wattbook.world.clock import FIRST_AGENT, next_key
 from wattbook.world.kernel_looks import look_of
 from wattbook.world.kernel_wheel import AT_CASCADE, PLACE, empty_wheel
@@ -25,10 +26,10 @@ ALL = 2_000
 
 
 def outcome(world, legs=()):
-    """What a world comes to: rows, wakes, money, and whom it took out when."""
+    """What a world comes to: rows, wakes, money, and whom it took out when and why."""
     for until_ms in (*legs, None):
         world.run(until_ms=until_ms)
-    incidents = [(incident["time_ms"], incident["agent"]) for incident in world.incidents]
+    incidents = [(incident["time_ms"], incident["agent"], incident["error"]) for incident in world.incidents]
     return world.journal.fingerprint(), world.wakes, incidents, world.market.ledger.balance.tolist()
 
 
@@ -73,7 +74,23 @@ def test_random_streets_have_everything_in_them(make_street, monkeypatch):
     assert mechanisms.count("sharing") >= EVERY_DAY // 20
     used = frozenset().union(*(traits.policies for traits in drawn))
     assert {policy.__name__ for policy in strangers.COMPILED} <= used
-    assert {"rule_based", "random_price", "tell_the_truth"} <= used
+    makers = [getattr(policies, name) for name in policies.__all__ if name.islower()]
+    shipped = {maker().policy.__name__ for maker in makers}
+    assert len(shipped) >= 10
+    assert shipped <= used
+
+
+def test_traders_of_all_shipped_kinds_send_orders_on_random_streets(make_street, monkeypatch):
+    acted = set()
+    for seed in range(EVERY_DAY):
+        traits, _, make = strangers.draft(seed, make_street, monkeypatch)
+        if traits.mechanism == "laboratory":
+            world = make("processes")
+            world.run()
+            orders = world.journal.read("orders")
+            senders = set(orders["agent"][orders["code"] == 0].tolist())
+            acted |= {mind.name for row, mind in enumerate(world.minds) if row in senders}
+    assert acted == set(strangers.TRADERS)
 
 
 @compiled_only
@@ -164,3 +181,58 @@ def test_a_compiled_policy_follows_its_module_when_a_name_means_something_else(m
         orders = world.journal.read("orders")
         mine = (orders["agent"] == world.street.names.index("home-01")) & (orders["event"] == 0)
         assert set(orders["price_tick"][mine].tolist()) == {limit}
+
+
+def counts_down(see, memory, draw, out):
+    """Note each look, and break at the fifth."""
+    memory[0] += 1
+    memory[100] = see.period
+    return see.period_ms // (5 - int(memory[0]))
+
+
+def says_the_past(see, memory, draw, out):
+    memory[0] += 1
+    return int(see.period_ms * (3 - memory[0]))
+
+
+def forgets_the_end(see, memory, draw, out):
+    memory[127 - memory[0]] = see.now_ms
+    memory[0] += 60
+    return memory[memory[0]] * 0 + 1_000
+
+
+@compiled_only
+@pytest.mark.parametrize("engine", ["population", "processes"])
+@pytest.mark.parametrize(
+    ("policy", "error"),
+    [
+        (counts_down, "ZeroDivisionError: "),
+        (says_the_past, "PolicyError: a policy returned the delay -900000 ms, which lies in the past: return 0 or"),
+        (forgets_the_end, "IndexError: index 180 is out of bounds for axis 0 with size 128"),
+    ],
+    ids=lambda given: getattr(given, "__name__", ""),
+)
+def test_a_compiled_policy_that_fails_tells_what_it_would_in_python(policy, error, engine, make_world):
+    told = {}
+    for each in ("interpreted", engine):
+        world = make_world(minds={"home-01": Mind(policy, "mine")}, engine=each)
+        world.run()
+        (incident,) = world.incidents
+        row = world.street.names.index("home-01")
+        told[each] = incident["time_ms"], incident["error"], world.memory[row].tolist()
+    assert told[engine] == told["interpreted"]
+    assert told[engine][1].startswith(error)
+    assert told[engine][2][0] != 0
+
+
+@compiled_only
+def test_a_look_keeps_its_memory_only_where_it_may_need_it():
+    assert look_of(counts_down).keeps_memory
+    assert look_of(forgets_the_end).keeps_memory
+    assert not look_of(strangers.clockwork).keeps_memory, "it cannot raise"
+    assert not look_of(reads_and_divides).keeps_memory, "it only reads"
+    assert not look_of(home("balanced").policy).keeps_memory, "it is of this package"
+
+
+def reads_and_divides(see, memory, draw, out):
+    return see.period_ms // (memory[3] + see.tradable)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from wattbook import ConfigError, LocalMarket, Scenario, trader
-from wattbook.messages import BUY, FOREVER, NO_PRICE, SELL, STREAMS, Action
+from wattbook.messages import BUY, FOREVER, MEMORY_SIZE, NO_PRICE, SELL, STREAMS, Action
 from wattbook.policies import Mind
 from wattbook.policies.trading import next_look, quote_unit
 from wattbook.scenario.compiling import compile_street
@@ -362,3 +362,13 @@ def test_profits_by_policy_are_what_the_trades_say():
         profits_by_policy(
             market(("zi-c",), failed_shouts=100, session_days=0, period=minutes(60)).run(seed=1, baseline=False)
         )
+
+
+def test_a_look_that_keeps_its_memory_writes_nothing_beside_the_rows_of_all():
+    keeps = Mind(fails_when_it_hears, "fails", look_ahead_ms=0, listens=True)
+    world = world_of(market((keeps, "zi-c"), **KINDS["turns"]))
+    guarded = np.full(world.turns.out.size + MEMORY_SIZE, -7, np.int64)
+    world.turns.out = guarded[: world.turns.out.size].reshape(world.turns.out.shape)
+    world.run()
+    assert world.memory.any()
+    assert (guarded[world.turns.out.size :] == -7).all()

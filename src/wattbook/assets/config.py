@@ -5,7 +5,7 @@ Owns the wording of the assets' mistakes. Knows nothing of any asset.
 
 from __future__ import annotations
 
-from wattbook.units import UNKNOWN, Quantity
+from wattbook.units import UNKNOWN, Quantity, measured_text
 
 
 def whole_problems(name: str, value: object, low: int, high: int, dimension: str, remedy: str) -> list[str]:
@@ -13,6 +13,9 @@ def whole_problems(name: str, value: object, low: int, high: int, dimension: str
 
     >>> whole_problems("power_w", 0, 1, 9, "power", "give kw(5)")
     ['power_w=0 must lie between 1 and 9: give kw(5)']
+    >>> from wattbook.units import kw
+    >>> whole_problems("power_w", kw(5), 0, kw(2), "power", "give kw(2)")
+    ['power_w=kw(5) must lie between kw(0) and kw(2): give kw(2)']
     """
     if isinstance(value, Quantity) and value.dimension == UNKNOWN:
         return []
@@ -21,5 +24,6 @@ def whole_problems(name: str, value: object, low: int, high: int, dimension: str
     if isinstance(value, bool) or not isinstance(value, int):
         return [f"{name}={value!r} is not a whole number: {remedy}"]
     if not low <= value <= high:
-        return [f"{name}={value!r} must lie between {low} and {high}: {remedy}"]
+        told = [measured_text(each, dimension) if isinstance(value, Quantity) else each for each in (value, low, high)]
+        return [f"{name}={told[0]} must lie between {told[1]} and {told[2]}: {remedy}"]
     return []

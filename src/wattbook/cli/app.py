@@ -45,7 +45,9 @@ OutOption = Annotated[
 ]
 EngineOption = Annotated[
     Optional[str],  # noqa: UP045
-    typer.Option(metavar="processes|population", help="What carries the agents out.  [default: auto]"),
+    typer.Option(
+        metavar="auto|processes|population", help="What carries the agents out.  [default: the scenario's, mostly auto]"
+    ),
 ]
 ThreadsOption = Annotated[
     Optional[str],  # noqa: UP045

@@ -77,7 +77,7 @@ def check_scenario(name: str, days: str | None, settings: Sequence[str]) -> None
     scenario = _scenario(name, days, settings)
     estimate = scenario.check()
     typer.echo(
-        f"{name} is sound: {_count(estimate.members, 'member', 'members')}, "
+        f"{name} is sound: {_participants(scenario)}, "
         f"{_count(len(scenario.utilities), 'utility', 'utilities')}, "
         f"{_count(estimate.periods, 'period', 'periods')} in {_count(scenario.days, 'day', 'days')}\n"
         f"estimate: {estimate.events:,} events, {estimate.memory_bytes // (1 << 20):,} MiB, {estimate.seconds:.0f} s"
@@ -201,7 +201,9 @@ def _scenario(name: str, days: str | None, settings: Sequence[str]) -> Scenario:
     problems = []
     for setting in settings:
         key, equals, value = setting.partition("=")
-        if not (equals and key.strip() and value.strip()):
+        if equals and key.strip() and not value.strip():
+            problems.append(f"--set {setting!r} has no value: write one after the =, as --set blue.retail=150")
+        elif not (equals and key.strip()):
             problems.append(f"--set {setting!r} is not KEY=VALUE: write --set blue.retail=150")
         elif key.strip() in values:
             problems.append(f"--set {key.strip()} is given twice")
@@ -238,6 +240,13 @@ def _run(scenario: Scenario, seed: int, *, quiet: bool, engine: str | None = Non
 
     with reporting(scenario.timezone) as progress:
         return scenario.run(seed, progress=progress, engine=engine, threads=threads)
+
+
+def _participants(scenario: Scenario) -> str:
+    """Count members, and traders where there are some."""
+    traders = [_count(len(scenario.traders), "trader", "traders")] if scenario.traders else []
+    members = [_count(scenario.homes, "member", "members")] if scenario.homes or not traders else []
+    return ", ".join(members + traders)
 
 
 def _count(number: int, one: str, several: str) -> str:

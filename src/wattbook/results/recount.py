@@ -1,6 +1,7 @@
 """An independent recount of a saved run: whether its tables agree with each other and with its manifest.
 
-Reads the Parquet tables and the manifest alone, in pieces, so that a city's day fits into a small machine's memory.
+Reads the Parquet tables and the manifest alone, in pieces, so that a city's day fits into a small machine's memory; of
+the other files it knows the digests.
 `wattbook.results.verify` makes tables and figures anew from the journal, with the code that made them; nothing of that
 code is used here, nor of the engine's: the sums are taken another way, by Polars, from what a reader of the tables
 sees. A mistake that both share would have to be made twice.
@@ -10,6 +11,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,13 +23,20 @@ from wattbook.errors import CorruptError, ResourceError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-TABLES: Final = ("agents", "flows", "groups", "meters", "orders", "postings", "shares", "trades")
+TABLES: Final = ("agents", "decisions", "flows", "groups", "meters", "orders", "postings", "shares", "trades")
+HOUSE: Final = ("CLEARING", "GRID", "ROUNDING", "STATE", "TREASURY", "UPSTREAM")
+"""Accounts that are nobody's."""
 PIECE_ROWS: Final = 1 << 21
 """Rows that are looked at together."""
 _TICKS_X_WH: Final = pl.col("price_tick") * pl.col("quantity_wh")
 _SHARED_VALUE: Final = pl.col("price_tick") * pl.col("shared_wh")
 _METERED: Final = pl.col("traded_wh") + pl.col("residual_wh")
 _ENERGY: Final = ("load_wh", "generation_wh", "charge_wh", "discharge_wh", "curtailed_wh")
+_PPM: Final = 1_000_000
+_UWH: Final = 1_000_000
+"""uWh that make a Wh."""
+_CITY_EFFICIENCY_PPM: Final = 900_000
+"""Round trip of every battery of a city's homes."""
 _GONE: Final = ("filled", "cancelled", "expired", "prevented")
 
 
@@ -84,12 +94,15 @@ class _Recount:
         if self.faults:
             return  # what is not the run's own table says nothing about the run
         self.agents = self.whole("agents")
+        self.batteries = self._batteries()
         self.homes = self.agents.filter(pl.col("utility").is_not_null())
         self.trades()
         self.transfers()
         self.balances()
         self.payments_for_trades()
+        self.savings()
         self.energy()
+        self.losses()
         self.orders()
         self.fills()
 
@@ -130,15 +143,36 @@ class _Recount:
     # --- the questions
 
     def files(self) -> None:
-        """Compare the tables with what the manifest tells of them."""
-        rows = []
-        for table in TABLES:
-            name = f"tables/{table}.parquet"
+        """Compare the manifest with its own digest, and all files of a run with what it tells of them."""
+        plain = {key: value for key, value in self.manifest.items() if key != "digest"}
+        text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        self.agree_on("manifest: its digest is its content's", "manifest.json", self.manifest["digest"], digest)
+        listed = self.manifest["files"]
+        due = ["journal.wbj", *(f"tables/{table}.parquet" for table in TABLES)]
+        due += ["baseline.wbj"] if self.manifest["baseline_fingerprint"] is not None else []
+        rows = sorted(listed.keys() ^ set(due))
+        # No name that a manifest gives is opened, only those that a run has.
+        for name in due if not rows else ():
             with (self.folder / name).open("rb") as file:
                 found = hashlib.file_digest(file, "sha256").hexdigest()
-            if self.manifest["files"][name]["sha256"] != found:
+                size = file.tell()
+            if listed[name] != {"sha256": found, "bytes": size}:
                 rows.append(name)
-        self.agree("tables are the files that the manifest tells of", "manifest.json", pl.DataFrame({"file": rows}))
+        self.agree("all files are those that the manifest tells of", "manifest.json", pl.DataFrame({"file": rows}))
+
+    def everybody(self, accounts: pl.Series) -> None:
+        """Who is described or has money has a row; nobody has two."""
+        described = self.manifest["scenario"].get("agents", ())
+        names = [each["name"] for each in described if each["kind"] != "city"]
+        known = self.agents["agent"]
+        absent = pl.concat([pl.Series(names, dtype=pl.String), accounts.cast(pl.String)]).unique().sort()
+        absent = absent.filter(~absent.is_in(known.to_list()) & ~absent.is_in(HOUSE))
+        twice = known.filter(known.is_duplicated())
+        wrong = pl.DataFrame({"agent": pl.concat([absent, twice.cast(pl.String)])})
+        self.agree("agents: one row for each who is described or has money", "agents", wrong)
+        homes = sum(each.get("homes", 1) for each in described)
+        self.agree_on("agents: as many as the scenario has", "agents", homes or len(known), len(known))
 
     def trades(self) -> None:
         """Count and volume of the figures; everybody exists; nobody trades with itself for nothing."""
@@ -179,6 +213,7 @@ class _Recount:
             )
             .collect(engine="streaming")
         )
+        self.everybody(sums["account"])
         told = self.agents.select("agent", "money_start", "money_end", "profit", "bill")
         wrong = (
             told.join(sums, left_on="agent", right_on="account", how="left", maintain_order="left")
@@ -191,6 +226,34 @@ class _Recount:
             )
         )
         self.agree("agents: money is the sum of the agent's postings", "agents", wrong)
+
+    def savings(self) -> None:
+        """Compare what an agent saved with its bill without the market less its bill with it."""
+        has_baseline = self.manifest["baseline_fingerprint"] is not None
+        told = self.agents.select("agent", "baseline_bill", "bill", "saving")
+        saved = pl.col("baseline_bill") - pl.col("bill")
+        wrong = told.filter(
+            pl.col("saving").ne_missing(saved) | (pl.col("baseline_bill").is_null() == pl.lit(has_baseline))
+        )
+        self.agree("agents: saving = bill of the baseline - bill", "agents", wrong)
+
+    def losses(self) -> None:
+        """Each path's losses are its share of what flowed, whole Wh, the rest carried to the next period."""
+        network = self.manifest["scenario"].get("network")
+        flows = self.whole("flows").with_columns(pl.col("path").cast(pl.String)).sort("path", "period")
+        if network is None:
+            shares = pl.DataFrame(schema={"path": pl.String, "ppm": pl.Int64})
+        else:
+            paths = ("feeder", "district", "standard")
+            shares = pl.DataFrame({"path": paths, "ppm": [network[f"{path}_loss"] for path in paths]})
+        so_far = flows.join(shares, on="path", how="inner", maintain_order="left").with_columns(
+            pl.col("flow_wh").cum_sum().over("path").alias("flowed"),
+            pl.col("losses_wh").cum_sum().over("path").alias("lost"),
+        )
+        wrong = so_far.filter(pl.col("lost") != pl.col("flowed") * pl.col("ppm") // _PPM)
+        self.agree(
+            "flows: losses are the network's share", "flows", wrong.select("period", "path", "flow_wh", "losses_wh")
+        )
 
     def payments_for_trades(self) -> None:
         """Per account and period what was posted for trades and shares is the signed sum of price x quantity."""
@@ -220,25 +283,74 @@ class _Recount:
 
     def energy(self) -> None:
         """Node by node and period by period; agents' totals, groups and flows as sums of them."""
-        whose = self.agents.select("agent", "utility", "kind")
-        nodes, nets, totals, groups, flows = [], [], [], [], []
-        for rows in self.pieces("meters", "period", "agent", *_ENERGY, "traded_wh", "residual_wh"):
+        whose = self.agents.select("agent", "utility")
+        nodes, nets, totals, groups, flows, charges, strange = [], [], [], [], [], [], []
+        charge = self.batteries.select("agent", pl.col("start_uwh").alias("before_uwh"))
+        columns = ("period", "agent", *_ENERGY, "traded_wh", "residual_wh", "soc_wh", "substitute")
+        for rows in self.pieces("meters", *columns):
             needed = pl.col("load_wh") + pl.col("charge_wh") - pl.col("generation_wh") - pl.col("discharge_wh")
             two_ways = (pl.col("charge_wh") > 0) & (pl.col("discharge_wh") > 0)
             nodes.append(rows.filter((needed != _METERED) | two_ways))
             nets.append(self._untraded(rows))
             totals.append(_sums(rows.with_columns(_METERED.alias("metered")), "agent"))
-            known = rows.join(whose.select("agent", "utility"), on="agent", how="left")
+            known = rows.select("period", "agent", "residual_wh").join(whose, on="agent", how="left")
+            stored = rows.join(self.batteries, on="agent", how="inner", maintain_order="left")
+            wrong, charge = _charges(stored, charge)
+            charges.append(wrong)
+            idle = rows.filter((pl.col("charge_wh") != 0) | (pl.col("discharge_wh") != 0) | (pl.col("soc_wh") != 0))
+            strange.append(idle.filter(~pl.col("agent").is_in(self.owners)).select("period", "agent", "soc_wh"))
             groups.append(known.group_by("period", "utility").agg(pl.col("residual_wh").sum().alias("counted")))
             flows.append(rows.group_by("period").agg(_METERED.clip(lower_bound=0).sum().alias("counted")))
         self._attendance()
         self.agree("meters: load + charge - generation - discharge = traded + residual", "meters", pl.concat(nodes))
         self.agree("meters: traded = bought - sold of trades and shares", "meters", pl.concat(nets))
+        self.agree("meters: charge follows from what batteries took and gave", "meters", pl.concat(charges))
+        self.agree("meters: who has no battery stores nothing", "meters", pl.concat(strange))
+        self._charges_at_the_ends(charge)
         self._totals(pl.concat(totals))
         self._sums_of("groups", "utility", "metered_wh", pl.concat(groups))
         told = self.whole("groups").filter(pl.col("nominated_wh") + pl.col("deviation_wh") != pl.col("metered_wh"))
         self.agree("groups: nominated + deviation = metered", "groups", told)
         self._sums_of("flows", None, "flow_wh", pl.concat(flows))
+
+    def _batteries(self) -> pl.DataFrame:
+        """Give what the scenario tells of batteries: charge at the start, what a Wh adds and removes, capacity.
+
+        A city's homes have theirs by lot, with the one efficiency: those that did something are taken, of unknown
+        capacity. Whose meter failed has a row that tells what was billed, not what its battery did, and is left out.
+        """
+        failed = self.scan("meters").filter("substitute").select(pl.col("agent").cast(pl.String)).unique().collect()
+        out = set(failed.to_series().to_list())
+        described = self.manifest["scenario"].get("agents")
+        rows: list[tuple[str, int, int, int | None]] = []
+        for each in described or ():
+            if each["kind"] == "city":
+                did = pl.sum_horizontal("charge_wh", "discharge_wh", "soc_start_wh", "soc_end_wh") != 0
+                homes = self.agents.filter(did & pl.col("agent").cast(pl.String).str.starts_with(f"{each['name']}-"))
+                rows += [(name, 0, _CITY_EFFICIENCY_PPM, None) for name in homes["agent"].to_list()]
+            elif each.get("battery"):
+                battery = each["battery"]
+                start = battery["capacity_wh"] * battery["soc_start_ppm"]
+                rows.append((each["name"], start, battery["efficiency_ppm"], battery["capacity_wh"]))
+        ways = {ppm: _ways(ppm) for _, _, ppm, _ in rows}
+        # Sorted so that an agent described beside a city, under a name like its homes', is taken as described.
+        rows.sort(key=lambda row: row[3] is not None)
+        of = {name: (name, start, *ways[ppm], capacity) for name, start, ppm, capacity in rows}
+        self.owners = list(of) if described is not None else self.agents["agent"].to_list()
+        names = ("start_uwh", "adds_uwh", "removes_uwh", "capacity_wh")
+        schema = {"agent": self.agents.schema["agent"], **dict.fromkeys(names, pl.Int64())}
+        return pl.DataFrame([row for name, row in of.items() if name not in out], schema=schema, orient="row")
+
+    def _charges_at_the_ends(self, charge: pl.DataFrame) -> None:
+        """Compare the agents' charges at the start and the end with what was counted."""
+        ends = self.batteries.select("agent", "start_uwh").join(charge, on="agent", how="left", maintain_order="left")
+        told = self.agents.select("agent", "soc_start_wh", "soc_end_wh")
+        both = ends.join(told, on="agent", how="left", maintain_order="left")
+        wrong = both.filter(
+            (pl.col("soc_start_wh") != pl.col("start_uwh") // _UWH)
+            | (pl.col("soc_end_wh") != pl.col("before_uwh") // _UWH)
+        )
+        self.agree("agents: charge at start and end is the meters'", "agents", wrong)
 
     def _untraded(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Rows whose `traded_wh` is not what the trades of their periods say."""
@@ -344,6 +456,42 @@ class _Recount:
             bad = sums.filter((pl.col("quantity_wh") != 0) | (pl.col("number") != 0))
             wrong.append(bad.collect(engine="streaming"))
         self.agree("orders: fills are the trades', order by order", "orders", pl.concat(wrong).sort("order"))
+
+
+def _ways(efficiency_ppm: int) -> tuple[int, int]:
+    """Give what a Wh that is taken adds, and one that is given removes [uWh], of a round trip split evenly."""
+    adds = math.isqrt(efficiency_ppm * _PPM)
+    gives = round(Fraction(efficiency_ppm * _PPM, adds))
+    return adds, round(Fraction(_UWH * _PPM, gives))
+
+
+def _charges(rows: pl.DataFrame, before: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Follow the charge of each battery through some rows of the meters.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Meters of those who have a battery, by period, with what is known of that.
+    before : DataFrame
+        ``agent, before_uwh``: charge before the first of the rows.
+
+    Returns
+    -------
+    wrong : DataFrame
+        Rows with another charge than that, rounded down, or outside 0 and the capacity, as far as that is known.
+    after : DataFrame
+    """
+    moved = pl.col("charge_wh") * pl.col("adds_uwh") - pl.col("discharge_wh") * pl.col("removes_uwh")
+    stored = rows.join(before, on="agent", how="left", maintain_order="left").with_columns(
+        (pl.col("before_uwh") + moved.cum_sum().over("agent")).alias("after_uwh")
+    )
+    outside = (pl.col("after_uwh") < 0) | (pl.col("after_uwh") > pl.col("capacity_wh") * _UWH).fill_null(value=False)
+    wrong = stored.filter((pl.col("soc_wh") != pl.col("after_uwh") // _UWH) | outside)
+    last = stored.group_by("agent", maintain_order=True).agg(pl.col("after_uwh").last())
+    after = before.join(last, on="agent", how="left", maintain_order="left").select(
+        "agent", pl.coalesce("after_uwh", "before_uwh").alias("before_uwh")
+    )
+    return wrong.select("period", "agent", "charge_wh", "discharge_wh", "soc_wh", "after_uwh"), after
 
 
 def _sums(rows: pl.DataFrame, key: str) -> pl.DataFrame:

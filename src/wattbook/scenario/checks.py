@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import fields
+from math import gcd
 from typing import TYPE_CHECKING, Any, Final
 
 from wattbook.errors import ConfigError, nearest
@@ -168,7 +169,22 @@ def whole_problems(scenario: Scenario) -> list[str]:
     problems += _period_problems(scenario)
     problems += _turn_problems(scenario)
     problems += mechanism_problems(scenario)
+    problems += engine_problems(scenario, scenario.engine)
     return [*problems, *_horizon_problems(scenario), *_imbalance_problems(scenario)]
+
+
+def engine_problems(scenario: Scenario, engine: str) -> list[str]:
+    """Refuse the population engine where a laboratory market has its agents one by one."""
+    if engine != "population" or scenario.local is None:
+        return []
+    reasons = [f"{scenario.traders[0].name} is a trader"] if scenario.traders else []
+    local = scenario.local
+    reasons += [f"local.turns={local.turns!r}"] if local.turns != "clock" else []
+    reasons += [f"local.{name}=True" for name in ("improve", "clear_after_trade") if getattr(local, name)]
+    if not reasons:
+        return []
+    remedy = "write 'auto' or 'processes', which compile traders' decisions as well"
+    return [f"engine='population' cannot carry out a laboratory market ({reasons[0]}): {remedy}"]
 
 
 def _turn_problems(scenario: Scenario) -> list[str]:
@@ -249,12 +265,23 @@ def _horizon_problems(scenario: Scenario) -> list[str]:
     if (end_ms - start_ms) % scenario.period_ms:
         period = measured_text(scenario.period_ms, "duration")
         what = f"horizon of {(end_ms - start_ms) / MS_PER_HOUR:g} hours is not a whole number of periods of {period}"
+        if scenario.hours is not None and end_ms - start_ms == scenario.hours * MS_PER_HOUR:
+            return [f"hours={scenario.hours} is not a whole number of periods of {period}: {_hours_remedy(scenario)}"]
         return [
             f"{what}: a day on which the clock changes is shorter or longer; use minutes(60) or less, or other days"
         ]
     if start_ms % MS_PER_MINUTE:
         return [f"start={scenario.start!r} is not on a whole minute"]
     return []
+
+
+def _hours_remedy(scenario: Scenario) -> str:
+    """Tell which number of hours, near the one given, is a whole number of periods."""
+    # The least number of hours that periods fill: a period of 45 min comes out even after three.
+    step = scenario.period_ms // gcd(scenario.period_ms, MS_PER_HOUR)
+    assert scenario.hours is not None
+    below = scenario.hours // step * step
+    return f"write hours={below or below + step}{f' or {below + step}' if below else ''}, or a shorter period"
 
 
 def _imbalance_problems(scenario: Scenario) -> list[str]:

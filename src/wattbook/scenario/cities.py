@@ -17,7 +17,7 @@ from wattbook.data import load_grid
 from wattbook.errors import DataError
 from wattbook.policies import home
 from wattbook.scenario.faults import FieldError
-from wattbook.scenario.fields import Typed, flag, is_none, quantity, share_of, whole
+from wattbook.scenario.fields import Typed, flag, is_none, share_of, whole
 from wattbook.scenario.parts import Agent, Consumer, Prosumer, optional_name
 from wattbook.scenario.street import (
     BATTERY_RANGE_WH,
@@ -67,7 +67,7 @@ def _grid_name(value: object) -> str:
 
 def _share(value: object) -> Quantity:
     """Take a share from 0 to 1, as ``0.4`` or ``percent(40)``; on a command line in per cent."""
-    return Quantity(round(share_of(quantity(value, "share") if isinstance(value, Typed) else value) * PPM), "share")
+    return Quantity(round(share_of(value) * PPM), "share")
 
 
 def _personas(value: object) -> tuple[tuple[str, int], ...] | None:

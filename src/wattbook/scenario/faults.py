@@ -9,23 +9,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from wattbook.errors import ConfigError, collected, nearest, refuse, script_line
-from wattbook.units import Quantity, eur, eur_per_mwh, kw, kwh, minutes, percent
+from wattbook.units import NATURAL, Quantity, measured_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from pydantic import ValidationError
 
+__all__ = [
+    "NATURAL", "FieldError", "is_collecting_faults", "measured_text", "problems_of", "raise_all", "report", "shown",
+]  # fmt: skip
+
 _GIVEN_LIMIT: Final = 60
-NATURAL: Final = {
-    "price": eur_per_mwh,
-    "money": eur,
-    "energy": kwh,
-    "power": kw,
-    "duration": minutes,
-    "share": percent,
-}
-"""By dimension the unit in which people are told of a value."""
 
 
 class FieldError(ValueError):
@@ -82,17 +77,6 @@ def _written(value: object) -> str:
     if type(value) is tuple:
         return f"({', '.join(map(_written, value))}{',' if len(value) == 1 else ''})"
     return repr(value)
-
-
-def measured_text(quanta: int, dimension: str) -> str:
-    """Write a value as a script does.
-
-    >>> measured_text(16_050, "price")
-    'eur_per_mwh(160.5)'
-    """
-    call = NATURAL[dimension]
-    whole, rest = divmod(int(quanta), int(call(1)))
-    return f"{call.__name__}({whole if rest == 0 else int(quanta) / int(call(1))})"
 
 
 def problems_of(fault: ValidationError, path: str, known: Collection[str]) -> list[str]:

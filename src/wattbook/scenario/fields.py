@@ -37,6 +37,7 @@ from wattbook.units import (
 )
 
 HOURS: Final = 24
+PERCENT: Final = 100
 TIMES_OF_USE: Final = ("day", "night")
 DAY_HOURS: Final = range(6, 22)
 """Local hours of the day tariff; the others are night."""
@@ -75,11 +76,27 @@ def typed_quantity(text: str, dimension: str) -> Quantity:
         raise FieldError(f"is not a number with a unit: {hint}")
     number = Fraction(match[1])
     if not match[2]:
+        _refuse_part(number, match[1], dimension)
         return known[next(iter(known))](number)
     units = {unit.lower(): make for unit, make in known.items()}
     if match[2].lower() not in units:
         raise FieldError(f"has the unknown unit {match[2]!r}: {hint}")
     return units[match[2].lower()](number)
+
+
+def _refuse_part(number: Fraction, text: str, dimension: str) -> None:
+    """Refuse a share below one per cent without a unit: 0.4 was as likely meant as 40 per cent."""
+    if dimension == "share" and 0 < number < 1:
+        raise FieldError(f"is read in per cent: write {plain_number(number * PERCENT)}, or {text}% if that is meant")
+
+
+def plain_number(number: Fraction) -> str:
+    """Write a number as people do, without an exponent.
+
+    >>> plain_number(Fraction(40)), plain_number(Fraction(1, 8))
+    ('40', '0.125')
+    """
+    return str(number) if number.denominator == 1 else f"{float(number):.6f}".rstrip("0").rstrip(".")
 
 
 def quantity(value: object, dimension: str) -> Quantity:
@@ -188,13 +205,18 @@ def flag() -> PlainValidator:
 
 
 def share_of(value: object) -> Fraction:
-    """Read a share from 0 to 1, written as a plain number or as ``percent(40)``.
+    """Read a share from 0 to 1, written as a plain number or as ``percent(40)``; typed, in per cent.
 
     Raises
     ------
     FieldError
         If it is no number or lies outside.
     """
+    remedy = "a share such as 0.4"
+    if isinstance(value, Typed):
+        if value.strip() == "1":
+            raise FieldError("is read in per cent: write 100 for all, or 1% if that is meant")
+        value, remedy = typed_quantity(value, "share"), "0 to 100, in per cent, such as 40"
     if isinstance(value, Quantity):
         number = Fraction(int(quantity(value, "share")), PPM)
     elif isinstance(value, bool) or not isinstance(value, int | float | Fraction) or not math.isfinite(value):
@@ -202,7 +224,7 @@ def share_of(value: object) -> Fraction:
     else:
         number = Fraction(repr(value)) if isinstance(value, float) else Fraction(value)
     if not 0 <= number <= 1:
-        raise FieldError("is outside 0 to 1: write a share such as 0.4")
+        raise FieldError(f"is outside 0 to 1: write {remedy}")
     return number
 
 

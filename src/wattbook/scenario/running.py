@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from wattbook.compiled import put_off_scipy
 from wattbook.errors import ConfigError, nearest
 from wattbook.results import Record, Run, provenance
+from wattbook.scenario.checks import engine_problems
 from wattbook.scenario.compiling import compile_street
 from wattbook.scenario.faults import shown
 from wattbook.scenario.model import ENGINES
@@ -47,6 +48,8 @@ def run(
     """Run `scenario` under `seed`; see `Scenario.run`."""
     check_seed(seed)
     chosen = check_engine(scenario.engine if engine is None else engine)
+    if problems := engine_problems(scenario, chosen):
+        raise ConfigError(problems)
     check_threads(threads)
     wall, cpu = time.perf_counter(), time.process_time()
     put_off_scipy()

@@ -62,6 +62,9 @@ def varied(scenario: Scenario, changes: Mapping[str, object]) -> Varied:
             problems.append(f"{path} cannot be set this way: set a value of one agent by its name, as ada.rated=5")
         elif head in known:
             grouped.setdefault(head, {})[key] = Typed(value) if isinstance(value, str) else value
+        elif scenario.cities and given in type(scenario.cities[0]).model_fields:
+            choices = " or ".join(f"{city.name}.{given}" for city in scenario.cities)
+            problems.append(f"{path} is a field of several cities: name the city, {choices}")
         else:
             problems.append(
                 f"{path} is unknown{nearest(head, known)}: begin with a part of the scenario or an agent's name"

@@ -9,9 +9,12 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
 import simpy
 
 from wattbook.chance import key_of
+from wattbook.errors import PolicyError
+from wattbook.messages import FOREVER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,3 +74,18 @@ def agent_ranks(seed: int, names: Sequence[str]) -> list[int]:
     for place, agent in enumerate(order):
         ranks[agent] = FIRST_AGENT + place
     return ranks
+
+
+def checked_delay(delay: object) -> int:
+    """Take a policy's answer, a delay in whole ms, or say why it is none.
+
+    Raises
+    ------
+    PolicyError
+        If it is no whole number, or below zero.
+    """
+    if isinstance(delay, bool) or not isinstance(delay, int | np.integer):
+        raise PolicyError(f"a policy returns the delay to its next wake in whole ms, not {delay!r}")
+    if delay < 0:
+        raise PolicyError(f"a policy returned the delay {delay} ms, which lies in the past: return 0 or more")
+    return min(int(delay), FOREVER)

@@ -161,7 +161,7 @@ class Pen(NamedTuple):
     row: Ints
     """(fields of See,)"""
     out: Ints
-    """(OUT_ROWS, OUT_COLUMNS)"""
+    """(OUT_ROWS, OUT_COLUMNS), and behind it what else a look writes: OUT_ROOM numbers together"""
     scratch: Ints
     """(SCRATCH_ROWS, p) for the projection of a battery"""
     wakes: Ints

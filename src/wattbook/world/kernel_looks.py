@@ -9,6 +9,7 @@ calls through the address, so it is compiled once and not for every mix of polic
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from pathlib import Path
 from types import FunctionType
@@ -31,6 +32,8 @@ from wattbook.compiled import entry
 from wattbook.messages import MEMORY_SIZE, OUT_COLUMNS, OUT_ROWS, See
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from wattbook.policies import Policy
 
 COMPILES: Final = not numba.config.DISABLE_JIT  # type: ignore[attr-defined]  # numba sets its settings at import
@@ -38,6 +41,12 @@ _PACKAGE: Final = Path(wattbook.__file__).parent
 _ARGUMENTS: Final = (types.int64,) * 4
 _FIELDS: Final = len(See._fields)
 _STEP_ARGUMENTS: Final = 11
+KEPT_AT: Final = OUT_ROWS * OUT_COLUMNS
+"""Where behind the first number of `out` a look leaves its memory as it was before ..."""
+TOLD_AT: Final = KEPT_AT + MEMORY_SIZE
+"""... and the delay that it returned, if that lies in the past."""
+OUT_ROOM: Final = TOLD_AT + 1
+"""Numbers that a look may write from the first one of `out` on."""
 
 
 class _DrawType(types.Callable, types.Opaque):
@@ -109,7 +118,7 @@ def _see_at(typing_context: Any, address: Any) -> Any:  # noqa: ARG001 - as abov
 
 @intrinsic
 def call_look(typing_context: Any, address: Any, see: Any, memory: Any, key: Any, out: Any) -> Any:  # noqa: ARG001
-    """Call a look at its address with the addresses of its rows.
+    """Call a look at its address with the addresses of its rows; it may write `OUT_ROOM` numbers at `out`.
 
     Returns
     -------
@@ -158,6 +167,8 @@ class Look(NamedTuple):
 
     address: int
     code: Any
+    keeps_memory: bool
+    """Whether it leaves its memory as it was before behind the rows of `out` (`KEPT_AT`), in case that it raises."""
 
 
 _looks: dict[tuple[Any, ...], Look | str] = {}
@@ -205,7 +216,36 @@ def _meanings(policy: Any, seen: set[int]) -> list[str]:
 
 def _template(see: int, memory: int, key: int, out: int) -> int:
     """Look of a policy, given as the addresses of its rows; `_policy` stands for the policy."""
-    return _delay(_policy(_see_at(see), line(memory, MEMORY_SIZE), _draw_of(key), view(out, OUT_ROWS, OUT_COLUMNS)))
+    own = line(memory, MEMORY_SIZE)
+    delay: int = _delay(_policy(_see_at(see), own, _draw_of(key), view(out, OUT_ROWS, OUT_COLUMNS)))
+    if delay < 0:
+        line(out, OUT_ROOM)[TOLD_AT] = delay
+    return delay
+
+
+@intrinsic
+def _read_only(typing_context: Any, array: Any) -> Any:  # noqa: ARG001 - as above
+    def generate(context: Any, builder: Any, given: Any, arguments: Any) -> Any:  # noqa: ARG001 - as above
+        return arguments[0]
+
+    return array.copy(readonly=True)(array), generate
+
+
+def _reading_template(see: int, memory: int, key: int, out: int) -> int:
+    """`_template` for a policy that leaves its memory alone: it compiles for no other."""
+    kept: Any = _read_only(line(memory, MEMORY_SIZE))
+    return _delay(_policy(_see_at(see), kept, _draw_of(key), view(out, OUT_ROWS, OUT_COLUMNS)))
+
+
+def _keeping_template(see: int, memory: int, key: int, out: int) -> int:
+    """`_template` for a policy that may raise after it has changed its memory."""
+    own, room = line(memory, MEMORY_SIZE), line(out, OUT_ROOM)
+    for i in range(MEMORY_SIZE):
+        room[KEPT_AT + i] = own[i]
+    delay: int = _delay(_policy(_see_at(see), own, _draw_of(key), view(out, OUT_ROWS, OUT_COLUMNS)))
+    if delay < 0:
+        room[TOLD_AT] = delay
+    return delay
 
 
 def _compiled(policy: Policy) -> Look | str:
@@ -215,16 +255,43 @@ def _compiled(policy: Policy) -> Look | str:
     path = Path(code.co_filename)
     is_ours = path.is_relative_to(_PACKAGE) and not code.co_freevars
     name = f"look_{code.co_qualname.replace('.', '_').replace('<', '').replace('>', '')}_{code.co_firstlineno}"
-    # Under the policy's own file name, as numba keeps what it compiles beside that.
-    named = _template.__code__.replace(co_filename=str(path), co_name=name, co_qualname=name)
     compilable = policy if hasattr(policy, "py_func") else njit(boundscheck=True)(policy)
-    template: Any = FunctionType(named, {**globals(), "_policy": compilable}, name)
-    try:
+
+    def made(template: Callable[..., int]) -> Any:
+        # Under the policy's own file name, as numba keeps what it compiles beside that.
+        named = template.__code__.replace(co_filename=str(path), co_name=name, co_qualname=name)
+        own: Any = FunctionType(named, {**globals(), "_policy": compilable}, name)
         decorate: Any = njit
-        look = decorate(cache=is_ours, nogil=True, no_cpython_wrapper=True)(template)
+        look = decorate(cache=is_ours, nogil=True, no_cpython_wrapper=True)(own)
         look.compile((int64,) * 4)
+        return look
+
+    try:
+        look, keeps_memory = made(_template), False
+        # Python asks a policy that failed again, to learn why, and needs the memory that it failed with. A copy costs
+        # a row of memory a look: it is spared who cannot raise, or only reads. Those of this package do not raise.
+        if not is_ours and _may_raise(look) and not _only_reads(made):
+            look, keeps_memory = made(_keeping_template), True
     except Exception as error:  # noqa: BLE001 - whatever numba does not understand, Python does
         return str(error).strip().splitlines()[0]
     found = look.overloads[_ARGUMENTS]
     address = found.library.get_pointer_to_function(found.fndesc.llvm_func_name)
-    return Look(int(address), look)
+    return Look(int(address), look, keeps_memory)
+
+
+def _may_raise(look: Any) -> bool:
+    """Tell whether a look's machine code can return anything but success, as far as LLVM knows."""
+    found = look.overloads[_ARGUMENTS]
+    name = re.escape(found.fndesc.llvm_func_name)
+    body = re.search(rf'^define [^\n]*@"?{name}"?\(.*?^}}', found.library.get_llvm_str(), re.MULTILINE | re.DOTALL)
+    ends = re.findall(r"^\s*ret (.*?)(?:,.*)?$", body[0], re.MULTILINE) if body else []
+    return not ends or any(end != "i32 0" for end in ends)
+
+
+def _only_reads(made: Callable[[Callable[..., int]], Any]) -> bool:
+    """Tell whether a policy compiles with a memory that it cannot write to."""
+    try:
+        made(_reading_template)
+    except Exception:  # noqa: BLE001 - whatever keeps it from that, it is then taken to write
+        return False
+    return True

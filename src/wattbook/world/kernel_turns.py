@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 from numba import njit
 
 from wattbook.market.kernel_laboratory import see_trader
-from wattbook.messages import FOREVER
+from wattbook.messages import FOREVER, OUT_COLUMNS, OUT_ROWS
 from wattbook.world.kernel import observe_one
-from wattbook.world.kernel_looks import call_look
+from wattbook.world.kernel_looks import KEPT_AT, OUT_ROOM, call_look
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from wattbook.market.columns import Ring, Rules, Town
@@ -82,18 +82,22 @@ def ask_traders(
         whose policy failed.
     """
     kept = memory[0].copy()
+    # A look may use the places behind its rows of `out`: there are none behind the last of these.
+    room = np.zeros(OUT_ROOM, np.int64)
+    own = room[:KEPT_AT].reshape(OUT_ROWS, OUT_COLUMNS)
     for i in range(len(agents)):
         agent = agents[i]
         done[i] = 0
         if looks[agent] == 0 or quarantined[agent] != 0:
             continue
-        out[i] = 0
+        own[:] = 0
         kept[:] = memory[agent]
         answered, delay = call_look(
-            looks[agent], rows[i:].ctypes.data, memory[agent:].ctypes.data, draw_keys[agent], out[i:].ctypes.data
+            looks[agent], rows[i:].ctypes.data, memory[agent:].ctypes.data, draw_keys[agent], room.ctypes.data
         )
         if answered == 0 or delay < 0:
             memory[agent] = kept
             continue
+        out[i] = own
         look_ms[agent, period] = min(now_ms + min(delay, FOREVER), FOREVER)
         done[i] = 1

@@ -65,6 +65,11 @@ class Population:
             self.crew = InTurn(world, columns)
         self.alarm: simpy.Event | None = None
 
+    def keeps_memory(self, agent: int) -> bool:
+        """Tell whether an agent's look leaves its memory as it was before, in case that it raises."""
+        look = self._looks[agent]
+        return look is not None and look.keeps_memory
+
     def begin(self) -> None:
         """Lay the boards out for a run that begins or goes on: a restored world has other columns."""
         self.world.expectations.foreseen[:] = 0

@@ -14,8 +14,9 @@ from wattbook.compiled import entry
 from wattbook.errors import LivelockError, PolicyError
 from wattbook.messages import FOREVER, OUT_COLUMNS, OUT_ROWS, See
 from wattbook.world import kernel_wakes as wakes
+from wattbook.world.clock import checked_delay
 from wattbook.world.kernel_board import LENGTH, SCRATCH_ROWS, SEE_FIELDS, Chunk, Money, Outlooks, Pen, Sizes, Writing
-from wattbook.world.kernel_looks import step_address
+from wattbook.world.kernel_looks import KEPT_AT, OUT_ROOM, TOLD_AT, step_address
 from wattbook.world.kernel_wheel import PLACE_BITS
 
 if TYPE_CHECKING:
@@ -67,9 +68,11 @@ class Shard:
             a = world.street.agents
             self.notices = self.notices._replace(queue=np.zeros(a, np.int64), waits=np.zeros(1, np.int64))
             own_wakes = np.zeros(1, np.int64)
+        out = np.zeros(OUT_ROOM, np.int64)
+        self._kept_memory, self._told = out[KEPT_AT:TOLD_AT], out[TOLD_AT:]
         self.pen = Pen(
             np.zeros(32, np.int64), np.zeros(world.street.periods, np.int64), np.zeros(SEE_FIELDS, np.int64),
-            np.zeros((OUT_ROWS, OUT_COLUMNS), np.int64), np.zeros((SCRATCH_ROWS, world.street.periods), np.int64),
+            out[:KEPT_AT].reshape(OUT_ROWS, OUT_COLUMNS), np.zeros((SCRATCH_ROWS, world.street.periods), np.int64),
             own_wakes, stall.counts,
         )  # fmt: skip
         self.given_up: list[tuple[int, dict[str, Any]]] = []
@@ -196,14 +199,28 @@ class Shard:
         state[wakes.AT_CHANGED] = 1
 
     def _give_up(self, agent: int, now_ms: int) -> None:
-        """Ask a policy that failed again, in Python, to learn why, and take its agent out."""
+        """Take out an agent whose policy failed; one that raised is asked again, in Python, to learn why."""
         self.pen.state[wakes.AT_PHASE] = 0
         self.columns.minds.next_ms[agent] = FOREVER
-        mind = self.world.minds[agent]
-        assert mind is not None
-        if self.world.decide(agent, mind, See(*self.pen.row.tolist()), now_ms) is not None:
-            # Its memory is no longer what it was when it failed.
-            self.world.quarantine(agent, now_ms, PolicyError("it failed in its compiled form"))
+        # 0 for one that raised: only times in the past are told.
+        delay, self._told[0] = int(self._told[0]), 0
+        try:
+            checked_delay(delay)
+        except PolicyError as error:
+            self.world.quarantine(agent, now_ms, error)
+        else:
+            self._ask_again(agent, now_ms)
         if self.draft is not None:
             seq = int(self.draft.chunk("commands", 0).fill[1]) - 1
             self.given_up.append((seq, self.world.incidents.pop()))
+
+    def _ask_again(self, agent: int, now_ms: int) -> None:
+        """Ask a policy that raised again, in Python, with the memory that it then had."""
+        mind, population = self.world.minds[agent], self.world.population
+        assert mind is not None
+        assert population is not None
+        if population.keeps_memory(agent):
+            self.world.memory[agent] = self._kept_memory
+        if self.world.decide(agent, mind, See(*self.pen.row.tolist()), now_ms) is not None:
+            # Compiled arithmetic has 64 bits, and Python's has no end: what raised there may be well here.
+            self.world.quarantine(agent, now_ms, PolicyError("it failed in its compiled form"))

@@ -29,7 +29,7 @@ from wattbook.messages import (
     streams_of,
 )
 from wattbook.records import columns_of, records
-from wattbook.world.clock import FIRST_AGENT, Alarm, Rank, agent_ranks, moved
+from wattbook.world.clock import FIRST_AGENT, Alarm, Rank, agent_ranks, checked_delay, moved
 from wattbook.world.day import MarketDay
 from wattbook.world.kernel import Sights, observe, project_battery, project_group
 from wattbook.world.kernel_board import MIND_WIDTH
@@ -356,7 +356,7 @@ class World:
         # A fresh array each time: whatever a policy does to its own, no other sees it.
         out = np.zeros((OUT_ROWS, OUT_COLUMNS), np.int64)
         try:
-            delay = _checked_delay(mind.policy(see, self.memory[agent], partial(draw, int(self.draw_keys[agent])), out))
+            delay = checked_delay(mind.policy(see, self.memory[agent], partial(draw, int(self.draw_keys[agent])), out))
             commands = _checked_commands(out)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a policy is a stranger's code, and must not end the run
             self.quarantine(agent, now_ms, error)
@@ -438,15 +438,6 @@ class World:
         for name, column in mine.items():
             column[...] = given[name]
         self.now_ms, self.woken[0], self.incidents = meta["now_ms"], meta["wakes"], meta["incidents"]
-
-
-def _checked_delay(delay: object) -> int:
-    """Take a policy's answer, a delay in whole ms, or say why it is none."""
-    if isinstance(delay, bool) or not isinstance(delay, int | np.integer):
-        raise PolicyError(f"a policy returns the delay to its next wake in whole ms, not {delay!r}")
-    if delay < 0:
-        raise PolicyError(f"a policy returned the delay {delay} ms, which lies in the past: return 0 or more")
-    return min(int(delay), FOREVER)
 
 
 def _checked_commands(out: NDArray[np.int64]) -> list[list[int]]:
