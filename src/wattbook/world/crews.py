@@ -17,7 +17,7 @@ import numpy as np
 from wattbook.compiled import entry
 from wattbook.journal import Draft
 from wattbook.messages import COMMANDS, ORDERS, TRADES
-from wattbook.world import kernel_wakes as wakes
+from wattbook.world import kernel_pen as pens
 from wattbook.world.kernel_merge import BOARD, TABLE_WIDTH, begin_at, merge_at
 from wattbook.world.kernel_wheel import nobody_waits
 from wattbook.world.round import Round
@@ -155,10 +155,10 @@ class SideBySide:
             return next(left, None)
 
     def _run_one(self, each: Round, limit: int) -> None:
-        while (reason := each.run(limit)) != wakes.DONE:
+        while (reason := each.run(limit)) != pens.DONE:
             with self._service:
                 each.latest.meet(reason)
-                if reason == wakes.FAILED:
+                if reason == pens.FAILED:
                     # The wake is over, and may have given others a reason to wake.
                     each.answer()
 
@@ -171,7 +171,7 @@ class SideBySide:
             row[BOARD] = shard.address()
         table = int(self._table.ctypes.data)
         self._begin_at(hall.address(), table, len(shards))
-        while (reason := self._merge_at(hall.address(), table, len(shards))) != wakes.DONE:
+        while (reason := self._merge_at(hall.address(), table, len(shards))) != pens.DONE:
             hall.meet(reason)
         given_up: list[tuple[int, dict[str, Any]]] = []
         for shard in shards:
@@ -187,10 +187,10 @@ class SideBySide:
 
 def _run(each: Round, limit: int) -> int | None:
     """Run a round that writes into the journal itself, as `InTurn.run` does."""
-    while (reason := each.run(limit)) != wakes.DONE:
-        if reason != wakes.NOTICE:
+    while (reason := each.run(limit)) != pens.DONE:
+        if reason != pens.NOTICE:
             each.latest.meet(reason)
-        if reason in (wakes.NOTICE, wakes.FAILED):
+        if reason in (pens.NOTICE, pens.FAILED):
             return each.latest.now_ms
     return None
 

@@ -155,7 +155,7 @@ class Pen(NamedTuple):
     """Where a wake stands; it outlives a return to Python for more room."""
 
     state: Ints
-    """(32,), see ``AT_`` in `kernel_wakes`"""
+    """(32,), see ``AT_`` in `kernel_pen`"""
     due: Ints
     """(p,) the products to look at"""
     row: Ints

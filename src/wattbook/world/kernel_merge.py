@@ -17,7 +17,7 @@ from numba import njit
 from wattbook.book.kernel_machine import inlined, u, view
 from wattbook.messages import Action
 from wattbook.world.kernel_board import Chunk, commands_at, minds_at, orders_at, pen_at, sizes_at, trades_at
-from wattbook.world.kernel_wakes import AT_NEED, DONE, ROOM_COMMANDS, ROOM_ORDERS, ROOM_TRADES
+from wattbook.world.kernel_pen import AT_NEED, DONE, ROOM_COMMANDS, ROOM_ORDERS, ROOM_TRADES
 from wattbook.world.kernel_wheel import PLACE_BITS
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ import numpy as np
 from wattbook.compiled import entry
 from wattbook.errors import LivelockError, PolicyError
 from wattbook.messages import FOREVER, OUT_COLUMNS, OUT_ROWS, See
+from wattbook.world import kernel_pen as pens
 from wattbook.world import kernel_wakes as wakes
 from wattbook.world.clock import checked_delay
 from wattbook.world.kernel_board import LENGTH, SCRATCH_ROWS, SEE_FIELDS, Chunk, Money, Outlooks, Pen, Sizes, Writing
@@ -139,19 +140,19 @@ class Shard:
     @property
     def now_ms(self) -> int:
         """Moment of the latest wake."""
-        return int(self.pen.state[wakes.AT_NOW])
+        return int(self.pen.state[pens.AT_NOW])
 
     @property
     def latest_key(self) -> int:
         """Key of the latest wake."""
-        place = int(self.columns.minds.place[self.pen.state[wakes.AT_AGENT]])
+        place = int(self.columns.minds.place[self.pen.state[pens.AT_AGENT]])
         return (self.now_ms - self.world.street.start_ms) << PLACE_BITS | place
 
     def wake(self, agent: int, now_ms: int) -> int:
         """Wake one agent, whoever is on the wheel; return when it wakes next [ms]."""
-        while (reason := self._wake_at(self.address(), agent, now_ms)) != wakes.DONE:
+        while (reason := self._wake_at(self.address(), agent, now_ms)) != pens.DONE:
             self.meet(reason)
-            if reason == wakes.FAILED:
+            if reason == pens.FAILED:
                 break
         return int(self.columns.minds.next_ms[agent])
 
@@ -167,40 +168,40 @@ class Shard:
 
     def _meet(self, reason: int) -> None:
         world, state = self.world, self.pen.state
-        if reason == wakes.ROOM_COMMANDS:
+        if reason == pens.ROOM_COMMANDS:
             self.pages.chunk("commands", self.pages.chunk("commands", 0).capacity)
-        elif reason == wakes.ROOM_ORDERS:
+        elif reason == pens.ROOM_ORDERS:
             self._make_room("orders")
-        elif reason == wakes.ROOM_TRADES:
+        elif reason == pens.ROOM_TRADES:
             self._make_room("trades")
-        elif reason == wakes.ROOM_RING:
+        elif reason == pens.ROOM_RING:
             self.stall.lengthen()
-        elif reason == wakes.BOOK_NEEDS:
-            self.stall.book.make_room(int(state[wakes.AT_NEED]))  # type: ignore[union-attr]
-        elif reason == wakes.RARE:
+        elif reason == pens.BOOK_NEEDS:
+            self.stall.book.make_room(int(state[pens.AT_NEED]))  # type: ignore[union-attr]
+        elif reason == pens.RARE:
             self._apply_rare()
-        elif reason == wakes.FAILED:
-            self._give_up(int(state[wakes.AT_AGENT]), self.now_ms)
+        elif reason == pens.FAILED:
+            self._give_up(int(state[pens.AT_AGENT]), self.now_ms)
         else:
-            assert reason == wakes.LIVELOCK
-            raise LivelockError(world.livelock(int(state[wakes.AT_AGENT]), self.now_ms))
+            assert reason == pens.LIVELOCK
+            raise LivelockError(world.livelock(int(state[pens.AT_AGENT]), self.now_ms))
 
     def _make_room(self, stream: str) -> None:
         """Empty a chunk, and lengthen it where what is to come would not fit at all."""
         chunk = self.pages.chunk(stream, 0)
-        self.pages.chunk(stream, max(chunk.capacity, int(self.pen.state[wakes.AT_NEED])))
+        self.pages.chunk(stream, max(chunk.capacity, int(self.pen.state[pens.AT_NEED])))
 
     def _apply_rare(self) -> None:
         """Carry out a command that kernels leave to Python."""
         state = self.pen.state
-        agent, period = int(state[wakes.AT_AGENT]), int(self.pen.due[state[wakes.AT_LOOK]])
-        self.world.act(agent, period, self.now_ms, self.pen.out[state[wakes.AT_ROW]].tolist())
-        state[wakes.AT_ROW] += 1
-        state[wakes.AT_CHANGED] = 1
+        agent, period = int(state[pens.AT_AGENT]), int(self.pen.due[state[pens.AT_LOOK]])
+        self.world.act(agent, period, self.now_ms, self.pen.out[state[pens.AT_ROW]].tolist())
+        state[pens.AT_ROW] += 1
+        state[pens.AT_CHANGED] = 1
 
     def _give_up(self, agent: int, now_ms: int) -> None:
         """Take out an agent whose policy failed; one that raised is asked again, in Python, to learn why."""
-        self.pen.state[wakes.AT_PHASE] = 0
+        self.pen.state[pens.AT_PHASE] = 0
         self.columns.minds.next_ms[agent] = FOREVER
         # 0 for one that raised: only times in the past are told.
         delay, self._told[0] = int(self._told[0]), 0

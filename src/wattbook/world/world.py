@@ -34,7 +34,7 @@ from wattbook.world.day import MarketDay
 from wattbook.world.kernel import Sights, observe, project_battery, project_group
 from wattbook.world.kernel_board import MIND_WIDTH
 from wattbook.world.kernel_looks import COMPILES
-from wattbook.world.kernel_wakes import MOST_WAKES_AT_ONCE, NO_ACTION
+from wattbook.world.kernel_pen import MOST_WAKES_AT_ONCE, NO_ACTION
 from wattbook.world.outlook import BATTERY_HORIZON_MS, Expectations
 from wattbook.world.population import Population, looks_of
 from wattbook.world.reactions import Reactions
