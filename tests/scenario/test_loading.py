@@ -73,7 +73,7 @@ def test_what_a_script_prints_stays_out_of_standard_output(script, capsys):
 def test_every_shipped_scenario_is_sound_and_answers_a_question(name):
     scenario = load_scenario(name)
     assert scenario.cautions() == []
-    assert scenario.check().members == scenario.homes
+    assert scenario.check().members == scenario.homes + len(scenario.traders)
     question = find_script(name).read_text().split('"""')[1].splitlines()[0]
     assert question.endswith("?")
     assert json.loads(scenario.to_json())["days"] == scenario.days
