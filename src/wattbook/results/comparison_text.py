@@ -67,7 +67,8 @@ def _title(side: str, run: Mapping[str, Any]) -> str:
 
 def _span(run: Mapping[str, Any]) -> str:
     hours = run["periods"] * run["period_ms"] / MS_PER_HOUR
-    lasting = f"{hours / 24:g} days" if hours % 24 == 0 else f"{hours:g} hours"
+    many, unit = (hours / 24, "day") if hours % 24 == 0 else (hours, "hour")
+    lasting = f"{many:g} {unit}{'s' * (many != 1)}"
     return (
         f"{lasting} from {_local(run['start_ms'], run['timezone'])[:16]} {run['timezone']}, where all times are local"
     )
@@ -204,7 +205,9 @@ def _deciles(bills: Mapping[str, Any]) -> Iterator[str]:
         yield _row("bills", "no home is in both")
         return
     width = (_WIDTH - _LABEL) // max(len(bills["deciles"]), 10)
-    yield _row("tenths of homes", "mean bill [EUR] of each tenth, from the lowest bills in A to the highest")
+    yield _row(
+        "by bill in A", f"mean bill [EUR] of {len(bills['deciles'])} groups of homes, from the lowest bills in A on"
+    )
     for label, key in (("  A", "a"), ("  B", "b"), ("  B - A", "difference")):
         text = _signed if key == "difference" else _none
         cells = [_fitted(decile["mean"][key], width, text) for decile in bills["deciles"]]
@@ -220,8 +223,8 @@ def _fitted(quanta: int, width: int, text: Callable[[Any, Callable[[Any], str]],
 def _winners(winners: Mapping[str, Any], count: int) -> Iterator[str]:
     if not count:
         return
-    numbers = (winners[what] for what in ("less", "same", "more"))
-    yield _row("in B", "of {:,} homes {:,} pay less, {:,} the same, {:,} more".format(count, *numbers))
+    less, alike, more = (f"{winners[what]:,}" for what in ("less", "same", "more"))
+    yield _row("in B", f"{less} of {count:,} homes pay less, {more} pay more, {alike} the same")
     for word, each in (("less", winners["largest_gain"]), ("more", winners["largest_loss"])):
         if each is not None:
             much = _whole_eur(abs(each["difference"]))
