@@ -181,6 +181,12 @@ def test_the_planted_change_is_told_with_both_rows(golden, story):
     assert "B               B: submit sell 3,000 Wh at 139.99 EUR/MWh for 06-06 00:00 in district" in text
 
 
+def test_a_command_at_an_impossible_time_can_be_told(golden, story):
+    other = run_of(story, bent(golden.record, 2, time_ms=1 << 62))
+    assert "B               at 4611686018427387904 ms B: submit sell" in str(golden.compare(other))
+    assert_fits(str(other.compare(golden)))
+
+
 def test_a_journal_that_ends_earlier_has_no_more_commands(golden, story):
     commands = {name: column[:4] for name, column in golden.record.streams["commands"].items()}
     short = Record(golden.record.header, {**golden.record.streams, "commands": commands}, "short")
@@ -206,7 +212,7 @@ def test_where_commands_are_the_same_the_first_fact_that_differs_is_told(golden,
     assert first["b"][key] - first["a"][key] == 1
     assert json.loads(json.dumps(told)) == told
     text = str(comparison)
-    assert f"the same commands; {stream} differ from row 1 on" in text
+    assert f"the same commands; {stream} differ from row 1 on, at 2016-06-0" in text
     for side in ("a", "b"):
         assert f"{key} {first[side][key]}" in text
 
@@ -419,7 +425,7 @@ def test_periods_of_another_length_are_compared_as_far_as_they_can_be(story):
         return run_of(story, Record(header, record.streams, f"{periods}"))
 
     told = town(1).compare(town(2)).to_dict()
-    assert told["notes"] == ["periods are of another length: peaks are means over a period, products are not the same"]
+    assert told["notes"] == ["periods differ in length: peaks are other means, products are not the same"]
     assert told["receipts"]["upstream"]["difference"] == 0
     assert told["figures"]["peak_import_w"]["difference"] == 0
     first = told["first_difference"]
@@ -435,8 +441,8 @@ def test_notes_say_what_is_compared_only_in_part(story, golden):
     comparison = golden.compare(other)
     assert comparison.notes == (
         "B was stopped before its end: its figures are of a part of the time",
-        "4 agents are only in A, 1 only in B: bills are of the homes that both have",
-        "only one has a baseline: profit_gini is of savings there, of receipts here; savings are not compared",
+        "agents only in A: 4, only in B: 1; bills are of the homes that both have",
+        "only one has a baseline: its profit_gini is of savings, the other's of receipts",
         "loads or generation differ: a real gain is also what these cost",
     )
     told = comparison.to_dict()

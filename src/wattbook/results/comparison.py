@@ -183,11 +183,11 @@ def _notes(a: Run, b: Run) -> Iterator[str]:
             yield f"{side} was stopped before its end: its figures are of a part of the time"
     if here.names != there.names:
         only = (len(set(here.names) - set(there.names)), len(set(there.names) - set(here.names)))
-        yield f"{only[0]} agents are only in A, {only[1]} only in B: bills are of the homes that both have"
+        yield f"agents only in A: {only[0]:,}, only in B: {only[1]:,}; bills are of the homes that both have"
     if here.period_ms != there.period_ms:
-        yield "periods are of another length: peaks are means over a period, products are not the same"
+        yield "periods differ in length: peaks are other means, products are not the same"
     if (a.baseline is None) != (b.baseline is None):
-        yield "only one has a baseline: profit_gini is of savings there, of receipts here; savings are not compared"
+        yield "only one has a baseline: its profit_gini is of savings, the other's of receipts"
     if _consumption(a.record) != _consumption(b.record):
         yield "loads or generation differ: a real gain is also what these cost"
 

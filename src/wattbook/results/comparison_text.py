@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
+from wattbook.results.record import is_moment
 from wattbook.units import MS_PER_HOUR, QUANTA_PER_CENT, QUANTA_PER_EUR, TICKS_PER_EUR_PER_MWH
 
 if TYPE_CHECKING:
@@ -248,21 +249,23 @@ def _first_difference(told: Mapping[str, Any]) -> Iterator[str]:
         for side in ("a", "b"):
             yield _row(f"  {side.upper()}", _command(first[side], first["time_ms"], clock))
     else:
-        yield _row("first difference", f"the same commands; {first['stream']} differ from row {first['row']:,} on")
+        when = "before the first command" if first["time_ms"] is None else f"at {_local(first['time_ms'], clock)}"
+        where = f"the same commands; {first['stream']} differ from row {first['row']:,} on, {when}"
+        yield _row("first difference", where)
         for side in ("a", "b"):
             yield _row(f"  {side.upper()}", _fact(first, side, clock))
 
 
-def _local(ms: int | None, clock: str) -> str:
-    if ms is None:
-        return "before the first command"
+def _local(ms: int, clock: str) -> str:
+    if not is_moment(ms):  # a command that was refused may hold anything
+        return f"{ms} ms"
     return f"{(_UNIX + timedelta(milliseconds=ms)).astimezone(ZoneInfo(clock)):%Y-%m-%d %H:%M:%S}.{ms % 1000:03d}"
 
 
 def _command(row: Mapping[str, Any] | None, known_ms: int, clock: str) -> str:
     if row is None:
         return "no more commands"
-    words = [] if row["time_ms"] == known_ms else [f"at {_local(row['time_ms'], clock)[11:]}"]
+    words = [] if row["time_ms"] == known_ms else [f"at {_local(row['time_ms'], clock)}"]
     words += [f"{_cut(row['agent'] or 'the market', _VALUE)}:", row["action"]]
     words += [_cut(row["quarantined"], _VALUE)] if row["quarantined"] else []
     words += [f"order {row['order']}"] if row["order"] else []
@@ -278,7 +281,7 @@ def _fact(first: Mapping[str, Any], side: str, clock: str) -> str:
     row, other = first[side], first["b" if side == "a" else "a"] or {}
     if row is None:
         return "no more rows"
-    about = [key for key in row if key in _ABOUT and row[key] is not None]
+    about = sorted(key for key in row if key in _ABOUT and row[key] is not None)
     changed = [key for key in row if key not in _ABOUT and row[key] != other.get(key)]
     words = {key: _local(row[key], clock)[:19] if key.endswith("_ms") else str(row[key]) for key in (*changed, *about)}
     return ", ".join(f"{key.removesuffix('_ms')} {_cut(words[key], _VALUE)}" for key in words)

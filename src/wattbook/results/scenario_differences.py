@@ -42,7 +42,7 @@ def mapping_differences(a: Mapping[str, str], b: Mapping[str, str]) -> dict[str,
 
 
 def _by_name(scenario: Mapping[str, Any]) -> dict[str, Any]:
-    return {str(agent["name"]): agent for agent in scenario.get("agents", ())}
+    return {agent["name"]: agent for agent in scenario.get("agents", ())}
 
 
 def _leaves(path: str, a: object, b: object, agent: str | None) -> Iterator[dict[str, Any]]:
