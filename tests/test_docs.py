@@ -283,6 +283,16 @@ def test_the_results_name_every_figure(small_run):
     assert set(small_run.metrics["baseline"]["decomposition"]) <= ticked(part)
 
 
+def test_the_results_name_every_part_of_a_comparison(small_run):
+    part = section(page(DOCS / "results.md"), "Comparing two runs")
+    told = small_run.compare(small_run.baseline_run).to_dict()
+    assert ticked("".join(row[0] for row in rows(part))) == set(told)
+    for key in ("a", "same", "decomposition", "bills", "winners", "first_difference"):
+        assert set(told[key]) <= ticked(part), key
+    figures = {name for name in told["figures"] if not name.startswith("liquidity.")}
+    assert figures <= ticked(part) | ticked(section(page(DOCS / "results.md"), "Figures"))
+
+
 def test_the_results_name_every_file_of_a_saved_run(small_run, tmp_path):
     folder = small_run.save(tmp_path / "run")
     text = section(page(DOCS / "results.md"), "The run directory")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from wattbook.book import Book, ReferenceBook
     from wattbook.errors import ConfigError, WattbookError
     from wattbook.policies import Mind, home
-    from wattbook.results import Run, verify
+    from wattbook.results import Comparison, Run, verify
     from wattbook.scenario import (
         Imbalance,
         LocalMarket,
@@ -43,7 +43,7 @@ _ROOMS: Final = {
     ),
     "assets": ("Battery", "Forecast", "Pv"),
     "policies": ("Mind", "home"),
-    "results": ("Run", "verify"),
+    "results": ("Comparison", "Run", "verify"),
     "book": ("Book", "ReferenceBook"),
     "errors": ("ConfigError", "WattbookError"),
     "units": ("ct_per_kwh", "eur", "eur_per_mwh", "hours", "kw", "kwh", "minutes", "percent"),
@@ -53,7 +53,7 @@ _ROOM_OF: Final = {name: room for room, names in _ROOMS.items() for name in name
 __all__ = [  # noqa: RUF022  # by room, as they are read
     "Imbalance", "LocalMarket", "MeritOrder", "Network", "PublishedPrices", "Scenario", "city", "consumer",
     "horizon_efficiency", "load_scenario", "neighbourhood", "prosumer", "trader", "utility", "Battery", "Forecast",
-    "Pv", "Mind", "home", "Run", "verify", "Book", "ReferenceBook", "ConfigError",
+    "Pv", "Mind", "home", "Comparison", "Run", "verify", "Book", "ReferenceBook", "ConfigError",
     "WattbookError", "ct_per_kwh", "eur", "eur_per_mwh", "hours", "kw", "kwh", "minutes", "percent", "__version__",
 ]  # fmt: skip
 

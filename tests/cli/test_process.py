@@ -36,10 +36,10 @@ def imported(*arguments):
     return ended.stderr.strip()
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("run", "--help"), ("fly",)])
+@pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("run", "--help"), ("compare", "--help"), ("fly",)])
 def test_help_and_slips_import_nothing_heavy(arguments):
     # typer itself checks the arguments of a command with pydantic.
-    assert imported(*arguments).endswith(("[]", "['pydantic']") if arguments[0] in ("run", "fly") else "[]")
+    assert imported(*arguments).endswith(("[]", "['pydantic']") if arguments[0] in ("run", "compare", "fly") else "[]")
 
 
 def test_importing_the_package_imports_nothing_heavy():

@@ -269,7 +269,7 @@ INFO = {
 }
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def story():
     """What the tests of this room build runs with."""
     return SimpleNamespace(Town=Town, g1=_g1, INFO=INFO, START_MS=START_MS, PERIOD_MS=PERIOD_MS)

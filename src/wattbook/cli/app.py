@@ -139,6 +139,19 @@ def show(run: RunArgument, as_json: JsonOption = False, _debug: DebugOption = Fa
 
 
 @app.command()
+def compare(
+    run_a: Annotated[Path, typer.Argument(metavar="RUN_A", help="Folder of a saved run.")],
+    run_b: Annotated[Path, typer.Argument(metavar="RUN_B", help="Folder of another run of the same days.")],
+    as_json: JsonOption = False,
+    _debug: DebugOption = False,
+) -> None:
+    """Set two saved runs side by side: what differs, who pays, and from when on."""
+    from wattbook.cli.work import compare_runs
+
+    compare_runs(run_a, run_b, as_json=as_json)
+
+
+@app.command()
 def verify(run: RunArgument, recount: RecountOption = False, _debug: DebugOption = False) -> None:
     """Check that a saved run is what was written, and that money and energy balance."""
     from wattbook.cli.work import verify_run

@@ -13,7 +13,7 @@ import typer
 
 from wattbook import compiled
 from wattbook.cli.ending import say
-from wattbook.errors import ConfigError, ResourceError, nearest
+from wattbook.errors import ConfigError, CorruptError, ResourceError, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,6 +95,22 @@ def show_run(place: Path, *, as_json: bool) -> None:
         _print_json(result)
     else:
         typer.echo(result.summary())
+
+
+def compare_runs(place_a: Path, place_b: Path, *, as_json: bool) -> None:
+    """Print two saved runs side by side; what is wrong with either folder is told together."""
+    from wattbook.results import Run
+
+    runs, problems = [], []
+    for place in (place_a, place_b):
+        try:
+            runs.append(Run.load(place))
+        except CorruptError as fault:
+            problems += [f"{place}: {problem}" for problem in fault.problems]
+    if problems:
+        raise CorruptError(dict.fromkeys(problems))
+    told = runs[0].compare(runs[1])
+    typer.echo(json.dumps(told.to_dict(), indent=2, sort_keys=True, allow_nan=False) if as_json else str(told))
 
 
 def verify_run(place: Path, *, recounted: bool) -> None:

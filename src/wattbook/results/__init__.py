@@ -6,6 +6,7 @@ state: what the journal does not say is not known here. The one importer of Pola
 
 from __future__ import annotations
 
+from wattbook.results.comparison import Comparison
 from wattbook.results.origin import provenance, scenario_digest
 from wattbook.results.record import Place, Record
 from wattbook.results.recount import recount
@@ -15,6 +16,7 @@ from wattbook.results.trading_days import competitive, trading_days
 from wattbook.results.verify import verify
 
 __all__ = [
+    "Comparison",
     "Place",
     "Record",
     "Run",

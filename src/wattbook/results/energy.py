@@ -444,13 +444,13 @@ def place_shares(record: Record) -> dict[str, float | int | None]:
         Highest mean power over a period at the place's edge: net of all meters, and with the network's losses,
         which are bought from outside.
     """
-    sums, ways, place = meter_sums(record), record.streams["flows"], record.place
+    sums, place = meter_sums(record), record.place
     stored, generation = sums.stored_wh, sums.generation_wh
     demand = sums.load_wh + np.maximum(stored, 0)
     supply = generation + np.maximum(-stored, 0)
     met = np.minimum(demand, supply).sum()
     bought, sold = (demand - np.minimum(demand, supply)), (supply - np.minimum(demand, supply))
-    edge = demand - supply + sum_by(ways["period"], ways["losses_wh"], place.periods)
+    edge = edge_wh(record)
     kept = max(0, int(generation.sum() - sold.sum()))
     return {
         "self_sufficiency": share(met, demand.sum()),
@@ -459,6 +459,16 @@ def place_shares(record: Record) -> dict[str, float | int | None]:
         "peak_import_w": _peak_w(edge, place.period_ms),
         "peak_export_w": _peak_w(-edge, place.period_ms),
     }
+
+
+def edge_wh(record: Record) -> Ints:
+    """Say what the place drew (+) or gave (-) at its edge in each period (p,) [Wh], the network's losses in it."""
+    sums, ways = meter_sums(record), record.streams["flows"]
+    edge: Ints = (
+        sums.load_wh + sums.stored_wh - sums.generation_wh
+        + sum_by(ways["period"], ways["losses_wh"], record.place.periods)
+    )  # fmt: skip
+    return edge
 
 
 def _peak_w(energy_wh: Ints, period_ms: int) -> int:

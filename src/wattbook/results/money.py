@@ -75,11 +75,18 @@ def received(record: Record) -> Ints:
     return amounts
 
 
-def decomposition(record: Record, baseline: Record) -> dict[str, Any]:
-    """Split what the local market changed into what the place gained and what only changed hands.
+def group_receipts(record: Record) -> dict[str, int]:
+    """Say what each of `GROUPS` got less what it paid over the run [1e-8 EUR]; together 0."""
+    return dict(zip(GROUPS, _by_group(record).sum(axis=1).tolist(), strict=True))
+
+
+def decomposition(record: Record, other: Record) -> dict[str, Any]:
+    """Split the difference between a run and another, as its baseline, into real gain and what only changed hands.
+
+    The runs are of the same span of time; their agents need not be the same.
 
     ``groups``
-        Money (run) - money (baseline) of each of `GROUPS` [1e-8 EUR]; they sum to 0.
+        Money (run) - money (other) of each of `GROUPS` [1e-8 EUR]; they sum to 0.
     ``causes``
         The same by cause, where anything changed.
     ``real_gain``
@@ -88,9 +95,9 @@ def decomposition(record: Record, baseline: Record) -> dict[str, Any]:
     ``transfers``
         Half the sum of the groups' absolute changes, less the absolute real gain.
     ``stored_change_wh``
-        Energy in batteries at the end, run - baseline: part of a real gain may only have been put off.
+        Energy in batteries at the end, run - other: part of a real gain may only have been put off.
     """
-    changed = _by_group(record) - _by_group(baseline)
+    changed = _by_group(record) - _by_group(other)
     total = dict(zip(GROUPS, changed.sum(axis=1).tolist(), strict=True))
     causes = {
         cause.name.lower().replace("_", "-"): dict(zip(GROUPS, changed[:, cause].tolist(), strict=True))
@@ -103,7 +110,7 @@ def decomposition(record: Record, baseline: Record) -> dict[str, Any]:
         "causes": causes,
         "real_gain": gain,
         "transfers": sum(map(abs, total.values())) // 2 - abs(gain),
-        "stored_change_wh": int((soc_end(record) - soc_end(baseline)).sum()),
+        "stored_change_wh": int(soc_end(record).sum()) - int(soc_end(other).sum()),
     }
 
 

@@ -9,8 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from wattbook.errors import CorruptError, ResourceError
+from wattbook.errors import ConfigError, CorruptError, ResourceError
 from wattbook.results import folder as files
+from wattbook.results.comparison import compare
 from wattbook.results.metrics import MEASURED, metrics
 from wattbook.results.origin import origin_faults, quarantines
 from wattbook.results.record import Record
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import polars as pl
+
+    from wattbook.results.comparison import Comparison
 
 _INFO: Final = ("scenario", "seed", "versions", "inputs", "incidents", "complete")
 
@@ -142,6 +145,20 @@ class Run:
     def summary(self) -> str:
         """Say in one screen what ran and what came of it."""
         return summary(self)
+
+    def compare(self, other: Run) -> Comparison:
+        """Set this run (A) beside another (B) of the same span of time; every difference is B - A.
+
+        Raises
+        ------
+        ConfigError
+            If `other` is no run, or does not begin and end when this one does.
+        """
+        if not isinstance(other, Run):
+            raise ConfigError(
+                f"compare takes a Run, not {type(other).__name__}: read a saved one with Run.load(folder)"
+            )
+        return compare(self, other)
 
     # --- the folder
 
