@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import logging
-from contextlib import redirect_stderr
+from contextlib import chdir, redirect_stderr
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
@@ -21,6 +21,7 @@ from .runners import Counts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
 _OPENING: Final = timedelta(milliseconds=WAKE_EVERY_MS)
 _MARKET: Final = "local"
@@ -31,10 +32,10 @@ _DEMAND: Final = {"technology": "demand", "max_power": -LOT_WH}
 class AssumeUnits:
     """A world of ASSUME's, half demand and half supply, made when it is known how long it has to go on."""
 
-    def __init__(self, size: Size) -> None:
+    def __init__(self, size: Size, folder: Path) -> None:
         self._assume = import_module("assume")
         logging.disable(logging.CRITICAL)
-        self._traders = size.traders
+        self._traders, self._folder = size.traders, folder
         self._begin = datetime.fromtimestamp(START_MS / 1000, UTC).replace(tzinfo=None)
         self.wakes = 0
         self._stops_ms: list[int] = []
@@ -97,8 +98,9 @@ class AssumeUnits:
     def go(self, stops_ms: Sequence[int], at_stop: Callable[[Counts], None]) -> None:
         """Run to each stop."""
         self._stops_ms, self._at_stop = list(stops_ms), at_stop
-        world = self._world(self._begin + timedelta(milliseconds=stops_ms[-1]) + 3 * _OPENING)
-        with redirect_stderr(io.StringIO()):  # It draws a bar of its own.
+        # It draws a bar of its own, and leaves a log where it stands.
+        with redirect_stderr(io.StringIO()), chdir(self._folder):
+            world = self._world(self._begin + timedelta(milliseconds=stops_ms[-1]) + 3 * _OPENING)
             world.run()
         assert not self._stops_ms, "the run ended before the last stop"
 

@@ -276,10 +276,10 @@ class Mesa:
         return ""
 
 
-def _assume(size: Size, _: Path) -> Runner:
+def _assume(size: Size, folder: Path) -> Runner:
     from .assume_units import AssumeUnits
 
-    return AssumeUnits(size)
+    return AssumeUnits(size, folder)
 
 
 def _replay_of(size: Size, folder: Path) -> Runner:

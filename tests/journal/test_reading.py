@@ -288,11 +288,20 @@ def test_forged_frames_are_refused_without_great_allocations(frame, fault):
         [["one", [["seq", "<i8"], ["x", "|O"]]]],
         [["one", [["seq", "<i8"], ["x", "<i8", "<i8"]]]],
         [["one", [["seq", "<i8"]]], ["one", [["seq", "<i8"]]]],
+        [["one", [["seq", "<i8"], *([f"c{i}", "<i8"] for i in range(64))]]],
     ],
 )
 def test_forged_headers_are_refused(streams):
     with pytest.raises(CorruptError, match="header"):
         read_journal(_forged(streams=streams))
+
+
+@pytest.mark.parametrize("header", [b"NaN", b"1e999", b'"\\ud800"'])
+def test_a_header_that_cannot_be_written_again_is_refused(header):
+    content = b'{"header":%b,"streams":%b}' % (header, canonical_json(_ONE))
+    head, _ = seal(FrameKind.HEADER, 0, 0, content, FIRST_LINK)
+    with pytest.raises(CorruptError, match="no JSON"):
+        read_journal(PREAMBLE + head + content)
 
 
 def test_a_head_that_claims_an_enormous_payload_is_refused():

@@ -12,7 +12,7 @@ from wattbook.market.merit_order import clear_by_auction
 from wattbook.market.supply import availability_ppm, country, offers_at_cost
 from wattbook.scenario import compile_street
 from wattbook.scenario.profiles import Horizon
-from wattbook.units import MS_PER_HOUR, eur, eur_per_mwh, half_even, minutes, mw
+from wattbook.units import MS_PER_HOUR, eur, eur_per_mwh, half_even, kw, minutes, mw
 
 ERCOT = PublishedPrices(series="ercot-2022", point="LZ_HOUSTON", read_as="EUR", first_day="2022-02-01")
 
@@ -67,8 +67,10 @@ def test_published_prices_stand_for_the_days_of_the_run(make_scenario):
     quarters = make_scenario(spot=ERCOT, local=LocalMarket(period=minutes(15)))
     assert spot(quarters).tolist() == np.repeat(given, 4).tolist()
     own = ERCOT.model_copy(update={"first_day": None})
-    with pytest.raises(DataError, match="leaves the data of ercot-2022"):
+    with pytest.raises(DataError, match=r"leaves the data of ercot-2022.* or another first_day"):
         make_scenario(spot=own).check()
+    with pytest.raises(DataError, match="periods of 120 min do not fit"):
+        make_scenario(spot=ERCOT, local=LocalMarket(period=minutes(120))).check()
 
 
 @pytest.mark.parametrize("given", ["merit-order", ERCOT], ids=["merit-order", "ercot"])
@@ -99,12 +101,17 @@ def test_values_can_be_set_and_are_written_down(make_scenario):
         (lambda: MeritOrder(supply="simbensh"), "did you mean 'simbench'"),
         (lambda: MeritOrder(co2=25), r"has no unit: write eur\(25\)"),
         (lambda: MeritOrder(co2=eur(25.001)), "whole number of cents"),
-        (lambda: MeritOrder(load_peak=mw(0)), "load_peak"),
+        (lambda: MeritOrder(load_peak=kw(59_000)), r"write one from 1000 MW .* as mw\(59_000\)"),
+        (lambda: MeritOrder(co2=eur(1_001)), "co2"),
         (lambda: PublishedPrices(series="ercot", point="LZ_HOUSTON"), "did you mean 'ercot-2022'"),
         (lambda: PublishedPrices(series="ercot-2022", point="LZ_HOUSTEN", read_as="EUR"), "did you mean 'LZ_HOUSTON'"),
         (lambda: PublishedPrices(series="ercot-2022", point="LZ_HOUSTON"), "in USD: say read_as='EUR'"),
         (lambda: PublishedPrices(series="ercot-2022", point="LZ_AEN", read_as="USD"), "is not one of EUR"),
         (lambda: PublishedPrices(series="ercot-2022", point="LZ_AEN", read_as="EUR", first_day="May"), "write '2022"),
+        (
+            lambda: PublishedPrices(series="ercot-2022", point="LZ_AEN", read_as="EUR", first_day="2022-02-01T07:23"),
+            "write '2022",
+        ),
     ],
 )
 def test_mistakes_are_told_with_what_to_write(make, said):

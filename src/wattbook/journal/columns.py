@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from wattbook.messages import Stream
 
+MOST_COLUMNS: Final = 64
+"""Of a stream: a frame with a byte for each row cannot unfold to more than eight times as many bytes as this."""
 CODES: Final = {code: np.dtype(code) for code in ("<i1", "<i2", "<i4", "<i8")}
 """Type codes that a column may have."""
 BOUNDS: Final = {code: (int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)) for code, dtype in CODES.items()}
@@ -28,6 +30,8 @@ def schema_fault(streams: Sequence[Stream]) -> str | None:
             return f"stream {name!r}: its first column must be seq, <i8"
         if len(dict(columns)) != len(columns):
             return f"stream {name!r}: two columns of one name"
+        if len(columns) > MOST_COLUMNS:
+            return f"stream {name!r}: {len(columns)} columns, at most {MOST_COLUMNS} are allowed"
         if unknown := sorted({code for _, code in columns} - CODES.keys()):
             return f"stream {name!r}: column types {unknown} are not among {sorted(CODES)}"
     return None

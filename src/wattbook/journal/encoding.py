@@ -4,7 +4,7 @@ A frame holds each column in blocks of `BLOCK_ROWS` rows. A block is written as 
 above it; or, where that is narrower, as its first value, the least step from a value to the next, and what each step
 is above that. Either goes into the narrowest of 0, 1, 2, 4 or 8 bytes that hold them all: what counts on, or stays the
 same, takes no room. That is cheap enough to be done while a run goes on. As a payload has at least a byte for every
-row, a small file cannot unfold to something huge.
+row, and a stream at most 64 columns, a file cannot unfold to more than 512 times its size.
 
 ====================  =================================================================================
 entries (17 bytes)    of each column, of each of its blocks: form (1), least (8), first (8)

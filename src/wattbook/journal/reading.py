@@ -17,6 +17,7 @@ from wattbook.errors import CorruptError, ResourceError
 from wattbook.journal.columns import CODES, fingerprint_of, schema_fault
 from wattbook.journal.encoding import decode
 from wattbook.journal.frames import FIRST_LINK, Frame, FrameKind, check_preamble, read_frame
+from wattbook.journal.packing import canonical_json
 from wattbook.messages import Stream
 
 if TYPE_CHECKING:
@@ -118,9 +119,11 @@ def _walk(view: memoryview, where: str) -> _Walk:
 
 def _json(frame: Frame, where: str) -> Any:
     try:
-        return json.loads(bytes(frame.payload))
+        content = json.loads(bytes(frame.payload))
+        canonical_json(content)  # What can be read but not written again, such as NaN, is none of ours.
     except (ValueError, RecursionError) as error:
         raise CorruptError(f"{where}: offset {frame.end - len(frame.payload)}: no JSON ({error})") from error
+    return content
 
 
 def _parse_header(frame: Frame, where: str) -> tuple[Any, tuple[Stream, ...]]:

@@ -6,6 +6,7 @@ business, what was published `wattbook.data`'s.
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, TypeAlias
 
 from pydantic import PlainValidator
@@ -16,7 +17,7 @@ from wattbook.scenario.calendar import by_hour
 from wattbook.scenario.faults import FieldError, shown
 from wattbook.scenario.fields import choice, flag, measured, optional, tariff
 from wattbook.scenario.parts import PRICE_BOUND, Part
-from wattbook.units import QUANTA_PER_CENT, eur, kw
+from wattbook.units import MS_PER_MINUTE, QUANTA_PER_CENT, eur, mw
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,8 +29,9 @@ if TYPE_CHECKING:
 
 MERIT_ORDER: Final = "merit-order"
 EURO: Final = "EUR"
-LARGEST_PEAK: Final = kw(1_000_000_000)
-DEAREST_TONNE: Final = eur(100_000)
+PEAKS: Final = (mw(1_000), mw(1_000_000))
+DEAREST_TONNE: Final = eur(1_000)
+"""At more even lignite would cost more than the spot market's cap."""
 
 
 def _supply(value: object) -> str:
@@ -46,6 +48,14 @@ def _tonne(value: object) -> int:
     return price
 
 
+def _peak(value: object) -> int:
+    peak: int = _PEAK(value)
+    if not PEAKS[0] <= peak <= PEAKS[1]:
+        raise FieldError("is no country's load: write one from 1000 MW to 1000000 MW, as mw(59_000)")
+    return peak
+
+
+_PEAK: Final[Any] = measured("power").func
 _TONNE: Final[Any] = measured("money", 0, DEAREST_TONNE).func
 
 
@@ -53,7 +63,7 @@ class MeritOrder(Part):
     """The plants of a country on its residual load, every period an auction at one price; all offer at cost.
 
     Load, wind, sun and rivers are those of the run's own days, so they belong to the weather of the homes; outages are
-    drawn from the run's seed. See docs/supply.md.
+    drawn from the run's seed, from its start on: another start draws others. See docs/supply.md.
 
     Attributes
     ----------
@@ -69,7 +79,7 @@ class MeritOrder(Part):
 
     path: ClassVar[str] = "spot"
     supply: Annotated[str, PlainValidator(_supply)] = "simbench"
-    load_peak: Annotated[int | None, optional(measured("power", 1, LARGEST_PEAK))] = None
+    load_peak: Annotated[int | None, optional(PlainValidator(_peak))] = None
     co2: Annotated[int, PlainValidator(_tonne)] = eur(25)
     outages: Annotated[bool, flag()] = True
 
@@ -105,16 +115,16 @@ def _series(value: object) -> str:
 
 def _day(value: object) -> str:
     try:
-        parse_start(str(value), "UTC")
-    except (ConfigError, ValueError, OverflowError):
+        return dt.date.fromisoformat(str(value)).isoformat()
+    except ValueError:
         raise FieldError("is not a date: write '2022-02-01'") from None
-    return str(value)
 
 
 class PublishedPrices(Part):
     """Prices that a market elsewhere published, hour by hour.
 
     They know nothing of the weather that the run's homes have: what depends on both is not to be read from such a run.
+    Hours follow each other as they passed: after a change of the clock local hours differ by one.
 
     Attributes
     ----------
@@ -160,12 +170,17 @@ class PublishedPrices(Part):
         """
         prices = load_prices(self.series)
         start_ms = horizon.start_ms if self.first_day is None else parse_start(self.first_day, prices.timezone)
+        if prices.step_ms % horizon.period_ms or (start_ms - prices.start_ms) % horizon.period_ms:
+            raise DataError(
+                f"spot: periods of {horizon.period_ms // MS_PER_MINUTE} min do not fit into the hours of {self.series}:"
+                " choose a period of 15, 30 or 60 min, and a start on one"
+            )
         try:
             return prices.periods_tick(
                 self.point, start_ms, start_ms + horizon.end_ms - horizon.start_ms, horizon.period_ms
             )
-        except ConfigError as fault:
-            raise DataError(fault.problems) from None
+        except DataError as fault:
+            raise DataError(f"{fault.problems[0]}, or another first_day of the series") from None
 
     def digests(self) -> dict[str, str]:
         """SHA-256 of each file that was read."""
