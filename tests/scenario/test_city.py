@@ -204,13 +204,14 @@ def test_without_a_baseline_what_depends_on_it_is_absent():
     assert "no baseline was run" in run.summary()
 
 
-def test_most_homes_wake_in_every_quarter_of_an_hour_of_daylight():
-    compiled = compile_street(load_scenario("city"), seed=7)
-    homes = compiled.street.feeder >= 0
+@pytest.mark.parametrize("homes", [1_000, pytest.param(100_000, marks=[pytest.mark.slow, pytest.mark.long])])
+def test_most_homes_wake_in_every_quarter_of_an_hour_of_daylight(homes):
+    compiled = compile_street(load_scenario("city").with_values({"homes": homes}), seed=7)
+    members = compiled.street.feeder >= 0
     world = World(compiled.street, compiled.minds, compiled.outlook, seed=7)
     quarter_ms = 15 * 60_000
     world.run(until_ms=world.street.start_ms + 5 * 3_600_000)
     for _ in range(16 * 4):
         started_ms = world.now_ms
         world.run(until_ms=started_ms + quarter_ms)
-        assert (world.woke_ms[homes] >= started_ms).mean() >= 0.6
+        assert (world.woke_ms[members] >= started_ms).mean() >= 0.6
