@@ -91,6 +91,31 @@ def test_planned_outages_lie_in_the_season_and_last_their_weeks():
     assert planned_outage(1, "a", 0, 2016).shape == (0, 2)
     with pytest.raises(ConfigError, match="give 0 to 26"):
         planned_outage(1, "a", 27, 2016)
+    for year in (2015, 2016):
+        ((begin, end),) = planned_outage(1, "a", 26, year).tolist()
+        assert end - begin == 182 * MS_PER_DAY
+
+
+@pytest.mark.parametrize(
+    ("weeks", "year", "said"),
+    [
+        (5, 0, "year=0 must lie between 1 and 9999: give 2016"),
+        (5, 10_000, "year=10000"),
+        (5, 2016.0, "year=2016.0 is not a whole number"),
+        (2.5, 2016, "weeks=2.5 is not a whole number: give 0 to 26"),
+        (-1, 2016, "weeks=-1"),
+    ],
+)
+def test_a_maintenance_that_cannot_be_is_refused(weeks, year, said):
+    with pytest.raises(ConfigError, match=said):
+        planned_outage(1, "a", weeks, year)
+    assert planned_outage(1, "a", np.int64(5), np.int64(2016)).tolist() == planned_outage(1, "a", 5, 2016).tolist()
+
+
+def test_all_that_is_wrong_with_times_of_outages_is_told_at_once():
+    with pytest.raises(ConfigError) as caught:
+        forced_outages(1, "a", 0.5, -1, None, 2**80)
+    assert len(caught.value.problems) == 4
 
 
 def test_outages_and_weather_multiply_by_hand():

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from wattbook.assets.config import TIME_BOUND_MS, plain, whole_problems
 from wattbook.chance import draw, key_of
 from wattbook.errors import ConfigError
 from wattbook.units import MS_PER_DAY, PPM, half_even
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 SEASON: Final = ((4, 1), (10, 1))
 """Planned outages lie between these days of a year, when load is low: an assumption of calibration."""
 DAYS_PER_WEEK: Final = 7
+MOST_WEEKS: Final = 26
+"""What fits into the season."""
 
 _DRAW_BITS: Final = 63
 _LOG_BITS: Final = 32
@@ -74,8 +77,17 @@ def forced_outages(seed: int, name: str, to_failure_ms: int, to_repair_ms: int, 
     Raises
     ------
     ConfigError
-        If one mean time is given and the other is not.
+        If one mean time is given and the other is not, or one of the four is no whole number or out of bounds.
     """
+    problems = [
+        *_time_problems("to_failure_ms", to_failure_ms, 0, "give hours(1150)"),
+        *_time_problems("to_repair_ms", to_repair_ms, 0, "give hours(100)"),
+        *_time_problems("start_ms", start_ms, -TIME_BOUND_MS, "give whole ms of UTC"),
+        *_time_problems("end_ms", end_ms, -TIME_BOUND_MS, "give whole ms of UTC"),
+    ]
+    if problems:
+        raise ConfigError(f"outages of {name!r}: {problem}" for problem in problems)
+    to_failure_ms, to_repair_ms, start_ms, end_ms = int(to_failure_ms), int(to_repair_ms), int(start_ms), int(end_ms)
     if to_failure_ms == 0 == to_repair_ms:
         return np.empty((0, 2), np.int64)
     if to_failure_ms <= 0 or to_repair_ms <= 0:
@@ -103,12 +115,17 @@ def planned_outage(seed: int, name: str, weeks: int, year: int) -> IntArray:
     Raises
     ------
     ConfigError
-        If so many weeks do not fit into the season.
+        If so many weeks do not fit into the season, or the year is not one of 1 to 9999.
     """
+    problems = [
+        *whole_problems("weeks", plain(weeks), 0, MOST_WEEKS, "number", f"give 0 to {MOST_WEEKS}"),
+        *whole_problems("year", plain(year), dt.MINYEAR, dt.MAXYEAR, "number", "give 2016"),
+    ]
+    if problems:
+        raise ConfigError(f"outage of {name!r}: {problem}" for problem in problems)
+    weeks, year = int(weeks), int(year)
     first, last = (dt.datetime(year, *day, tzinfo=dt.UTC) for day in SEASON)
     days = (last - first).days
-    if not 0 <= weeks * DAYS_PER_WEEK <= days:
-        raise ConfigError(f"weeks={weeks} of {name!r} do not fit into the {days} days of the season: give 0 to 26")
     if weeks == 0:
         return np.empty((0, 2), np.int64)
     length_days = weeks * DAYS_PER_WEEK
@@ -151,6 +168,10 @@ def available_ppm(
     quotient, rest = np.divmod(product, np.int64(period_ms))
     share: IntArray = quotient + ((2 * rest > period_ms) | ((2 * rest == period_ms) & (quotient & 1 == 1)))
     return share
+
+
+def _time_problems(name: str, value: int, low: int, remedy: str) -> list[str]:
+    return whole_problems(name, plain(value), low, TIME_BOUND_MS, "duration", remedy)
 
 
 def _merged(spans: IntArray) -> IntArray:
