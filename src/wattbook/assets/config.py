@@ -99,13 +99,15 @@ def whole_array(name: str, values: npt.ArrayLike, problems: list[str]) -> IntArr
     if array.dtype.kind == "u" and int(array.max()) > np.iinfo(np.int64).max:
         problems.append(f"{name}={int(array.max())} is beyond 64 bits with a sign: give smaller numbers")
         return nothing
-    return np.ascontiguousarray(array, np.int64)
+    return np.asarray(array, np.int64, order="C")
 
 
 def whole_column(
-    name: str, values: npt.ArrayLike, rows: int, low: int, high: int, remedy: str, problems: list[str]
+    name: str, values: npt.ArrayLike, rows: int | None, low: int, high: int, remedy: str, problems: list[str]
 ) -> IntArray:
     """Turn one whole number a row, between `low` and `high`, into a column (rows,); else put it on the list.
+
+    Without `rows` there may be any number of them.
 
     >>> problems = []
     >>> column = whole_column("wanted_w", [3, 4], 1, 0, 9, "give one a plant", problems)
@@ -116,8 +118,8 @@ def whole_column(
     array = whole_array(name, values, problems)
     if len(problems) > before:
         return array
-    if array.shape != (rows,):
-        problems.append(f"{name} has shape {array.shape}, not ({rows},): {remedy}")
+    if array.ndim != 1 or rows not in (None, len(array)):
+        problems.append(f"{name} has shape {array.shape}, not ({'n' if rows is None else rows},): {remedy}")
     elif ((array < low) | (array > high)).any():
         row = int(np.argmax((array < low) | (array > high)))
         problems.append(f"{name}[{row}]={array[row]} must lie between {low} and {high}: {remedy}")

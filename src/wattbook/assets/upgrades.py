@@ -151,7 +151,7 @@ class Upgrades:
     def __init__(self, capacity_w: IntArray, terms: Sequence[UpgradeTerms | None]) -> None:
         problems: list[str] = []
         remedy = "give the plants' capacities"
-        base_w = whole_column("capacity_w", capacity_w, np.size(capacity_w), 0, CAPACITY_BOUND_W, remedy, problems)
+        base_w = whole_column("capacity_w", capacity_w, None, 0, CAPACITY_BOUND_W, remedy, problems)
         if not problems and len(terms) != len(base_w):
             problems.append(f"{len(terms)} terms for {len(base_w)} plants: give one each, or None")
         if problems:
