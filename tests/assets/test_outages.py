@@ -126,6 +126,27 @@ def test_outages_and_weather_multiply_by_hand():
     assert available_ppm(weather, spans, 0, 100, 5).tolist() == [500_000, 1, 7, 0, 0]  # 1.2, and 0.5 to even
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"weather_ppm": [2 * PPM]}, r"weather_ppm\[0\]=2000000 must lie between 0 and 1000000"),
+        ({"weather_ppm": [0.5]}, "weather_ppm is of type float64"),
+        ({"weather_ppm": [1, 2]}, r"weather_ppm has shape \(2,\), not \(1,\)"),
+        ({"spans": [1, 2]}, r"spans have shape \(2,\), not \(k, 2\)"),
+        ({"spans": [[0.0, 1.0]]}, "spans is of type float64"),
+        ({"spans": [[-(2**63), 2**63 - 1]]}, "spans must lie between"),
+        ({"period_ms": 0}, "period_ms=0 must lie between"),
+        ({"periods": 2.5}, r"periods=2\.5 is not a whole number"),
+        ({"start_ms": None}, "start_ms=None"),
+    ],
+)
+def test_an_availability_that_cannot_be_is_refused(changes, said):
+    terms = {"weather_ppm": [7], "spans": [], "start_ms": 0, "period_ms": 100, "periods": 1}
+    assert available_ppm(**terms).tolist() == [7]
+    with pytest.raises(ConfigError, match=said):
+        available_ppm(**{**terms, **changes})
+
+
 @given(
     st.lists(st.tuples(st.integers(-50, 250), st.integers(0, 90)), max_size=6),
     st.integers(-30, 30),

@@ -97,6 +97,8 @@ def test_plants_are_laid_out_in_columns():
         ({"ramp_w": 0}, "ramp_w=0"),
         ({"marginal_tick": 1.5}, "marginal_tick=1.5 is not a whole number"),
         ({"kind": "coal"}, "is not a PlantKind"),
+        ({"owner": 0.5}, r"owner=0\.5 is not a whole number"),
+        ({"owner": -2}, "owner=-2 must lie between -1"),
     ],
 )
 def test_what_cannot_be_a_plant_is_refused(given, said):

@@ -217,3 +217,9 @@ def test_capacities_are_whole_numbers():
     for wrong in (np.array([0.5]), np.array([-1]), np.array([[1]])):
         with pytest.raises(ConfigError, match=r"give the plants' capacities|give whole numbers"):
             Upgrades(wrong, [None])
+
+
+def test_every_mistake_of_an_annuity_is_told_at_once():
+    with pytest.raises(ConfigError) as caught:
+        annuity(0.5, -1, 0)
+    assert len(caught.value.problems) == 3

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from wattbook.assets.config import TIME_BOUND_MS, plain, whole_problems
+from wattbook.assets.config import TIME_BOUND_MS, plain, whole_array, whole_column, whole_problems
 from wattbook.chance import draw, key_of
 from wattbook.errors import ConfigError
 from wattbook.units import MS_PER_DAY, PPM, half_even
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 SEASON: Final = ((4, 1), (10, 1))
 """Planned outages lie between these days of a year, when load is low: an assumption of calibration."""
 DAYS_PER_WEEK: Final = 7
+LONGEST_PERIOD_MS: Final = 10_000 * MS_PER_DAY
+MOST_PERIODS: Final = 1 << 20
+"""Twice a year of minutes; with `LONGEST_PERIOD_MS` it keeps every instant inside 64 bits."""
 MOST_WEEKS: Final = 26
 """What fits into the season."""
 
@@ -137,7 +140,7 @@ def planned_outage(seed: int, name: str, weeks: int, year: int) -> IntArray:
 def out_ms(spans: IntArray, start_ms: int, period_ms: int, periods: int) -> IntArray:
     """Time (periods,) [ms] of each period that lies in at least one of `spans` (k, 2) [ms of UTC]."""
     edges = start_ms + period_ms * np.arange(periods + 1, dtype=np.int64)
-    spans = _merged(spans)
+    spans = _merged(spans.reshape(-1, 2))
     if not len(spans):
         return np.zeros(periods, np.int64)
     before = np.concatenate([[0], np.cumsum(spans[:, 1] - spans[:, 0])])
@@ -157,12 +160,34 @@ def available_ppm(
     Parameters
     ----------
     weather_ppm : (periods,) or None
-        What wind, sun or river would let it give [ppm]; None for a plant that has its fuel.
+        What wind, sun or river would let it give [ppm], at most 1,000,000; None for a plant that has its fuel.
     spans : (k, 2)
         Planned and forced outages [ms of UTC], in any order; they may overlap.
     start_ms, period_ms, periods : int
         Start [ms of UTC], length [ms] and number of the periods.
+
+    Raises
+    ------
+    ConfigError
+        With all that is wrong with the five.
     """
+    problems = [
+        *_time_problems("start_ms", start_ms, -TIME_BOUND_MS, "give whole ms of UTC"),
+        *whole_problems("period_ms", plain(period_ms), 1, LONGEST_PERIOD_MS, "duration", "give minutes(15)"),
+        *whole_problems("periods", plain(periods), 0, MOST_PERIODS, "number", "give 96"),
+    ]
+    known = None if problems else int(periods)
+    if weather_ppm is not None:
+        weather_ppm = whole_column("weather_ppm", weather_ppm, known, 0, PPM, "give ppm of the capacity", problems)
+    before = len(problems)
+    spans = whole_array("spans", spans, problems)
+    if len(problems) == before and spans.size and (spans.ndim, spans.shape[-1]) != (2, 2):
+        problems.append(f"spans have shape {spans.shape}, not (k, 2): give beginnings and ends")
+    if ((spans < -TIME_BOUND_MS) | (spans > TIME_BOUND_MS)).any():
+        problems.append(f"spans must lie between {-TIME_BOUND_MS} and {TIME_BOUND_MS}: give whole ms of UTC")
+    if problems:
+        raise ConfigError(f"availability: {problem}" for problem in problems)
+    start_ms, period_ms, periods = int(start_ms), int(period_ms), int(periods)
     up_ms = period_ms - out_ms(spans, start_ms, period_ms, periods)
     product = up_ms * (np.int64(PPM) if weather_ppm is None else weather_ppm)
     quotient, rest = np.divmod(product, np.int64(period_ms))

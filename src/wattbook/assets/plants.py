@@ -29,6 +29,7 @@ CAPACITY_BOUND_W: Final = 100_000_000_000
 PRICE_BOUND_TICK: Final = 10_000_000
 EMISSION_BOUND_G: Final = 10_000
 NOBODY: Final = -1
+_LAST_ROW: Final = (1 << 31) - 1
 _MOST_WANTED_W: Final = 1 << 62
 _SHARES: Final = "give ppm of the capacity, one a row, such as 1_000_000"
 _LONGEST_MS: Final = MS_PER_DAY
@@ -139,6 +140,7 @@ class PowerPlant:
             *whole_problems("capacity_w", self.capacity_w, 1, CAPACITY_BOUND_W, "power", "give mw(300)"),
             *whole_problems("min_output_w", self.min_output_w, 0, CAPACITY_BOUND_W, "power", "give mw(120)"),
             *whole_problems("marginal_tick", self.marginal_tick, -price, price, "price", cost),
+            *whole_problems("owner", plain(self.owner), NOBODY, _LAST_ROW, "number", "give its owner's row, or -1"),
         ]
         if self.ramp_w is not None:
             problems += whole_problems("ramp_w", self.ramp_w, 1, CAPACITY_BOUND_W, "power", "give mw(50) or None")

@@ -42,6 +42,8 @@ MS_PER_YEAR: Final = 36_525 * MS_PER_DAY // 100
 LONGEST_YEARS: Final = 100
 DEAREST_PER_KW: Final = 100_000 * QUANTA_PER_EUR
 W_PER_KW: Final = 1_000
+MOST_PRINCIPAL: Final = DEAREST_PER_KW * (CAPACITY_BOUND_W // W_PER_KW)
+"""The largest plant at the dearest kW [1e-8 EUR]."""
 _PLANT, _EXTRA, _ORDERED, _COMMISSIONED, _ONCE, _YEARLY, _YEARS, _BOOKED = range(len(UPGRADE_COLUMNS))
 
 
@@ -60,10 +62,25 @@ class Build(IntEnum):
 def annuity(principal: int, interest_ppm: int, years: int) -> int:
     """Yearly instalment that pays off `principal` with interest over `years` [1e-8 EUR], rounded half-even.
 
+    Raises
+    ------
+    ConfigError
+        If one of the three is no whole number, negative, or the years are not 1 to `LONGEST_YEARS`.
+
+    Examples
+    --------
     >>> from wattbook.units import eur, percent
     >>> annuity(eur(1_000_000), percent(5), 20)
     8024258719069
     """
+    problems = [
+        *whole_problems("principal", plain(principal), 0, MOST_PRINCIPAL, "money", "give eur(1_000_000)"),
+        *whole_problems("interest_ppm", plain(interest_ppm), 0, PPM, "share", "give percent(7)"),
+        *whole_problems("years", plain(years), 1, LONGEST_YEARS, "number", "give 20"),
+    ]
+    if problems:
+        raise ConfigError(f"annuity: {problem}" for problem in problems)
+    principal, interest_ppm, years = int(principal), int(interest_ppm), int(years)
     if interest_ppm == 0:
         return half_even(principal, years)
     grown, base = (PPM + interest_ppm) ** years, PPM**years
