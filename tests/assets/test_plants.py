@@ -228,6 +228,8 @@ def test_periods_that_fill_no_hour_are_refused():
         ({"wanted_w": column(-1)}, r"wanted_w\[0\]=-1"),
         ({"wanted_w": np.array([2**63], np.uint64)}, "beyond 64 bits"),
         ({"wanted_w": [2**70]}, "beyond 64 bits"),
+        ({"wanted_w": np.array([5], object)}, "wanted_w is of type object: give whole numbers"),
+        ({"wanted_w": [None]}, "wanted_w is of type object"),
         ({"wanted_w": [[1], [1, 2]]}, "different lengths"),
         ({"wanted_w": column(50)[0]}, r"wanted_w has shape \(\)"),
         ({"period_ms": 0.5}, "period_ms=0.5 is not a whole number"),

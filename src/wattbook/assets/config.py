@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 TIME_BOUND_MS: Final = 1 << 60
 """Instants [ms of UTC] lie within this many ms of 1970, so that a century more still fits 64 bits."""
+_LARGEST: Final = (1 << 63) - 1
 
 
 def whole_problems(name: str, value: object, low: int, high: int, dimension: str, remedy: str) -> list[str]:
@@ -90,13 +91,13 @@ def whole_array(name: str, values: npt.ArrayLike, problems: list[str]) -> IntArr
         return nothing
     if not array.size:
         return np.zeros(array.shape, np.int64)
-    if array.dtype.kind == "O" and all(isinstance(each, int) and not isinstance(each, bool) for each in array.flat):
+    if array.dtype.kind == "O" and any(isinstance(each, int) and abs(each) > _LARGEST for each in array.flat):
         problems.append(f"{name} holds numbers beyond 64 bits: give smaller ones")
         return nothing
     if array.dtype.kind not in "iu":
         problems.append(f"{name} is of type {array.dtype}: give whole numbers")
         return nothing
-    if array.dtype.kind == "u" and int(array.max()) > np.iinfo(np.int64).max:
+    if array.dtype.kind == "u" and int(array.max()) > _LARGEST:
         problems.append(f"{name}={int(array.max())} is beyond 64 bits with a sign: give smaller numbers")
         return nothing
     return np.asarray(array, np.int64, order="C")
