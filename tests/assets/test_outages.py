@@ -91,6 +91,31 @@ def test_planned_outages_lie_in_the_season_and_last_their_weeks():
     assert planned_outage(1, "a", 0, 2016).shape == (0, 2)
     with pytest.raises(ConfigError, match="give 0 to 26"):
         planned_outage(1, "a", 27, 2016)
+    for year in (2015, 2016):
+        ((begin, end),) = planned_outage(1, "a", 26, year).tolist()
+        assert end - begin == 182 * MS_PER_DAY
+
+
+@pytest.mark.parametrize(
+    ("weeks", "year", "said"),
+    [
+        (5, 0, "year=0 must lie between 1 and 9999: give 2016"),
+        (5, 10_000, "year=10000"),
+        (5, 2016.0, "year=2016.0 is not a whole number"),
+        (2.5, 2016, "weeks=2.5 is not a whole number: give 0 to 26"),
+        (-1, 2016, "weeks=-1"),
+    ],
+)
+def test_a_maintenance_that_cannot_be_is_refused(weeks, year, said):
+    with pytest.raises(ConfigError, match=said):
+        planned_outage(1, "a", weeks, year)
+    assert planned_outage(1, "a", np.int64(5), np.int64(2016)).tolist() == planned_outage(1, "a", 5, 2016).tolist()
+
+
+def test_all_that_is_wrong_with_times_of_outages_is_told_at_once():
+    with pytest.raises(ConfigError) as caught:
+        forced_outages(1, "a", 0.5, -1, None, 2**80)
+    assert len(caught.value.problems) == 4
 
 
 def test_outages_and_weather_multiply_by_hand():
@@ -99,6 +124,27 @@ def test_outages_and_weather_multiply_by_hand():
     assert available_ppm(None, spans, 0, 100, 5).tolist() == [PPM, 400_000, PPM, 100_000, 0]
     weather = np.array([500_000, 3, 7, 5, PPM])
     assert available_ppm(weather, spans, 0, 100, 5).tolist() == [500_000, 1, 7, 0, 0]  # 1.2, and 0.5 to even
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"weather_ppm": [2 * PPM]}, r"weather_ppm\[0\]=2000000 must lie between 0 and 1000000"),
+        ({"weather_ppm": [0.5]}, "weather_ppm is of type float64"),
+        ({"weather_ppm": [1, 2]}, r"weather_ppm has shape \(2,\), not \(1,\)"),
+        ({"spans": [1, 2]}, r"spans have shape \(2,\), not \(k, 2\)"),
+        ({"spans": [[0.0, 1.0]]}, "spans is of type float64"),
+        ({"spans": [[-(2**63), 2**63 - 1]]}, "spans must lie between"),
+        ({"period_ms": 0}, "period_ms=0 must lie between"),
+        ({"periods": 2.5}, r"periods=2\.5 is not a whole number"),
+        ({"start_ms": None}, "start_ms=None"),
+    ],
+)
+def test_an_availability_that_cannot_be_is_refused(changes, said):
+    terms = {"weather_ppm": [7], "spans": [], "start_ms": 0, "period_ms": 100, "periods": 1}
+    assert available_ppm(**terms).tolist() == [7]
+    with pytest.raises(ConfigError, match=said):
+        available_ppm(**{**terms, **changes})
 
 
 @given(

@@ -97,6 +97,8 @@ def test_plants_are_laid_out_in_columns():
         ({"ramp_w": 0}, "ramp_w=0"),
         ({"marginal_tick": 1.5}, "marginal_tick=1.5 is not a whole number"),
         ({"kind": "coal"}, "is not a PlantKind"),
+        ({"owner": 0.5}, r"owner=0\.5 is not a whole number"),
+        ({"owner": -2}, "owner=-2 must lie between -1"),
     ],
 )
 def test_what_cannot_be_a_plant_is_refused(given, said):
@@ -214,6 +216,64 @@ def test_periods_that_fill_no_hour_are_refused():
             available_wh(1_000, column(PPM), period_ms)
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"available_ppm": column(2_000_000)}, r"available_ppm\[0\]=2000000 must lie between 0 and 1000000"),
+        ({"available_ppm": column(-1)}, r"available_ppm\[0\]=-1"),
+        ({"available_ppm": [0.5]}, "available_ppm is of type float64: give whole numbers"),
+        ({"available_ppm": column(PPM, PPM)}, r"available_ppm has shape \(2,\), not \(1,\)"),
+        ({"wanted_w": column(50, 20)}, r"wanted_w has shape \(2,\), not \(1,\): give one output a plant"),
+        ({"wanted_w": np.array([50.5])}, "wanted_w is of type float64"),
+        ({"wanted_w": column(-1)}, r"wanted_w\[0\]=-1"),
+        ({"wanted_w": np.array([2**63], np.uint64)}, "beyond 64 bits"),
+        ({"wanted_w": [2**70]}, "beyond 64 bits"),
+        ({"wanted_w": np.array([5], object)}, "wanted_w is of type object: give whole numbers"),
+        ({"wanted_w": [None]}, "wanted_w is of type object"),
+        ({"wanted_w": [[1], [1, 2]]}, "different lengths"),
+        ({"wanted_w": column(50)[0]}, r"wanted_w has shape \(\)"),
+        ({"period_ms": 0.5}, "period_ms=0.5 is not a whole number"),
+        ({"period_ms": 0}, "period_ms=0 must lie between 1 and 86400000"),
+        ({"period_ms": 86_400_001}, "period_ms=86400001"),
+        ({"start_ms": 0.5}, "start_ms=0.5"),
+    ],
+)
+def test_a_fleet_is_not_run_on_what_cannot_be(changes, said):
+    fleet = Fleet(one())
+    asked = {"start_ms": 0, "period_ms": QUARTER, "wanted_w": column(50), "available_ppm": column(PPM)}
+    with pytest.raises(ConfigError, match=said):
+        fleet.run(**{**asked, **changes})
+    assert fleet.export()["output_w"].tolist() == [0], "a refusal runs nothing"
+    assert fleet.run(**asked).output_w.tolist() == [50]
+
+
+def test_all_that_is_wrong_with_a_run_is_told_at_once():
+    with pytest.raises(ConfigError) as caught:
+        Fleet(one()).run(None, -1, column(1, 2), column(PPM + 1))
+    assert len(caught.value.problems) == 4
+    with pytest.raises(ConfigError, match="available_ppm"):
+        Fleet(one()).most_w(0, column(PPM + 1))
+
+
+def test_the_largest_plant_over_the_longest_period_does_not_overflow():
+    fleet = Fleet(one(capacity_w=10**11))
+    for _ in range(2):
+        assert fleet.run(0, 24 * MS_PER_HOUR, column(10**11), column(PPM)).energy_wh.tolist() == [24 * 10**11]
+
+
+def test_upgrades_of_other_plants_are_refused():
+    with pytest.raises(ConfigError, match="of other plants"):
+        Fleet(one(), Upgrades(column(100, 100), [None, None]))
+
+
+def test_availability_over_a_year_is_a_share():
+    for wrong in (column(PPM + 1), [0.5], column(-1), [[1], [1, 2]], 7):
+        with pytest.raises(ConfigError, match="available_ppm"):
+            available_wh(1_000, wrong, QUARTER)
+    with pytest.raises(ConfigError, match=r"capacity_w=0\.5"):
+        available_wh(0.5, column(PPM), QUARTER)
+
+
 # --- state
 
 
@@ -233,6 +293,16 @@ def test_a_checkpoint_goes_on_with_the_same_output_and_the_same_remainder():
         assert got.energy_wh.tolist() == energy.tolist()
     with pytest.raises(ConfigError, match="another fleet"):
         Fleet(one()).restore(first.export())
+    state = first.export()
+    for wrong in (
+        {},
+        {"output_w": state["output_w"]},
+        {**state, "output_w": -1 - state["output_w"]},
+        {**state, "output_w": state["output_w"].astype(float)},
+        {**state, "rest": np.full(2, MS_PER_HOUR)},
+    ):
+        with pytest.raises(ConfigError, match="restore what this one exported"):
+            second.restore(wrong)
 
 
 @given(st.lists(st.tuples(st.integers(1, 50), st.integers(0, 3)), max_size=6), st.integers(1, 9))

@@ -118,3 +118,108 @@ def test_every_mistake_of_terms_is_told_at_once():
     assert len(caught.value.problems) == 6
     with pytest.raises(ConfigError, match="give one each"):
         Upgrades(BASE, [UpgradeTerms(1, lead_ms=hours(1))])
+
+
+@pytest.mark.parametrize(
+    ("order", "said"),
+    [
+        ((0, 0.5, 0), r"extra_w=0.5 is not a whole number: give mw\(5\)"),
+        ((0, float("nan"), 0), "extra_w=nan"),
+        ((0, None, 0), "extra_w=None"),
+        ((0, True, 0), "extra_w=True"),
+        ((0, eur(5), 0), "measured as money, not as power"),
+        ((0.5, 5, 0), "plant=0.5 is not a whole number: give the plant's row"),
+        ((0, 5, 1.7), "now_ms=1.7"),
+        ((0, 5, 2**63 - 1), "now_ms=9223372036854775807 must lie between"),
+    ],
+)
+def test_an_order_is_of_whole_numbers(order, said):
+    mine = upgrades(lead_ms=0)
+    with pytest.raises(ConfigError, match=said):
+        mine.invest(*order)
+    assert mine.export().shape == (0, 8)
+
+
+def test_all_that_is_wrong_with_an_order_is_told_at_once():
+    with pytest.raises(ConfigError) as caught:
+        upgrades().invest("0", 1.5, None)
+    assert len(caught.value.problems) == 3
+    assert upgrades().invest(0, 10**30, 0) == Build.TOO_LARGE
+
+
+def test_numpys_whole_numbers_are_whole_numbers():
+    mine = upgrades()
+    assert mine.invest(np.int64(0), np.uint32(7), np.int32(5)) == Build.OK
+    assert mine.export()[0, :4].tolist() == [0, 7, 5, 1_005]
+    assert mine.commissioned_w(np.int64(1_005)).tolist() == [7, 0]
+
+
+def test_times_are_whole_numbers_everywhere():
+    mine = upgrades()
+    for method in (mine.book, mine.commissioned_w, mine.building_w):
+        for time in (0.5, None, float("nan"), 2**70):
+            with pytest.raises(ConfigError, match="give whole ms of UTC"):
+                method(time)
+
+
+def test_nothing_is_due_before_it_is_ordered():
+    mine = upgrades(payment="lump-sum")
+    mine.invest(0, mw(5), 100)
+    assert mine.book(50).tolist() == mine.book(99).tolist() == [0, 0]
+    assert mine.book(100).tolist() == [eur(4_000_000), 0]
+    assert mine.book(50).tolist() == mine.book(100).tolist() == [0, 0], "what was booked stays booked"
+
+
+GOOD = {
+    "plant": 0,
+    "extra_w": 5,
+    "ordered_ms": 10,
+    "commissioned_ms": 20,
+    "once": 7,
+    "yearly": 0,
+    "years": 3,
+    "booked": 7,
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"plant": -1}, "row 0 is of no plant of these"),
+        ({"extra_w": 0}, "row 0 is of nothing"),
+        ({"extra_w": 10**11}, "row 0 makes its plant larger"),
+        ({"commissioned_ms": 9}, "row 0 is commissioned before it is ordered"),
+        ({"once": -1, "booked": 0}, "row 0 has a negative price"),
+        ({"once": 2**62}, "row 0 costs more than any money"),
+        ({"years": 0}, "row 0 is paid in 0 years"),
+        ({"booked": 8}, "row 0 has more booked than its price"),
+        ({"booked": -1}, "row 0 has more booked than its price"),
+        ({"commissioned_ms": 2**62}, "row 0 is of a time out of bounds"),
+    ],
+)
+def test_orders_that_cannot_be_are_not_restored(changes, said):
+    mine = upgrades()
+    mine.restore(np.array([list(GOOD.values())]))
+    with pytest.raises(ConfigError, match=said):
+        mine.restore(np.array([list({**GOOD, **changes}.values())]))
+    assert mine.export().tolist() == [list(GOOD.values())], "a refusal changes nothing"
+    mine.check()
+
+
+def test_orders_of_one_plant_that_overlap_are_not_restored():
+    later = {**GOOD, "ordered_ms": 19, "commissioned_ms": 30}
+    with pytest.raises(ConfigError, match="row 1 is ordered while its plant is still being built"):
+        upgrades().restore(np.array([list(GOOD.values()), list(later.values())]))
+    upgrades().restore(np.array([list(GOOD.values()), list({**later, "plant": 1}.values())]))
+
+
+def test_capacities_are_whole_numbers():
+    for wrong in (np.array([0.5]), np.array([-1]), np.array([[1]])):
+        with pytest.raises(ConfigError, match=r"give the plants' capacities|give whole numbers"):
+            Upgrades(wrong, [None])
+
+
+def test_every_mistake_of_an_annuity_is_told_at_once():
+    with pytest.raises(ConfigError) as caught:
+        annuity(0.5, -1, 0)
+    assert len(caught.value.problems) == 3

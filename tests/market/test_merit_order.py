@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from wattbook.book import MAX_QUANTITY_WH
 from wattbook.errors import ConfigError
-from wattbook.market.merit_order import CAP_TICK, Bids, Offers, clear_by_auction, clear_spot
+from wattbook.market.merit_order import BAND_BOUND_TICK, CAP_TICK, Bids, Offers, clear_by_auction, clear_spot
+from wattbook.units import mw
 
 MW_HOUR = 1_000_000
 THOUSAND_MW = 1_000 * MW_HOUR
@@ -207,6 +208,26 @@ def test_a_large_random_year_is_cleared_alike():
         ({"bids": Bids(np.array([1.5]), np.array([1]))}, "bids.price_tick is of type float64"),
         ({"floor_tick": 2, "cap_tick": 1}, "swap them"),
         ({"reference_tick": 1.5}, "reference_tick=1.5"),
+        ({"reference_tick": True}, "reference_tick=True is not a whole number"),
+        ({"reference_tick": 2**70}, "reference_tick=1180591620717411303424 must lie between"),
+        ({"cap_tick": 100.9}, "cap_tick=100.9 is not a whole number"),
+        ({"cap_tick": None}, "cap_tick=None is not a whole number"),
+        ({"cap_tick": "7"}, "cap_tick='7' is not a whole number"),
+        ({"cap_tick": 2**80}, "cap_tick=1208925819614629174706176 must lie between"),
+        ({"cap_tick": mw(1)}, "is measured as power, not as price"),
+        ({"floor_tick": False}, "floor_tick=False"),
+        ({"plants": -1}, "plants=-1 must lie between 0 and"),
+        ({"plants": 2.5}, "plants=2.5 is not a whole number: give their number, or None"),
+        ({"plants": 2**31}, "plants=2147483648 must lie between"),
+        ({"offers": Offers(np.array([10**13]), np.array([1]), np.array([1])), "plants": None}, "without gaps"),
+        ({"demand_wh": [1] * 2**11, "plants": 2**20}, "1048576 plants in 2048 periods are more than 1073741824"),
+        ({"offers": Offers(np.array([0]), np.array([2**64 - 5], np.uint64), np.array([1]))}, "beyond 64 bits"),
+        ({"offers": Offers(np.array([0]), [2**64], np.array([1]))}, "offers.price_tick holds numbers beyond 64 bits"),
+        ({"demand_wh": [[1], [1, 2]]}, "demand_wh has rows of different lengths"),
+        ({"demand_wh": 1}, "must have one dimension"),
+        ({"demand_wh": None}, "demand_wh is of type object"),
+        ({"offers": (np.array([0]), np.array([1]), np.array([1]))}, r"give Offers\(plant, price_tick, quantity_wh\)"),
+        ({"bids": [1]}, r"give Bids\(price_tick, quantity_wh\)"),
     ],
 )
 @both_ways
@@ -214,3 +235,37 @@ def test_what_cannot_be_cleared_is_refused(clear, changes, said):
     given = {"offers": Offers(np.array([0]), np.array([1]), np.array([1])), "demand_wh": [1], "plants": 1, **changes}
     with pytest.raises(ConfigError, match=said):
         clear(given.pop("offers"), given.pop("demand_wh"), **given)
+
+
+@both_ways
+def test_all_that_is_wrong_is_told_at_once(clear):
+    with pytest.raises(ConfigError) as caught:
+        clear(
+            Offers(np.array([0.5]), np.array([1]), np.array([-1])), [[1], [1, 2]], bids=Bids([0.5], [1]),
+            plants=-1, floor_tick=0.5, cap_tick=None, reference_tick=True,
+        )  # fmt: skip
+    said = [problem.split("=")[0].split()[1] for problem in caught.value.problems]
+    assert said == [
+        "floor_tick", "cap_tick", "reference_tick", "plants", "demand_wh", "offers.plant", "offers.quantity_wh",
+        "bids.price_tick",
+    ]  # fmt: skip
+
+
+@both_ways
+def test_one_mistake_does_not_hide_another_nor_make_one_up(clear):
+    with pytest.raises(ConfigError) as caught:
+        clear(Offers(np.array([3]), np.array([1]), np.array([1])), [1], plants=2, cap_tick=1.5)
+    assert [problem.split("=")[0].split()[1] for problem in caught.value.problems] == ["cap_tick", "offers.plant"]
+    with pytest.raises(ConfigError) as caught:
+        clear(Offers(np.array([10**13]), np.array([1]), np.array([1])), [1], plants=2.5)
+    assert len(caught.value.problems) == 1
+
+
+@both_ways
+def test_a_wide_band_and_numpys_whole_numbers_are_taken(clear):
+    bound = BAND_BOUND_TICK
+    supply = Offers(np.array([0, 1], np.uint8), np.array([-bound, bound]), np.full(2, MAX_QUANTITY_WH, np.uint64))
+    terms = {"plants": np.int32(3), "floor_tick": np.int64(-bound), "cap_tick": np.int64(bound)}
+    spot = clear(supply, np.array([1, MAX_QUANTITY_WH, MAX_QUANTITY_WH + 1]), reference_tick=np.int64(7), **terms)
+    assert spot.price_tick.tolist() == [-bound, 7, bound]
+    assert spot.dispatch_wh.tolist() == [[1, 0, 0], [MAX_QUANTITY_WH, 0, 0], [MAX_QUANTITY_WH, 1, 0]]

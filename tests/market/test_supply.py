@@ -152,3 +152,25 @@ def test_what_cannot_be_laid_out_is_refused_at_once():
     cheap = {**fuels, "gas": fuels["gas"]._replace(fuel_price_tick=0, emission_g_per_kwh=0)}
     assert lay_out(rows[:1], QUARTER, fuels=cheap).plants.marginal_tick.tolist() == [400]
     assert dataclasses.asdict(rows[0]) == {"id": "a", "kind": "gas", "capacity_w": 5}
+
+
+def test_all_that_is_wrong_with_an_availability_is_told_at_once(park, supply):
+    with pytest.raises(ConfigError) as caught:
+        availability_ppm(park, supply, None, 0.5, 0, -1)
+    assert len(caught.value.problems) == 4
+
+
+def test_an_availability_has_a_column_a_plant(park, week):
+    for wrong in (week[0], week[:, :5], np.hstack([week, week])):
+        with pytest.raises(ConfigError, match=r"not \(t, 350\): give a column a plant"):
+            offers_at_cost(park, wrong, QUARTER)
+    with pytest.raises(ConfigError, match="give whole numbers"):
+        offers_at_cost(park, week * 1.0, QUARTER)
+    with pytest.raises(ConfigError, match="must lie between 0 and 1000000"):
+        offers_at_cost(park, week + 1_000_000, QUARTER)
+
+
+def test_a_period_is_whole_ms(supply):
+    for wrong in (0, -1, 0.5, None, True):
+        with pytest.raises(ConfigError, match="period_ms="):
+            lay_out(supply.plants[:1], wrong)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from wattbook.assets.config import TIME_BOUND_MS, plain, whole_array, whole_column, whole_problems
 from wattbook.chance import draw, key_of
 from wattbook.errors import ConfigError
 from wattbook.units import MS_PER_DAY, PPM, half_even
@@ -29,6 +30,11 @@ if TYPE_CHECKING:
 SEASON: Final = ((4, 1), (10, 1))
 """Planned outages lie between these days of a year, when load is low: an assumption of calibration."""
 DAYS_PER_WEEK: Final = 7
+LONGEST_PERIOD_MS: Final = 10_000 * MS_PER_DAY
+MOST_PERIODS: Final = 1 << 20
+"""Twice a year of minutes; with `LONGEST_PERIOD_MS` it keeps every instant inside 64 bits."""
+MOST_WEEKS: Final = 26
+"""What fits into the season."""
 
 _DRAW_BITS: Final = 63
 _LOG_BITS: Final = 32
@@ -74,8 +80,17 @@ def forced_outages(seed: int, name: str, to_failure_ms: int, to_repair_ms: int, 
     Raises
     ------
     ConfigError
-        If one mean time is given and the other is not.
+        If one mean time is given and the other is not, or one of the four is no whole number or out of bounds.
     """
+    problems = [
+        *_time_problems("to_failure_ms", to_failure_ms, 0, "give hours(1150)"),
+        *_time_problems("to_repair_ms", to_repair_ms, 0, "give hours(100)"),
+        *_time_problems("start_ms", start_ms, -TIME_BOUND_MS, "give whole ms of UTC"),
+        *_time_problems("end_ms", end_ms, -TIME_BOUND_MS, "give whole ms of UTC"),
+    ]
+    if problems:
+        raise ConfigError(f"outages of {name!r}: {problem}" for problem in problems)
+    to_failure_ms, to_repair_ms, start_ms, end_ms = int(to_failure_ms), int(to_repair_ms), int(start_ms), int(end_ms)
     if to_failure_ms == 0 == to_repair_ms:
         return np.empty((0, 2), np.int64)
     if to_failure_ms <= 0 or to_repair_ms <= 0:
@@ -103,12 +118,17 @@ def planned_outage(seed: int, name: str, weeks: int, year: int) -> IntArray:
     Raises
     ------
     ConfigError
-        If so many weeks do not fit into the season.
+        If so many weeks do not fit into the season, or the year is not one of 1 to 9999.
     """
+    problems = [
+        *whole_problems("weeks", plain(weeks), 0, MOST_WEEKS, "number", f"give 0 to {MOST_WEEKS}"),
+        *whole_problems("year", plain(year), dt.MINYEAR, dt.MAXYEAR, "number", "give 2016"),
+    ]
+    if problems:
+        raise ConfigError(f"outage of {name!r}: {problem}" for problem in problems)
+    weeks, year = int(weeks), int(year)
     first, last = (dt.datetime(year, *day, tzinfo=dt.UTC) for day in SEASON)
     days = (last - first).days
-    if not 0 <= weeks * DAYS_PER_WEEK <= days:
-        raise ConfigError(f"weeks={weeks} of {name!r} do not fit into the {days} days of the season: give 0 to 26")
     if weeks == 0:
         return np.empty((0, 2), np.int64)
     length_days = weeks * DAYS_PER_WEEK
@@ -120,7 +140,7 @@ def planned_outage(seed: int, name: str, weeks: int, year: int) -> IntArray:
 def out_ms(spans: IntArray, start_ms: int, period_ms: int, periods: int) -> IntArray:
     """Time (periods,) [ms] of each period that lies in at least one of `spans` (k, 2) [ms of UTC]."""
     edges = start_ms + period_ms * np.arange(periods + 1, dtype=np.int64)
-    spans = _merged(spans)
+    spans = _merged(spans.reshape(-1, 2))
     if not len(spans):
         return np.zeros(periods, np.int64)
     before = np.concatenate([[0], np.cumsum(spans[:, 1] - spans[:, 0])])
@@ -140,17 +160,43 @@ def available_ppm(
     Parameters
     ----------
     weather_ppm : (periods,) or None
-        What wind, sun or river would let it give [ppm]; None for a plant that has its fuel.
+        What wind, sun or river would let it give [ppm], at most 1,000,000; None for a plant that has its fuel.
     spans : (k, 2)
         Planned and forced outages [ms of UTC], in any order; they may overlap.
     start_ms, period_ms, periods : int
         Start [ms of UTC], length [ms] and number of the periods.
+
+    Raises
+    ------
+    ConfigError
+        With all that is wrong with the five.
     """
+    problems = [
+        *_time_problems("start_ms", start_ms, -TIME_BOUND_MS, "give whole ms of UTC"),
+        *whole_problems("period_ms", plain(period_ms), 1, LONGEST_PERIOD_MS, "duration", "give minutes(15)"),
+        *whole_problems("periods", plain(periods), 0, MOST_PERIODS, "number", "give 96"),
+    ]
+    known = None if problems else int(periods)
+    if weather_ppm is not None:
+        weather_ppm = whole_column("weather_ppm", weather_ppm, known, 0, PPM, "give ppm of the capacity", problems)
+    before = len(problems)
+    spans = whole_array("spans", spans, problems)
+    if len(problems) == before and spans.size and (spans.ndim, spans.shape[-1]) != (2, 2):
+        problems.append(f"spans have shape {spans.shape}, not (k, 2): give beginnings and ends")
+    if ((spans < -TIME_BOUND_MS) | (spans > TIME_BOUND_MS)).any():
+        problems.append(f"spans must lie between {-TIME_BOUND_MS} and {TIME_BOUND_MS}: give whole ms of UTC")
+    if problems:
+        raise ConfigError(f"availability: {problem}" for problem in problems)
+    start_ms, period_ms, periods = int(start_ms), int(period_ms), int(periods)
     up_ms = period_ms - out_ms(spans, start_ms, period_ms, periods)
     product = up_ms * (np.int64(PPM) if weather_ppm is None else weather_ppm)
     quotient, rest = np.divmod(product, np.int64(period_ms))
     share: IntArray = quotient + ((2 * rest > period_ms) | ((2 * rest == period_ms) & (quotient & 1 == 1)))
     return share
+
+
+def _time_problems(name: str, value: int, low: int, remedy: str) -> list[str]:
+    return whole_problems(name, plain(value), low, TIME_BOUND_MS, "duration", remedy)
 
 
 def _merged(spans: IntArray) -> IntArray:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 import numpy as np
 
-from wattbook.assets.config import whole_problems
+from wattbook.assets.config import instant_ms, plain, whole_column, whole_problems
 from wattbook.errors import ConfigError, refuse
-from wattbook.units import MS_PER_HOUR, PPM, half_even
+from wattbook.units import MS_PER_DAY, MS_PER_HOUR, PPM, half_even
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,6 +29,11 @@ CAPACITY_BOUND_W: Final = 100_000_000_000
 PRICE_BOUND_TICK: Final = 10_000_000
 EMISSION_BOUND_G: Final = 10_000
 NOBODY: Final = -1
+_LAST_ROW: Final = (1 << 31) - 1
+_MOST_WANTED_W: Final = 1 << 62
+_SHARES: Final = "give ppm of the capacity, one a row, such as 1_000_000"
+_LONGEST_MS: Final = MS_PER_DAY
+"""Longest period: the largest plant's output times it still fits 64 bits."""
 _G_PER_KG: Final = 1_000
 
 
@@ -135,6 +140,7 @@ class PowerPlant:
             *whole_problems("capacity_w", self.capacity_w, 1, CAPACITY_BOUND_W, "power", "give mw(300)"),
             *whole_problems("min_output_w", self.min_output_w, 0, CAPACITY_BOUND_W, "power", "give mw(120)"),
             *whole_problems("marginal_tick", self.marginal_tick, -price, price, "price", cost),
+            *whole_problems("owner", plain(self.owner), NOBODY, _LAST_ROW, "number", "give its owner's row, or -1"),
         ]
         if self.ramp_w is not None:
             problems += whole_problems("ramp_w", self.ramp_w, 1, CAPACITY_BOUND_W, "power", "give mw(50) or None")
@@ -202,9 +208,16 @@ def available_wh(capacity_w: int, available_ppm: IntArray, period_ms: int) -> In
     Raises
     ------
     ConfigError
-        If a period is not a whole part of an hour, or whole hours.
+        If a period is not a whole part of an hour, or whole hours up to a day, or an availability is not a share.
     """
-    if period_ms <= 0 or (MS_PER_HOUR % period_ms and period_ms % MS_PER_HOUR):
+    problems = [
+        *whole_problems("capacity_w", plain(capacity_w), 0, CAPACITY_BOUND_W, "power", "give mw(300)"),
+        *whole_problems("period_ms", plain(period_ms), 1, _LONGEST_MS, "duration", "give minutes(15)"),
+    ]
+    available_ppm = whole_column("available_ppm", available_ppm, None, 0, PPM, _SHARES, problems)
+    if problems:
+        raise ConfigError(problems)
+    if MS_PER_HOUR % period_ms and period_ms % MS_PER_HOUR:
         raise ConfigError(f"period_ms={period_ms} does not divide an hour, nor is it whole hours: give minutes(15)")
     hours = max(period_ms // MS_PER_HOUR, 1)
     divisor = PPM * max(MS_PER_HOUR // period_ms, 1)
@@ -264,12 +277,19 @@ class Fleet:
     upgrades : Upgrades, optional
         What is being added to them.
 
+    Raises
+    ------
+    ConfigError
+        If the upgrades are of other plants.
+
     Notes
     -----
     A period is run with the capacities of its first instant: what is commissioned within it counts from the next one.
     """
 
     def __init__(self, plants: Plants, upgrades: Upgrades | None = None) -> None:
+        if upgrades is not None and upgrades.base_w.tolist() != plants.capacity_w.tolist():
+            raise ConfigError("fleet: its upgrades are of other plants: give Upgrades(plants.capacity_w, ...)")
         self.plants = plants
         self.upgrades = upgrades
         self.output_w: IntArray = np.zeros(len(plants.kind), np.int64)
@@ -282,8 +302,14 @@ class Fleet:
         return self.plants.capacity_w + self.upgrades.commissioned_w(at_ms)
 
     def most_w(self, start_ms: int, available_ppm: IntArray) -> IntArray:
-        """Most output (p,) [W] that each plant can reach in the period from `start_ms`."""
-        return self._feasible(start_ms, available_ppm, np.full_like(self.output_w, 2 * CAPACITY_BOUND_W))
+        """Most output (p,) [W] that each plant can reach in the period from `start_ms`.
+
+        Raises
+        ------
+        ConfigError
+            As `run`.
+        """
+        return self._feasible(start_ms, available_ppm, np.full_like(self.output_w, _MOST_WANTED_W), [])
 
     def run(self, start_ms: int, period_ms: int, wanted_w: IntArray, available_ppm: IntArray) -> Output:
         """Run one period and meter it in whole Wh; what is below 1 Wh is carried to the next period.
@@ -291,17 +317,33 @@ class Fleet:
         Parameters
         ----------
         start_ms, period_ms : int
-            Start [ms of UTC] and length [ms].
+            Start [ms of UTC] and length [ms], a day at most.
         wanted_w : (p,)
-            Output that each plant is asked for [W].
+            Output that each plant is asked for [W], at least 0; what is more than it can give is no mistake.
         available_ppm : (p,)
-            Availability of each [ppm of its capacity].
+            Availability of each [ppm of its capacity], at most 1,000,000.
+
+        Raises
+        ------
+        ConfigError
+            With all that is wrong with the four; then nothing was run.
         """
-        self.output_w = self._feasible(start_ms, available_ppm, wanted_w)
-        energy_wh, self._rest = np.divmod(self._rest + self.output_w * period_ms, np.int64(MS_PER_HOUR))
+        problems = whole_problems("period_ms", plain(period_ms), 1, _LONGEST_MS, "duration", "give minutes(15)")
+        self.output_w = self._feasible(start_ms, available_ppm, wanted_w, problems)
+        energy_wh, self._rest = np.divmod(self._rest + self.output_w * np.int64(period_ms), np.int64(MS_PER_HOUR))
         return Output(self.output_w.copy(), energy_wh)
 
-    def _feasible(self, start_ms: int, available_ppm: IntArray, wanted_w: IntArray) -> IntArray:
+    def _feasible(self, start_ms: int, available_ppm: IntArray, wanted_w: IntArray, problems: list[str]) -> IntArray:
+        """Give the outputs, or refuse what is asked with `problems` and all that is wrong here."""
+        plants = len(self.output_w)
+        try:
+            start_ms = instant_ms("start_ms", start_ms)
+        except ConfigError as error:
+            problems += error.problems
+        wanted_w = whole_column("wanted_w", wanted_w, plants, 0, _MOST_WANTED_W, "give one output a plant", problems)
+        available_ppm = whole_column("available_ppm", available_ppm, plants, 0, PPM, _SHARES, problems)
+        if problems:
+            raise ConfigError(f"fleet: {problem}" for problem in problems)
         ceiling = ceiling_w(self.capacity_w(start_ms), available_ppm)
         return feasible_output_w(self.plants, ceiling, self.output_w, wanted_w)
 
@@ -317,11 +359,18 @@ class Fleet:
         ConfigError
             If the state is that of other plants.
         """
-        for name in ("output_w", "rest"):
-            column = np.asarray(state[name])
-            if column.dtype != np.int64 or column.shape != self.output_w.shape:
-                raise ConfigError(f"fleet: {name} is of another fleet: restore what this one exported")
-        self.output_w, self._rest = state["output_w"].copy(), state["rest"].copy()
+        bounds = {"output_w": CAPACITY_BOUND_W, "rest": MS_PER_HOUR - 1}
+        problems = [f"{name} is missing" for name in bounds if name not in state]
+        columns = [
+            whole_column(name, state[name], len(self.output_w), 0, most, "give a row for each plant", problems)
+            for name, most in bounds.items()
+            if name in state
+        ]
+        if problems:
+            raise ConfigError(
+                f"fleet: {problem}: this is of another fleet, restore what this one exported" for problem in problems
+            )
+        self.output_w, self._rest = (column.copy() for column in columns)
         self.check()
 
     def check(self) -> None:

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from wattbook.assets.config import whole_problems
+from wattbook.assets.config import (
+    TIME_BOUND_MS,
+    instant_ms,
+    plain,
+    type_problems,
+    whole_column,
+    whole_problems,
+)
 from wattbook.assets.plants import CAPACITY_BOUND_W
 from wattbook.errors import ConfigError, refuse
 from wattbook.units import MONEY_BOUND, MS_PER_DAY, PPM, QUANTA_PER_EUR, half_even
@@ -35,6 +42,8 @@ MS_PER_YEAR: Final = 36_525 * MS_PER_DAY // 100
 LONGEST_YEARS: Final = 100
 DEAREST_PER_KW: Final = 100_000 * QUANTA_PER_EUR
 W_PER_KW: Final = 1_000
+MOST_PRINCIPAL: Final = DEAREST_PER_KW * (CAPACITY_BOUND_W // W_PER_KW)
+"""The largest plant at the dearest kW [1e-8 EUR]."""
 _PLANT, _EXTRA, _ORDERED, _COMMISSIONED, _ONCE, _YEARLY, _YEARS, _BOOKED = range(len(UPGRADE_COLUMNS))
 
 
@@ -53,10 +62,25 @@ class Build(IntEnum):
 def annuity(principal: int, interest_ppm: int, years: int) -> int:
     """Yearly instalment that pays off `principal` with interest over `years` [1e-8 EUR], rounded half-even.
 
+    Raises
+    ------
+    ConfigError
+        If one of the three is no whole number, negative, or the years are not 1 to `LONGEST_YEARS`.
+
+    Examples
+    --------
     >>> from wattbook.units import eur, percent
     >>> annuity(eur(1_000_000), percent(5), 20)
     8024258719069
     """
+    problems = [
+        *whole_problems("principal", plain(principal), 0, MOST_PRINCIPAL, "money", "give eur(1_000_000)"),
+        *whole_problems("interest_ppm", plain(interest_ppm), 0, PPM, "share", "give percent(7)"),
+        *whole_problems("years", plain(years), 1, LONGEST_YEARS, "number", "give 20"),
+    ]
+    if problems:
+        raise ConfigError(f"annuity: {problem}" for problem in problems)
+    principal, interest_ppm, years = int(principal), int(interest_ppm), int(years)
     if interest_ppm == 0:
         return half_even(principal, years)
     grown, base = (PPM + interest_ppm) ** years, PPM**years
@@ -134,24 +158,49 @@ class Upgrades:
         Capacities before any upgrade [W].
     terms : sequence of UpgradeTerms or None, p of them
         Of each plant; None for one that cannot grow.
+
+    Raises
+    ------
+    ConfigError
+        If the capacities are not whole numbers of W, or there are not as many terms.
     """
 
     def __init__(self, capacity_w: IntArray, terms: Sequence[UpgradeTerms | None]) -> None:
-        if len(terms) != len(capacity_w):
-            raise ConfigError(f"upgrade: {len(terms)} terms for {len(capacity_w)} plants: give one each, or None")
-        self.base_w = capacity_w
+        problems: list[str] = []
+        remedy = "give the plants' capacities"
+        base_w = whole_column("capacity_w", capacity_w, None, 0, CAPACITY_BOUND_W, remedy, problems)
+        if not problems and len(terms) != len(base_w):
+            problems.append(f"{len(terms)} terms for {len(base_w)} plants: give one each, or None")
+        if problems:
+            raise ConfigError(f"upgrade: {problem}" for problem in problems)
+        self.base_w = base_w
         self.terms = tuple(terms)
         self._rows: list[list[int]] = []
 
     def invest(self, plant: int, extra_w: int, now_ms: int) -> Build:
-        """Order `extra_w` [W] for a plant at `now_ms` [ms of UTC]; a refusal changes nothing."""
+        """Order `extra_w` [W] for a plant at `now_ms` [ms of UTC]; a refusal changes nothing.
+
+        Raises
+        ------
+        ConfigError
+            If one of the three is not a whole number, or the time is out of bounds.
+        """
+        given = plain(plant), plain(extra_w), plain(now_ms)
+        problems = [
+            *type_problems("plant", given[0], "number", "give the plant's row"),
+            *type_problems("extra_w", given[1], "power", "give mw(5)"),
+            *whole_problems("now_ms", given[2], -TIME_BOUND_MS, TIME_BOUND_MS, "duration", "give whole ms of UTC"),
+        ]
+        if problems:
+            raise ConfigError(f"upgrade: {problem}" for problem in problems)
+        plant, extra_w, now_ms = int(plant), int(extra_w), int(now_ms)
         code = self._judged(plant, extra_w, now_ms)
         terms = self.terms[plant] if code == Build.OK else None
         if terms is None:
             return code
         once, yearly = terms.price(extra_w)
         ready_ms = now_ms + int(terms.lead_ms)
-        self._rows.append([plant, int(extra_w), now_ms, ready_ms, once, yearly, int(terms.years), 0])
+        self._rows.append([plant, extra_w, now_ms, ready_ms, once, yearly, int(terms.years), 0])
         return code
 
     def _judged(self, plant: int, extra_w: int, now_ms: int) -> Build:
@@ -171,6 +220,7 @@ class Upgrades:
 
     def commissioned_w(self, at_ms: int) -> IntArray:
         """Capacity (p,) [W] that has been added by the instant `at_ms` [ms of UTC], that instant included."""
+        at_ms = instant_ms("at_ms", at_ms)
         added = np.zeros(len(self.base_w), np.int64)
         for row in self._rows:
             if row[_COMMISSIONED] <= at_ms:
@@ -179,6 +229,7 @@ class Upgrades:
 
     def building_w(self, at_ms: int) -> IntArray:
         """Capacity (p,) [W] that is ordered and not commissioned at `at_ms` [ms of UTC]."""
+        at_ms = instant_ms("at_ms", at_ms)
         building = np.zeros(len(self.base_w), np.int64)
         for row in self._rows:
             if row[_COMMISSIONED] > at_ms:
@@ -188,9 +239,10 @@ class Upgrades:
     def book(self, now_ms: int) -> IntArray:
         """Book what has fallen due by `now_ms` and was not booked before: amounts (p,) [1e-8 EUR].
 
-        An instalment falls due as its year passes. The amounts of any calls add up to the same totals, each rounded
-        half-even once.
+        Nothing falls due before its order, and an instalment as its year passes. The amounts of any calls add up to
+        the same totals, each rounded half-even once.
         """
+        now_ms = instant_ms("now_ms", now_ms)
         due = np.zeros(len(self.base_w), np.int64)
         for row in self._rows:
             total = _due(row, now_ms)
@@ -211,22 +263,47 @@ class Upgrades:
             If these are not orders for these plants.
         """
         fits = isinstance(rows, np.ndarray) and rows.dtype == np.int64 and rows.shape[1:] == (len(UPGRADE_COLUMNS),)
-        if not fits or ((rows[:, _PLANT] < 0) | (rows[:, _PLANT] >= len(self.base_w))).any():
-            raise ConfigError("upgrade: these are not orders for these plants: restore what this object exported")
-        self._rows = [[int(value) for value in row] for row in rows]
-        self.check()
+        orders: list[list[int]] = rows.tolist() if fits else []
+        problems = self._broken(orders) if fits else [f"a table of int64 with {len(UPGRADE_COLUMNS)} columns is needed"]
+        if problems:
+            raise ConfigError(
+                f"upgrade: these are not orders for these plants: {problem}: restore what this object exported"
+                for problem in problems
+            )
+        self._rows = orders
 
     def check(self) -> None:
         """Assert what must always hold."""
+        problems = self._broken(self._rows)
+        assert not problems, f"S5: {'; '.join(problems)}"
+
+    def _broken(self, orders: list[list[int]]) -> list[str]:
+        """Tell which orders break what must always hold."""
+        problems = []
         last_ms: dict[int, int] = {}
-        for row in self._rows:
-            assert row[_EXTRA] > 0, "S5: an upgrade of nothing"
-            assert row[_COMMISSIONED] >= row[_ORDERED] >= last_ms.get(row[_PLANT], row[_ORDERED]), "one at a time"
-            assert 0 <= row[_BOOKED] <= row[_ONCE] + row[_YEARLY] * row[_YEARS], "booked more than was due"
-            last_ms[row[_PLANT]] = row[_COMMISSIONED]
+        total_w = dict(enumerate(self.base_w.tolist()))
+        for number, (plant, extra_w, ordered, commissioned, once, yearly, years, booked) in enumerate(orders):
+            total_w[plant] = total_w.get(plant, 0) + extra_w
+            laws = (
+                ("is of no plant of these", 0 <= plant < len(self.base_w)),
+                ("is of nothing", extra_w > 0),
+                ("makes its plant larger than any may be", extra_w <= 0 or total_w[plant] <= CAPACITY_BOUND_W),
+                ("is commissioned before it is ordered", ordered <= commissioned),
+                ("is ordered while its plant is still being built", ordered >= last_ms.get(plant, ordered)),
+                ("is of a time out of bounds", ordered >= -TIME_BOUND_MS and commissioned <= 2 * TIME_BOUND_MS),
+                (f"is paid in {years} years", 1 <= years <= LONGEST_YEARS),
+                ("has a negative price", once >= 0 <= yearly),
+                ("costs more than any money", once + yearly * years < MONEY_BOUND),
+                ("has more booked than its price", 0 <= booked <= once + yearly * max(years, 0)),
+            )
+            problems += [f"row {number} {law}" for law, holds in laws if not holds]
+            last_ms[plant] = commissioned
+        return problems
 
 
 def _due(row: list[int], now_ms: int) -> int:
     """Total that has fallen due for one order by `now_ms` [1e-8 EUR]; what was booked stays booked."""
+    if now_ms < row[_ORDERED]:
+        return row[_BOOKED]
     elapsed_ms = min(max(now_ms - row[_COMMISSIONED], 0), row[_YEARS] * MS_PER_YEAR)
     return max(row[_ONCE] + half_even(row[_YEARLY] * elapsed_ms, MS_PER_YEAR), row[_BOOKED])

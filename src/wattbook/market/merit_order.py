@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from wattbook.assets.config import plain, whole_array, whole_problems
 from wattbook.book import BUY, MAX_QUANTITY_WH, SELL
 from wattbook.errors import ConfigError
 from wattbook.units import MONEY_BOUND, eur_per_mwh
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
 FLOOR_TICK: Final = int(eur_per_mwh(-500))
 CAP_TICK: Final = int(eur_per_mwh(4_000))
 """Band where nothing else is said: an assumption of calibration, near the bounds of European day-ahead auctions."""
+BAND_BOUND_TICK: Final = MONEY_BOUND // MAX_QUANTITY_WH - 1
+"""Prices lie within +- this, 671,088.63 EUR/MWh: then |price| x quantity of any order of the book is below 2**62."""
+MOST_CELLS: Final = 1 << 30
+"""Largest table of an outcome, 8 GiB: a plant's number is a column of it, so a mistaken digit could take all memory."""
 _BEFORE_ALL: Final = -(MONEY_BOUND - 1)
 """A reference below every price takes the lower end of a tie."""
 
@@ -102,6 +107,8 @@ class _Terms(NamedTuple):
     bid_tick: IntArray
     bid_wh: IntArray
     plants: int
+    band: tuple[int, int]
+    reference_tick: int | None
 
 
 def clear_spot(
@@ -125,11 +132,12 @@ def clear_spot(
     bids : Bids, optional
         Demand with limits.
     plants : int, optional
-        Number of plants; one more than the highest in `offers` if nothing is said.
+        Number of plants; one more than the highest in `offers` if nothing is said. Times the periods at most
+        `MOST_CELLS`.
     floor_tick, cap_tick : int
-        Band of prices [ticks].
+        Band of prices [ticks], within `BAND_BOUND_TICK`.
     reference_tick : int, optional
-        Decides at a kink [ticks]; without one the lower price.
+        Decides at a kink [ticks]; without one the lower price. Within `BAND_BOUND_TICK`, in the band or not.
 
     Returns
     -------
@@ -157,8 +165,8 @@ def clear_spot(
 
     terms = _checked(offers, demand_wh, bids, plants, (floor_tick, cap_tick), reference_tick)
     spot = _empty(terms)
-    reference = _BEFORE_ALL if reference_tick is None else int(reference_tick)
-    clear_each(*terms[:-1], int(floor_tick), int(cap_tick), reference, *spot)
+    reference = _BEFORE_ALL if terms.reference_tick is None else terms.reference_tick
+    clear_each(*terms[:6], *terms.band, reference, *spot)
     return spot
 
 
@@ -185,11 +193,11 @@ def clear_by_auction(
     spot = _empty(terms)
     for period, demand in enumerate(terms.demand_wh.tolist()):
         limits = [
-            (cap_tick, demand),
+            (terms.band[1], demand),
             *zip(_row(terms.bid_tick, period), terms.bid_wh[period].tolist(), strict=True),
         ]
         asks = list(zip(_row(terms.offer_tick, period), terms.offer_wh[period].tolist(), strict=True))
-        _clear_one(spot, period, limits, asks, terms.plant.tolist(), (floor_tick, cap_tick), reference_tick)
+        _clear_one(spot, period, limits, asks, terms.plant.tolist(), terms.band, terms.reference_tick)
     return spot
 
 
@@ -259,68 +267,118 @@ def _checked(
     band: tuple[int, int],
     reference_tick: int | None,
 ) -> _Terms:
-    """Lay everything out, or refuse it with all that is wrong."""
+    """Lay everything out, or refuse it with all that is wrong; what hangs on something wrong is not asked."""
     problems: list[str] = []
-    if reference_tick is not None and not isinstance(reference_tick, int | np.integer):
-        problems.append(f"reference_tick={reference_tick!r} is not a whole number of ticks, nor None")
-    if not band[0] <= band[1]:
-        problems.append(f"floor_tick={band[0]} is above cap_tick={band[1]}: swap them")
-    demand = _whole("demand_wh", demand_wh, problems)
-    plant = _whole("offers.plant", offers.plant, problems)
-    if demand.ndim != 1 or plant.ndim != 1:
-        problems.append("demand_wh and offers.plant must have one dimension: give (t,) and (n,)")
-    if problems:
+    within = _band(band, problems)
+    if reference_tick is not None:
+        problems += _tick_problems("reference_tick", reference_tick)
+    remedy = "give their number, or None"
+    miscounted = [] if plants is None else whole_problems("plants", plain(plants), 0, MOST_CELLS, "number", remedy)
+    problems += miscounted
+    demand = _column("demand_wh", demand_wh, problems)
+    periods = None if demand is None else len(demand)
+    if demand is not None and (demand < 0).any():
+        problems.append("demand_wh must not be negative: offer what is to be given away as a plant of its own")
+    plant = asks = wants = count = None
+    if isinstance(offers, Offers):
+        plant = _column("offers.plant", offers.plant, problems)
+        asks = _queue("offers", offers.price_tick, offers.quantity_wh, periods, within, problems)
+    else:
+        problems.append(
+            f"offers of type {type(offers).__name__} are not Offers: give Offers(plant, price_tick, quantity_wh)"
+        )
+    if bids is None:
+        bids = Bids(np.zeros(0, np.int64), np.zeros(0, np.int64))
+    if isinstance(bids, Bids):
+        wants = _queue("bids", bids.price_tick, bids.quantity_wh, periods, within, problems)
+    else:
+        problems.append(f"bids of type {type(bids).__name__} are not Bids: give Bids(price_tick, quantity_wh)")
+    if plant is not None and not miscounted:
+        count = _count(plant, None if plants is None else int(plants), periods or 1, problems)
+    if plant is not None and asks is not None and asks[1].shape[-1] != len(plant):
+        columns = asks[1].shape[-1]
+        problems.append(f"offers.plant has {len(plant)} rows, its quantities have {columns}: give one each")
+    if problems or within is None or demand is None or plant is None or asks is None or wants is None or count is None:
         raise ConfigError(f"spot: {problem}" for problem in problems)
-    count = int(plant.max(initial=-1)) + 1 if plants is None else plants
+    offer_wh, bid_wh = (
+        np.tile(each, (len(demand), 1)) if each.ndim == 1 else each for each in (asks[1], wants[1])
+    )  # fmt: skip
+    totals = demand.astype(np.float64) + bid_wh.sum(axis=1, dtype=np.float64)
+    if max(totals.max(initial=0), offer_wh.sum(axis=1, dtype=np.float64).max(initial=0)) >= MONEY_BOUND / 2:
+        raise ConfigError("spot: quantities of one period add up to more than 2**61 Wh: use smaller ones")
+    reference = None if reference_tick is None else int(reference_tick)
+    return _Terms(plant, asks[0], offer_wh, demand, wants[0], bid_wh, count, within, reference)
+
+
+def _tick_problems(name: str, tick: int) -> list[str]:
+    bound = BAND_BOUND_TICK
+    return whole_problems(name, plain(tick), -bound, bound, "price", "give eur_per_mwh(45)")
+
+
+def _band(band: tuple[int, int], problems: list[str]) -> tuple[int, int] | None:
+    """Give floor and cap as plain numbers."""
+    found = [*_tick_problems("floor_tick", band[0]), *_tick_problems("cap_tick", band[1])]
+    if not found and band[0] > band[1]:
+        found.append(f"floor_tick={band[0]} is above cap_tick={band[1]}: swap them")
+    problems += found
+    return None if found else (int(band[0]), int(band[1]))
+
+
+def _count(plant: IntArray, plants: int | None, periods: int, problems: list[str]) -> int:
+    """Count the plants: the outcome has a column for each."""
+    highest = int(plant.max(initial=-1))
+    count = highest + 1 if plants is None else plants
     if ((plant < 0) | (plant >= count)).any():
         problems.append(f"offers.plant must lie in 0 .. {count - 1}: give each offer its plant's number")
-    periods = len(demand)
-    none = Bids(np.zeros(0, np.int64), np.zeros(0, np.int64))
-    offer_tick, offer_wh = _queue("offers", offers.price_tick, offers.quantity_wh, periods, band, problems)
-    bid_tick, bid_wh = _queue("bids", *(bids or none), periods, band, problems)
-    if not problems and offer_wh.shape[1] != len(plant):
-        problems.append(f"offers.plant has {len(plant)} rows, its quantities have {offer_wh.shape[1]}: give one each")
-    if (demand < 0).any():
-        problems.append("demand_wh must not be negative: offer what is to be given away as a plant of its own")
-    if not problems:
-        totals = demand.astype(np.float64) + bid_wh.sum(axis=1, dtype=np.float64)
-        if max(totals.max(initial=0), offer_wh.sum(axis=1, dtype=np.float64).max(initial=0)) >= MONEY_BOUND / 2:
-            problems.append("quantities of one period add up to more than 2**61 Wh: use smaller ones")
-    if problems:
-        raise ConfigError(f"spot: {problem}" for problem in problems)
-    return _Terms(plant, offer_tick, offer_wh, demand, bid_tick, bid_wh, count)
+    elif count * periods > MOST_CELLS:
+        problems.append(
+            f"{count} plants in {periods} periods are more than {MOST_CELLS} numbers: "
+            "number plants from 0 without gaps, or clear fewer periods at once"
+        )
+    return count
 
 
-def _whole(name: str, values: npt.ArrayLike, problems: list[str]) -> IntArray:
-    """Turn whole numbers into an int64 array."""
-    array = np.asarray(values)
-    if array.size and array.dtype.kind not in "iu":
-        problems.append(f"{name} is of type {array.dtype}: give whole numbers")
-        return np.zeros(array.shape, np.int64)
-    array = np.ascontiguousarray(array, np.int64)
+def _whole(name: str, values: npt.ArrayLike, problems: list[str]) -> IntArray | None:
+    """Turn whole numbers into an int64 array, or tell why not."""
+    before = len(problems)
+    array = whole_array(name, values, problems)
+    if len(problems) > before:
+        return None
     return array if array.flags.writeable else array.copy()  # a kernel is compiled for one of the two
+
+
+def _column(name: str, values: npt.ArrayLike, problems: list[str]) -> IntArray | None:
+    """Turn whole numbers into a column."""
+    array = _whole(name, values, problems)
+    if array is not None and array.ndim != 1:
+        problems.append(f"{name} has shape {array.shape} and must have one dimension: give a column of numbers")
+        return None
+    return array
 
 
 def _queue(
     name: str,
     ticks: npt.ArrayLike,
     quantities: npt.ArrayLike,
-    periods: int,
-    band: tuple[int, int],
+    periods: int | None,
+    band: tuple[int, int] | None,
     problems: list[str],
-) -> tuple[IntArray, IntArray]:
-    """Lay out prices (1 or t, n) and quantities (t, n) of one side."""
-    tick = np.atleast_2d(_whole(f"{name}.price_tick", ticks, problems))
+) -> tuple[IntArray, IntArray] | None:
+    """Lay out prices (1 or t, n) and quantities (n,) or (t, n) of one side; without `periods` any number of them."""
+    price = _whole(f"{name}.price_tick", ticks, problems)
     quantity = _whole(f"{name}.quantity_wh", quantities, problems)
+    if price is not None and band is not None and ((price < band[0]) | (price > band[1])).any():
+        problems.append(f"{name}.price_tick must lie in the band {band[0]} .. {band[1]}: widen it or move the prices")
+    if quantity is not None and (quantity < 0).any():
+        problems.append(f"{name}.quantity_wh must not be negative")
+    if price is None or quantity is None or periods is None:
+        return None
     columns = quantity.shape[-1] if quantity.ndim else -1
+    tick = np.atleast_2d(price)
     if quantity.shape not in {(columns,), (periods, columns)} or tick.shape not in {(1, columns), (periods, columns)}:
         problems.append(
-            f"{name}: prices of shape {np.shape(ticks)} and quantities of shape {quantity.shape} do not fit "
+            f"{name}: prices of shape {price.shape} and quantities of shape {quantity.shape} do not fit "
             f"{periods} periods: give (n,) or (t, n)"
         )
-        return np.zeros((1, 0), np.int64), np.zeros((periods, 0), np.int64)
-    if ((tick < band[0]) | (tick > band[1])).any():
-        problems.append(f"{name}.price_tick must lie in the band {band[0]} .. {band[1]}: widen it or move the prices")
-    if (quantity < 0).any():
-        problems.append(f"{name}.quantity_wh must not be negative")
-    return tick, np.tile(quantity, (periods, 1)) if quantity.ndim == 1 else quantity
+        return None
+    return tick, quantity

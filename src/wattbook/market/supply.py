@@ -23,6 +23,8 @@ from wattbook.assets import (
     marginal_cost_tick,
     planned_outage,
 )
+from wattbook.assets.config import TIME_BOUND_MS, plain, type_problems, whole_array, whole_problems
+from wattbook.assets.outages import LONGEST_PERIOD_MS, MOST_PERIODS
 from wattbook.data import Fuel, PlantRow, Supply, load_fuels, local_date
 from wattbook.errors import ConfigError
 from wattbook.market.merit_order import Offers
@@ -95,11 +97,12 @@ def lay_out(
     Raises
     ------
     ConfigError
-        If two plants have one name, or a kind has no fuel.
+        If two plants have one name, a kind has no fuel, or the period is not whole ms, at least 1.
     """
     known = load_fuels() if fuels is None else fuels
     names = [row.id for row in rows]
-    problems = [f"plant {name!r} is there twice: give it another name" for name in sorted(_repeated(names))]
+    problems = _period_problems(period_ms)
+    problems += [f"plant {name!r} is there twice: give it another name" for name in sorted(_repeated(names))]
     problems += [
         f"plant {row.id!r} is of kind {row.kind!r}, which has no fuel: choose from {', '.join(known)}"
         for row in rows
@@ -107,6 +110,7 @@ def lay_out(
     ]
     if problems:
         raise ConfigError(problems)
+    period_ms = int(period_ms)
     efficiency = _efficiencies(rows, known)
     plants = [_plant(row, known[row.kind], efficiency[row.id], period_ms, co2_cent_per_t) for row in rows]
     drives = dict(series or {})
@@ -148,7 +152,23 @@ def availability_ppm(
         Start [ms of UTC], length [ms] and number of the periods.
     outages : bool
         Whether plants are ever out.
+
+    Raises
+    ------
+    ConfigError
+        With all that is wrong with the seed, or with the periods.
+    DataError
+        If the periods leave the supply's series.
     """
+    problems = [
+        *type_problems("seed", plain(seed), "number", "give 7"),
+        *whole_problems("start_ms", plain(start_ms), -TIME_BOUND_MS, TIME_BOUND_MS, "duration", "give whole ms of UTC"),
+        *_period_problems(period_ms),
+        *whole_problems("periods", plain(periods), 1, MOST_PERIODS, "number", "give 96"),
+    ]
+    if problems:
+        raise ConfigError(f"availability: {problem}" for problem in problems)
+    seed, start_ms, period_ms, periods = int(seed), int(start_ms), int(period_ms), int(periods)
     end_ms = start_ms + periods * period_ms
     years = range(local_date(start_ms, "UTC").year, local_date(end_ms - 1, "UTC").year + 1)
     # A plant that gives 1,000,000 Wh in a period at full output gives its share in ppm.
@@ -174,7 +194,18 @@ def offers_at_cost(park: Park, available: IntArray, period_ms: int) -> Offers:
     """Offer of each plant: all that its availability (t, p) [ppm] lets it give, at its marginal cost.
 
     Minimum output and ramps are not asked, as each period is cleared on its own.
+
+    Raises
+    ------
+    ConfigError
+        If the availability is no table of shares with a column for each plant, or a period does not fit hours.
     """
+    problems: list[str] = []
+    available = whole_array("available", available, problems)
+    if not problems and (available.ndim, available.shape[-1:]) != (2, (len(park.names),)):
+        problems.append(f"available has shape {available.shape}, not (t, {len(park.names)}): give a column a plant")
+    if problems:
+        raise ConfigError(f"offers: {problem}" for problem in problems)
     columns = [
         available_wh(int(watts), available[:, plant], period_ms) for plant, watts in enumerate(park.plants.capacity_w)
     ]
@@ -210,6 +241,10 @@ def upgrades_of(
         for fuel in park.fuels
     ]
     return Upgrades(park.plants.capacity_w, terms)
+
+
+def _period_problems(period_ms: int) -> list[str]:
+    return whole_problems("period_ms", plain(period_ms), 1, LONGEST_PERIOD_MS, "duration", "give minutes(15)")
 
 
 def _repeated(names: Sequence[str]) -> set[str]:
