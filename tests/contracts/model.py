@@ -167,7 +167,11 @@ class Model:
         after = self.all_collateral()
         for pair in {*before, *after}:
             for agent in pair:
-                self.to_house(agent, after.get(pair, 0) - before.get(pair, 0))
+                change = after.get(pair, 0) - before.get(pair, 0)
+                if change > 0:
+                    self.to_house(agent, change)
+                elif change:
+                    self.from_house(agent, -change)
 
     # --- commands
 
@@ -472,8 +476,8 @@ class Model:
             return round(Fraction(max(bids) + min(asks), 2))
         return self.last_mark[spec]
 
-    def settle(self, changes):
-        """Losses are taken or called for before gains are paid."""
+    def settle(self, changes, freed=None):
+        """Losses are taken or called for before gains are paid; margin that is about to come back counts as cash."""
         behind = []
         for agent, change in sorted(changes.items()):
             if change >= 0:
@@ -483,7 +487,7 @@ class Model:
                 behind.append(self.fallen[agent])
                 continue
             due = self.owed(agent) - change
-            if self.cash[agent] >= due:
+            if self.cash[agent] + (freed or {}).get(agent, 0) >= due:
                 self.called.pop(agent, None)
                 self.to_house(agent, due)
             elif agent in self.called:
@@ -605,14 +609,17 @@ class Model:
             still = self.left(spec)
             share = locked if period + 1 == s.past else round(Fraction(locked * s.wh(period), still)) if still else 0
             freed[agent] = share
+        self.settle(changes, freed)
         for agent in holders:
             self.margin[spec, agent] -= freed[agent]
             self.from_house(agent, freed[agent])
-        self.settle(changes)
         for agent in holders if s.kind == "future-physical" else ():
             bought = self.lots(spec, agent) * s.wh(period)
             energy[agent] += bought
-            self.to_house(agent, bought * spot)
+            if bought * spot > 0:
+                self.to_house(agent, bought * spot)
+            else:
+                self.from_house(agent, -bought * spot)
             if bought < 0:
                 sold.append((-1, spec, -1, agent, -bought))
         if period + 1 == s.past:

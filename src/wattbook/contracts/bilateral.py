@@ -17,6 +17,7 @@ from wattbook.units import PPM
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from wattbook.contracts.clearing import ClearingHouse
     from wattbook.contracts.sheet import Sheet
     from wattbook.contracts.terms import DeskTerms
     from wattbook.messages import Command
@@ -53,11 +54,14 @@ class Bilateral:
     terms : DeskTerms
     left_wh : list of int
         Energy of one lot of each spec that is not delivered yet [Wh]; the desk's, read here.
+    house : ClearingHouse
+        Pays collateral back, less what it is owed.
     """
 
-    def __init__(self, terms: DeskTerms, left_wh: list[int]) -> None:
+    def __init__(self, terms: DeskTerms, left_wh: list[int], house: ClearingHouse) -> None:
         self.terms = terms
         self.left_wh = left_wh
+        self._house = house
         self.contracts: dict[int, Contract] = {}
         self.collateral: dict[tuple[int, int], int] = {}
         """What each of two parties (the lower one first) has locked for the other [1e-8 EUR]."""
@@ -101,7 +105,10 @@ class Bilateral:
             return
         event = Event.COLLATERAL_LOCKED if needed > held else Event.COLLATERAL_RELEASED
         for agent, partner in (pair, pair[::-1]):
-            sheet.pay(agent, sheet.clearing, needed - held, LegCause.COLLATERAL)
+            if needed > held:
+                sheet.pay(agent, sheet.clearing, needed - held, LegCause.COLLATERAL)
+            else:
+                self._house.pass_on(agent, held - needed, LegCause.COLLATERAL, sheet)
             sheet.row(event, buyer=agent, seller=partner, amount=abs(needed - held))
         self.collateral[pair] = needed
         if not needed:

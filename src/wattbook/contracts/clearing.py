@@ -204,15 +204,18 @@ class ClearingHouse:
         self._forget_empty(spec, agent)
         return variation
 
-    def _settle(self, changes: Mapping[int, int], sheet: Sheet) -> None:
-        """Collect losses and pay gains of one mark; who cannot pay is called."""
+    def _settle(self, changes: Mapping[int, int], sheet: Sheet, released: Mapping[int, int] | None = None) -> None:
+        """Collect losses and pay gains of one mark; who cannot pay is called.
+
+        `released` is margin that each agent is about to get back: it pays for losses before anything else does.
+        """
         losers = [agent for agent in sorted(changes) if changes[agent] < 0]
         gainers = {agent: changes[agent] for agent in sorted(changes) if changes[agent] > 0}
         for agent in losers:
             if agent in self.failing:
                 self.failing[agent].owed -= changes[agent]
             else:
-                self._collect(agent, -changes[agent], sheet)
+                self._collect(agent, -changes[agent], (released or {}).get(agent, 0), sheet)
         for agent in losers:
             debt = self.failing.get(agent) or self.calls.get(agent)
             if debt:
@@ -221,11 +224,11 @@ class ClearingHouse:
         for agent, gain in gainers.items():
             self._pay_out(agent, gain, LegCause.VARIATION, sheet)
 
-    def _collect(self, agent: int, loss: int, sheet: Sheet) -> None:
-        """Take a loss, and what was owed before, or call for both."""
+    def _collect(self, agent: int, loss: int, released: int, sheet: Sheet) -> None:
+        """Take a loss, and what was owed before, or call for both; `released` goes against the call as it is paid."""
         debt = self.calls.get(agent)
         due = loss + (debt.owed if debt else 0)
-        if sheet.funds(agent) >= due:
+        if sheet.funds(agent) + released >= due:
             self._receive(agent, due, LegCause.VARIATION, sheet)
             if debt:
                 del self.calls[agent]
@@ -236,6 +239,17 @@ class ClearingHouse:
         else:
             self.calls[agent] = Debt(due, sheet.time_ms + self.terms.call_ms)
         sheet.row(Event.CALLED, buyer=agent, amount=due)
+
+    def pass_on(self, agent: int, amount: int, cause: LegCause, sheet: Sheet) -> None:
+        """Pay an agent what the house's account holds for it beside the clearing; what it owes goes off first.
+
+        Parameters
+        ----------
+        amount : int
+            At least 0 [1e-8 EUR]: collateral that is given back, energy that the buyers of a physical future pay.
+        """
+        self.cash += amount
+        self._pay_out(agent, amount, cause, sheet)
 
     def _pay_out(self, agent: int, amount: int, cause: LegCause, sheet: Sheet) -> None:
         """Pay an agent; what it owes goes off first."""
@@ -386,9 +400,10 @@ class ClearingHouse:
             if last:
                 held.lots = 0
         assert sum(changes.values()) == 0, "C4: final settlement does not sum to zero"
+        # Losses first: a margin that goes back before they are due would leave them to the others.
+        self._settle(changes, sheet, released)
         for agent, amount in released.items():
             self._move_margin(spec, agent, -amount, sheet)
-        self._settle(changes, sheet)
         for agent in changes:
             self._forget_empty(spec, agent)
         if last and changes:

@@ -120,7 +120,11 @@ class Deliverer:
                 continue
             for agent, wh in by_agent.items():
                 energy[agent] = energy.get(agent, 0) + wh
-                sheet.pay(agent, sheet.clearing, wh * spot_tick, LegCause.DELIVERY)
+                due = wh * spot_tick
+                if due > 0:
+                    sheet.pay(agent, sheet.clearing, due, LegCause.DELIVERY)
+                else:
+                    self.house.pass_on(agent, -due, LegCause.DELIVERY, sheet)
                 if wh < 0:
                     sold.append(Sale(NOBODY, spec, NOBODY, agent, -wh))
         return energy

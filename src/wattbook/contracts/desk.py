@@ -57,7 +57,7 @@ class Desk:
         self._left_wh = [spec.lot_wh for spec in terms.specs]
         self._profiles = [np.array(spec.profile_wh, np.int64) for spec in terms.specs]
         self.house = ClearingHouse(terms, self._left_wh)
-        self.bilateral = Bilateral(terms, self._left_wh)
+        self.bilateral = Bilateral(terms, self._left_wh, self.house)
         self.board = Board(terms, self.bilateral.contracts)
         self.certificates = Certificates(terms)
         self._delivery = Deliverer(terms, self.house, self.bilateral, self.certificates)
