@@ -187,11 +187,15 @@ class Model:
             need(0 <= agent < self.rules.agents, "UNKNOWN_AGENT")
             need(time >= self.now, "TIME_BACK")
             need(agent not in self.out, "DEFAULTED")
+            need(not self.late(agent, time), "CALL_OVERDUE")
             getattr(self, "do_" + verbs[verb - 32])(*row)
         except No as no:
             return no.args[0]
         self.now = time
         return "OK"
+
+    def late(self, agent, time):
+        return agent in self.called and time >= self.called[agent][1]
 
     def find(self, table, number, time):
         if number not in table:
@@ -300,6 +304,7 @@ class Model:
         need(book in (-1, offer["spec"]), "CHANGED_TERMS")
         need(price == offer["price"], "CHANGED_TERMS")
         need(lots == offer["lots"], "CHANGED_TERMS")
+        need(not self.late(offer["maker"], time), "CALL_OVERDUE")
         self.sign(agent, offer, lots)
         del self.offers[order]
         self.close(offer["request"])
@@ -311,6 +316,7 @@ class Model:
         need(book in (-1, offer["spec"]), "CHANGED_TERMS")
         need(price == offer["price"], "CHANGED_TERMS")
         self.size(offer["spec"], lots, offer["lots"])
+        need(not self.late(offer["maker"], time), "CALL_OVERDUE")
         self.sign(agent, offer, lots)
         offer["lots"] -= lots
         if not offer["lots"]:

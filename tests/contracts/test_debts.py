@@ -1,9 +1,9 @@
 """What a called agent owes comes before all that the house would give it; deadlines hold without being swept."""
 
 import pytest
-from bank import Bank, spec
+from bank import BUY, SELL, Bank, spec
 
-from wattbook.contracts import Event, Kind, LegCause, Verb
+from wattbook.contracts import Code, Event, Kind, LegCause, Verb
 from wattbook.messages import House
 
 A, B, C, D = range(4)
@@ -111,3 +111,45 @@ def test_energy_that_a_called_agent_sells_by_physical_futures_goes_against_its_c
     assert bank.balance[A] == 9_000 * 10_000 - owed
     assert bank.got(C, LegCause.DELIVERY) == -9_000 * 10_000
     assert bank.balance[4 + House.CLEARING] == 0
+
+
+# --- D13: a deadline holds, whether or not it was swept
+
+
+@pytest.fixture
+def overdue():
+    """A owes 0.40 EUR since time 0, and has them at 1,000, its deadline."""
+    bank = Bank(spec(), spec("forward", Kind.FORWARD), call_ms=1_000)
+    bank.trade(A, B, 9_000, 2)
+    bank.balance[A] = 0
+    bank.mark(8_500)
+    assert bank.desk.owed(A) == 500 * 80_000
+    bank.balance[A] = 10**9
+    return bank
+
+
+@pytest.mark.parametrize("verb", [*Verb])
+def test_from_its_deadline_on_a_called_agent_does_nothing(overdue, verb):
+    given = {"spec": 0, "side": SELL, "price": 8_500, "lots": 1}
+    assert overdue.do(A, verb, 1, at=1_000, **given).code == Code.CALL_OVERDUE
+
+
+def test_before_its_deadline_it_pays_and_after_it_expire_takes_what_is_there(overdue):
+    overdue.expire(1_000)
+    assert overdue.desk.owed(A) == 0
+    assert not overdue.of(Event.DEFAULTED)
+    assert overdue.do(A, Verb.POST, spec=0, side=BUY, price=1, lots=1).code == Code.OK
+
+
+def test_a_call_is_paid_until_the_last_millisecond(overdue):
+    assert overdue.do(A, Verb.PAY, at=999).code == Code.OK
+
+
+def test_nobody_signs_with_an_agent_past_its_deadline(overdue):
+    own = overdue.do(A, Verb.POST, spec=0, side=SELL, price=8_500, lots=1).reference
+    request = overdue.do(B, Verb.REQUEST, spec=0, side=BUY, lots=1).reference
+    quote = overdue.do(A, Verb.QUOTE, request, price=8_500, lots=1).reference
+    terms = {"price": 8_500, "lots": 1}
+    assert overdue.do(B, Verb.TAKE, own, at=1_000, **terms).code == Code.CALL_OVERDUE
+    assert overdue.do(B, Verb.ACCEPT, quote, **terms).code == Code.CALL_OVERDUE
+    assert overdue.do(B, Verb.ACCEPT, quote, at=999, **terms).code == Code.OK

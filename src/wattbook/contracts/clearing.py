@@ -268,6 +268,10 @@ class ClearingHouse:
 
     # --- calls and defaults
 
+    def overdue(self, agent: int, time_ms: int) -> bool:
+        """Whether the agent has a call whose deadline has come, and that nobody has taken or failed yet."""
+        return agent in self.calls and self.calls[agent].deadline_ms <= time_ms
+
     def pay_call(self, agent: int, sheet: Sheet) -> None:
         """PAY: pay what is owed, in full."""
         require(agent in self.calls, Code.NO_CALL)

@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from wattbook.contracts.words import NOBODY, WH_PER_CERTIFICATE, DeskError, Event, Kind, LegCause
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from wattbook.contracts.bilateral import Bilateral
     from wattbook.contracts.certificates import Certificates
@@ -71,14 +73,15 @@ class Deliverer:
         Raises
         ------
         DeskError
-            If an index is missing that a spec needs, or is no whole price within the bounds.
+            If an index is missing that a spec needs, or is no whole price within the bounds; if a meter gives what is
+            no whole number.
         """
         contracts = [self.bilateral.contracts[number] for number in self.bilateral.of_period(period)]
         needed = {*self.terms.renewable, *(c.seller for c in contracts), *(agent for _, agent in self.house.positions)}
         return Meters(
             self._spots(period, spot_tick),
-            {agent: max(0, int(metered_wh(agent))) for agent in sorted(needed)},
-            {agent: max(0, int(premium_wh(agent))) for agent in sorted(self.terms.renewable)} if premium_wh else {},
+            _read_all("metered_wh", metered_wh, sorted(needed)),
+            _read_all("premium_wh", premium_wh, sorted(self.terms.renewable)) if premium_wh else {},
         )
 
     def _spots(self, period: int, spot_tick: int | Mapping[str, int]) -> dict[int, int]:
@@ -208,3 +211,14 @@ class Deliverer:
             if due:
                 moved = self.certificates.move(contract.seller, contract.buyer, due, sheet)
                 contract.guarantees_wh -= moved * WH_PER_CERTIFICATE
+
+
+def _read_all(name: str, read: Callable[[int], int], agents: Iterable[int]) -> dict[int, int]:
+    """Ask each agent's meter [Wh]; what it says below zero counts as 0."""
+    found = {}
+    for agent in agents:
+        wh = read(agent)
+        if isinstance(wh, bool) or not isinstance(wh, int | np.integer):
+            raise DeskError(f"{name}({agent}) gave {wh!r}: give a whole number of Wh")
+        found[agent] = max(0, int(wh))
+    return found
