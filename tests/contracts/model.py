@@ -333,8 +333,6 @@ class Model:
                 held = self.lots(spec, who)
                 closes = held * change < 0 and abs(change) <= abs(held)
                 need(closes or who not in self.called, "MARGIN_CALLED")
-                bound = max(abs(self.rules.floor), abs(self.rules.cap)) * self.left(spec)
-                need(abs(held + change) * bound < 1 << 62, "NOTIONAL_TOO_LARGE")
                 changes[who] = self.margin_after(spec, who, change, price) - self.margin.get((spec, who), 0)
         else:
             need(buyer not in self.called and seller not in self.called, "MARGIN_CALLED")
@@ -343,6 +341,8 @@ class Model:
             over = self.open_notional(buyer, seller) + notional - self.rules.threshold
             wanted = max(0, over) if self.rules.threshold >= 0 else 0
             changes = dict.fromkeys((buyer, seller), max(0, wanted - self.collateral(buyer, seller)))
+        for who, change in ((buyer, lots), (seller, -lots)):
+            self.bounds(spec, who, change, price)
         self.cover(spec, seller, lots)
         for who, code in ((agent, "MARGIN_MISSING"), (maker, "COUNTERPARTY_MARGIN_MISSING")):
             need(changes[who] <= 0 or changes[who] <= self.cash[who], code)
@@ -368,6 +368,26 @@ class Model:
         closing = 0 if grows else min(abs(held), abs(change))
         kept = locked - (round(Fraction(locked * closing, abs(held))) if closing else 0)
         return kept + round(self.rules.margin * abs(price) * (abs(change) - closing) * self.left(spec))
+
+    def bounds(self, spec, agent, change, price):
+        """All that an agent has open is bounded at the worst price there is, and so are its costs since the marks."""
+        edge = max(1, abs(self.rules.floor), abs(self.rules.cap))
+        signed = [(c["spec"], c["quantity"]) for c in self.contracts.values() if agent in (c["buyer"], c["seller"])]
+        costs = {}
+        for (other, who), parcels in self.parcels.items():
+            if who == agent:
+                signed.append((other, self.lots(other, agent)))
+                costs[other] = sum(lots * tick for lots, tick in parcels) * self.left(other)
+        if self.rules.specs[spec].kind in FUTURES:
+            costs[spec] = costs.get(spec, 0) + change * price * self.left(spec)
+            need(sum(map(abs, costs.values())) < 1 << 62, "NOTIONAL_TOO_LARGE")
+            signed = [(other, lots) for other, lots in signed if other != spec]
+            change += self.lots(spec, agent)
+        worst = sum(
+            abs(lots) * self.left(other) * max(edge, self.rules.specs[other].penalty)
+            for other, lots in [*signed, (spec, change)]
+        )
+        need(worst < 1 << 62, "NOTIONAL_TOO_LARGE")
 
     def cover(self, spec, seller, lots):
         s = self.rules.specs[spec]
@@ -395,6 +415,16 @@ class Model:
         if contract["asked"] == -1:
             contract["asked"] = agent
             return
+        s, buyer = self.rules.specs[contract["spec"]], contract["buyer"]
+        if s.kind in PHYSICAL and self.rules.limits[buyer] >= 0:
+            for later in range(max(s.first, self.period), s.past):
+                held = sum(
+                    lots * self.rules.specs[spec].wh(later)
+                    for (who, spec), lots in self.positions().items()
+                    if who == buyer and self.rules.specs[spec].kind in PHYSICAL
+                )
+                sold = contract["quantity"] * s.wh(later) - held
+                need(not s.wh(later) or sold <= self.rules.limits[buyer], "NAKED_SHORT")
         before = self.all_collateral()
         del self.contracts[order]
         self.rearrange_collateral(before)

@@ -94,6 +94,14 @@ class Bilateral:
             if _pair(c.buyer, c.seller) == pair
         )
 
+    def reach(self, agent: int) -> int:
+        """Worth of an agent's contracts at the edge of the band, bought or sold [1e-8 EUR]."""
+        return sum(
+            c.quantity * self.left_wh[c.spec] * self.terms.worst_tick(c.spec)
+            for c in self.contracts.values()
+            if agent in (c.buyer, c.seller)
+        )
+
     def _needed(self, exposure: int) -> int:
         threshold = self.terms.collateral_threshold
         return 0 if threshold == NO_LIMIT else max(0, exposure - threshold)
@@ -116,14 +124,19 @@ class Bilateral:
 
     # --- ending
 
-    def cancel(self, command: Command, sheet: Sheet) -> None:
-        """CANCEL_CONTRACT: the first party asks, the second agrees; then the contract is silent for ever."""
+    def agrees(self, command: Command) -> bool:
+        """Whether `command` would end its contract, as the other party has asked already."""
         contract = self.contracts[command.order]
         require(command.agent in (contract.buyer, contract.seller), Code.NOT_YOURS)
         require(contract.asked_by != command.agent, Code.ALREADY_ASKED)
-        asks = contract.asked_by == NOBODY
-        self._write(Event.CANCEL_ASKED if asks else Event.CANCELLED, command.order, 0, 0, sheet)
-        if asks:
+        return contract.asked_by != NOBODY
+
+    def cancel(self, command: Command, sheet: Sheet) -> None:
+        """CANCEL_CONTRACT: the first party asks, the second agrees; then the contract is silent for ever."""
+        contract = self.contracts[command.order]
+        agrees = self.agrees(command)
+        self._write(Event.CANCELLED if agrees else Event.CANCEL_ASKED, command.order, 0, 0, sheet)
+        if not agrees:
             contract.asked_by = command.agent
             return
         del self.contracts[command.order]

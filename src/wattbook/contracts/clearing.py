@@ -104,13 +104,24 @@ class ClearingHouse:
         return held.lots if held else 0
 
     def admit(self, spec: int, buyer: int, seller: int, lots: int) -> None:
-        """Refuse a future whose parties owe margin and would grow, or whose position would leave the bounds."""
-        edge = self.terms.edge_tick * self.left_wh[spec]
+        """Refuse a future whose parties owe margin and would grow."""
         for agent, change in ((buyer, lots), (seller, -lots)):
             held = self.lots(spec, agent)
             smaller = held * change < 0 and abs(change) <= abs(held)
             require(smaller or agent not in self.calls, Code.MARGIN_CALLED)
-            require(abs(held + change) * edge <= NOTIONAL_MAX, Code.NOTIONAL_TOO_LARGE)
+
+    def reach(self, agent: int, spec: int = NOBODY, lots: int = 0) -> int:
+        """Worth of an agent's positions at the edge of the band, after a trade of signed `lots` [1e-8 EUR]."""
+        held = {other: position.lots for (other, holder), position in self.positions.items() if holder == agent}
+        if lots:
+            held[spec] = held.get(spec, 0) + lots
+        return sum(abs(each) * self.left_wh[other] * self.terms.worst_tick(other) for other, each in held.items())
+
+    def costs(self, agent: int, spec: int, change: int) -> int:
+        """Sum of the costs of an agent's positions, signs left away, after one changed so much [1e-8 EUR]."""
+        held = {other: position.cost for (other, holder), position in self.positions.items() if holder == agent}
+        held[spec] = held.get(spec, 0) + change
+        return sum(abs(cost) for cost in held.values())
 
     def margin_change(self, spec: int, agent: int, lots: int, price_tick: int) -> int:
         """Give the initial margin that a trade of signed `lots` locks (+) or releases (-) [1e-8 EUR]."""

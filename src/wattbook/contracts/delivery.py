@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from wattbook.contracts.words import NOBODY, WH_PER_CERTIFICATE, DeskError, Event, Kind, LegCause
+from wattbook.contracts.words import NOBODY, NOTIONAL_MAX, WH_PER_CERTIFICATE, DeskError, Event, Kind, LegCause
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -74,13 +74,19 @@ class Deliverer:
         ------
         DeskError
             If an index is missing that a spec needs, or is no whole price within the bounds; if a meter gives what is
-            no whole number.
+            no whole number, or what they fed in would be worth more than a leg can hold.
         """
         contracts = [self.bilateral.contracts[number] for number in self.bilateral.of_period(period)]
         needed = {*self.terms.renewable, *(c.seller for c in contracts), *(agent for _, agent in self.house.positions)}
+        output_wh = _read_all("metered_wh", metered_wh, sorted(needed))
+        most_wh = NOTIONAL_MAX // max(1, self.terms.edge_tick)
+        if sum(output_wh.values()) > most_wh:
+            raise DeskError(
+                f"the meters fed in {sum(output_wh.values())} Wh in all: {most_wh} Wh is the most in a period"
+            )
         return Meters(
             self._spots(period, spot_tick),
-            _read_all("metered_wh", metered_wh, sorted(needed)),
+            output_wh,
             _read_all("premium_wh", premium_wh, sorted(self.terms.renewable)) if premium_wh else {},
         )
 

@@ -189,11 +189,25 @@ class Desk:
             require(not called, Code.MARGIN_CALLED)
             collateral = self.bilateral.admit(spec, buyer, seller, quantity, price_tick)
             needs = collateral, collateral
+        for agent, lots in ((buyer, quantity), (seller, -quantity)):
+            self._check_bounds(spec, agent, lots, price_tick)
         require(self._is_covered(spec, seller, quantity), Code.NAKED_SHORT)
         return needs
 
+    def _check_bounds(self, spec: int, agent: int, lots: int, price_tick: int) -> None:
+        """Refuse what would let an agent's open contracts, all together, move more money than a leg can hold."""
+        house, left_wh = self.house, self._left_wh[spec]
+        if self.terms.specs[spec].is_future:
+            reach = house.reach(agent, spec, lots) + self.bilateral.reach(agent)
+            # A position that was closed keeps its cost until the next mark.
+            require(house.costs(agent, spec, lots * left_wh * price_tick) <= NOTIONAL_MAX, Code.NOTIONAL_TOO_LARGE)
+        else:
+            more = abs(lots) * left_wh * self.terms.worst_tick(spec)
+            reach = house.reach(agent) + self.bilateral.reach(agent) + more
+        require(reach <= NOTIONAL_MAX, Code.NOTIONAL_TOO_LARGE)
+
     def _is_covered(self, spec: int, seller: int, quantity: int) -> bool:
-        """Whether a seller stays within its limit, or within its output, in every period."""
+        """Whether a seller that sells so much more stays within its limit, or its output, in every period to come."""
         product, bilateral = self.terms.specs[spec], self.bilateral
         if product.kind == Kind.PPA:
             shares = np.zeros(len(self._profiles[spec]), np.int64)
@@ -211,8 +225,9 @@ class Desk:
             sign = (contract.seller == seller) - (contract.buyer == seller)
             if sign and self.terms.specs[contract.spec].is_physical:
                 self._lay(sold_wh, spec, contract.spec, self._profiles[contract.spec], sign * contract.quantity)
-        # Where the spec itself delivers nothing, it adds nothing to what was sold.
-        return not bool(((sold_wh > limit) & (self._profiles[spec] > 0)).any())
+        # Where the spec itself delivers nothing, or has delivered, it adds nothing to what was sold.
+        gone = max(0, self.next_period - product.first_period)
+        return not bool(((sold_wh > limit) & (self._profiles[spec] > 0))[gone:].any())
 
     def _lay(self, onto: NDArray[np.int64], spec: int, other: int, profile: NDArray[np.int64], factor: int) -> None:
         """Add `factor` x another spec's profile where it overlaps the periods of `spec`."""
@@ -225,6 +240,11 @@ class Desk:
     def _cancel(self, command: Command, sheet: Sheet) -> None:
         if command.order not in self.bilateral.contracts:
             self.board.explain_missing(command.order)
+        if self.bilateral.agrees(command):
+            # Who loses a purchase may have sold it on.
+            ended = self.bilateral.contracts[command.order]
+            physical = self.terms.specs[ended.spec].is_physical
+            require(not physical or self._is_covered(ended.spec, ended.buyer, ended.quantity), Code.NAKED_SHORT)
         self.bilateral.cancel(command, sheet)
 
     # --- the clock

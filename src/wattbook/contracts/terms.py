@@ -106,6 +106,10 @@ class DeskTerms:
         """Furthest that a price lies from 0 in the band [ticks]."""
         return max(abs(self.floor_tick), abs(self.cap_tick))
 
+    def worst_tick(self, spec: int) -> int:
+        """Most that a Wh of a spec may cost somebody, at least 1 [ticks]."""
+        return max(1, self.edge_tick, self.specs[spec].penalty_tick)
+
     def header(self) -> dict[str, Any]:
         """Give all settings as JSON holds them, for a journal's header."""
         return asdict(self)

@@ -25,7 +25,10 @@ MAX_LOTS: Final = 1 << 36
 MAX_ENERGY_WH: Final = 1 << 50
 """Most energy of one command: 1,126 TWh. Thousands of such contracts add up within int64."""
 NOTIONAL_MAX: Final = MONEY_BOUND - 1
-"""Largest |price| x energy of one command, and of one position at the edge of the band [1e-8 EUR]."""
+"""Largest |price| x energy of one command, and of all that an agent has open at the edge of the band [1e-8 EUR].
+
+An index and a price both lie within the band, so what moves for an agent and a cause stays below twice that: in int64.
+"""
 MAX_TIME_MS: Final = 1 << 53
 """Latest time that a desk is told [ms]: the year 287,396; what is added to it stays within int64."""
 WH_PER_CERTIFICATE: Final = 1_000_000
