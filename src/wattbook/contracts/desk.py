@@ -456,7 +456,7 @@ class Desk:
         try:
             desk._load(state)
             desk.check()
-        except (KeyError, TypeError, ValueError, AssertionError) as error:
+        except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, AssertionError) as error:
             raise CorruptError(f"the desk's state does not hold together: {error}") from error
         return desk
 
