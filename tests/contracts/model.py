@@ -604,9 +604,7 @@ class Model:
         output = [max(0, wh) for wh in fed_in]
         energy = [0] * self.rules.agents
         sold = []
-        for spec, s in enumerate(self.rules.specs):
-            if s.kind in FUTURES and s.first <= period < s.past:
-                self.deliver_future(spec, period, spot, energy, sold)
+        self.deliver_futures(period, spot, energy, sold)
         premium = [0] * self.rules.agents
         first, second = [], []
         for number, c in sorted(self.contracts.items()):
@@ -634,23 +632,26 @@ class Model:
         self.rearrange_collateral(before)
         return energy
 
-    def deliver_future(self, spec, period, spot, energy, sold):
-        s = self.rules.specs[spec]
-        holders = sorted(agent for other, agent in self.parcels if other == spec and self.unsettled(spec, agent))
-        changes, freed = {}, {}
-        for agent in holders:
-            lots = self.lots(spec, agent)
-            changes[agent] = lots * s.wh(period) * (spot - self.last_mark[spec])
-            locked = self.margin.get((spec, agent), 0)
-            still = self.left(spec)
+    def deliver_futures(self, period, spot, energy, sold):
+        futures = [spec for spec, s in enumerate(self.rules.specs) if s.kind in FUTURES and s.first <= period < s.past]
+        held = [(spec, a) for spec in futures for a in range(self.rules.agents)]
+        held = [key for key in held if key in self.parcels and self.unsettled(*key)]
+        changes, freed, shares = {}, {}, {}
+        for spec, agent in held:
+            s, locked, still = self.rules.specs[spec], self.margin.get((spec, agent), 0), self.left(spec)
+            gain = self.lots(spec, agent) * s.wh(period) * (spot - self.last_mark[spec])
             share = locked if period + 1 == s.past else round(Fraction(locked * s.wh(period), still)) if still else 0
-            freed[agent] = share
+            changes[agent] = changes.get(agent, 0) + gain
+            freed[agent] = freed.get(agent, 0) + share
+            shares[spec, agent] = share
         self.settle(changes, freed)
-        for agent in holders:
-            self.margin[spec, agent] -= freed[agent]
-            self.from_house(agent, freed[agent])
-        for agent in holders if s.kind == "future-physical" else ():
-            bought = self.lots(spec, agent) * s.wh(period)
+        for key, share in shares.items():
+            self.margin[key] = self.margin.get(key, 0) - share
+            self.from_house(key[1], share)
+        for spec, agent in held:
+            bought = self.lots(spec, agent) * self.rules.specs[spec].wh(period)
+            if self.rules.specs[spec].kind != "future-physical":
+                continue
             energy[agent] += bought
             if bought * spot > 0:
                 self.to_house(agent, bought * spot)
@@ -658,9 +659,9 @@ class Model:
                 self.from_house(agent, -bought * spot)
             if bought < 0:
                 sold.append((-1, spec, -1, agent, -bought))
-        if period + 1 == s.past:
-            for agent in range(self.rules.agents):
-                self.parcels.pop((spec, agent), None)
+        for spec, agent in list(self.parcels):
+            if spec in futures and period + 1 == self.rules.specs[spec].past:
+                del self.parcels[spec, agent]
 
     def cover_sales(self, sold, energy, output):
         """Output and purchases go to the sales in their order; (contract, spec, seller, delivered, replaced)."""

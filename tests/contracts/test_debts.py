@@ -48,6 +48,23 @@ def test_released_margin_and_cash_together_pay_a_loss_without_a_call():
     assert told(bank, *OWED) == []
 
 
+@pytest.mark.parametrize("places", [(0, 1), (1, 0)])
+def test_futures_of_one_period_are_settled_together(places):
+    """What one gains and releases pays for what the other loses, whichever stands first in the catalogue."""
+    gaining, losing = places
+    products = [spec(name, first=1, profile=(40_000,), index=name) for name in ("first", "second")]
+    bank = Bank(*products, agents=2, money=[2 * MARGIN, 10**9], call_ms=10)
+    for place in places:
+        bank.trade(A, B, 9_000, spec=place)
+    bank.deliver(0)
+    bank.deliver(1, {products[gaining].name: 9_500, products[losing].name: 6_000})
+    # 1.20 EUR lost, 0.20 EUR gained, 0.72 EUR of margin.
+    loss = (3_000 - 500) * 40_000
+    assert bank.balance[A] == 0
+    assert bank.desk.owed(A) == loss - 2 * MARGIN
+    assert told(bank, *OWED)[0] == (Event.CALLED, A, loss)
+
+
 def test_released_margin_goes_against_a_call_from_before_and_the_new_loss():
     bank = Bank(spec(first=1, profile=(10_000,) * 4), agents=2, money=[MARGIN, 10**9])
     bank.trade(A, B, 9_000)

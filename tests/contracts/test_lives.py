@@ -217,7 +217,7 @@ def settled_beside_the_index(monkeypatch):
     monkeypatch.setattr(
         ClearingHouse,
         "settle_period",
-        lambda self, spec, period, spot_tick, sheet: right(self, spec, period, spot_tick + 1, sheet),
+        lambda self, period, spots, sheet: right(self, period, {spec: spot + 1 for spec, spot in spots.items()}, sheet),
     )
 
 

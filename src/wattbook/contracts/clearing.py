@@ -390,40 +390,61 @@ class ClearingHouse:
 
     # --- delivery
 
-    def settle_period(self, spec: int, period: int, spot_tick: int, sheet: Sheet) -> dict[int, int]:
-        """Settle one future's period against the index, and release its part of the margin.
+    def settle_period(self, period: int, spots: Mapping[int, int], sheet: Sheet) -> dict[tuple[int, int], int]:
+        """Settle one period of futures against their indices, and release its part of the margins.
+
+        All of them together, as at a mark: what one gains or releases pays for what another loses.
+
+        Parameters
+        ----------
+        spots : mapping of int to int
+            The index of each future that covers the period, by spec [ticks].
 
         Returns
         -------
-        dict of int to int
-            Each holder's bought - sold energy in the period [Wh].
+        dict of (int, int) to int
+            Bought - sold energy of the period by (spec, agent) [Wh].
         """
-        product = self.terms.specs[spec]
-        period_wh, left_wh = product.wh(period), self.left_wh[spec]
-        last = period + 1 == product.past_period
-        changes, released, energy = {}, {}, {}
-        for agent in self._holders(spec):
-            held = self.positions[spec, agent]
-            energy_wh = held.lots * period_wh
-            settled = energy_wh * (spot_tick - self.marks[spec])
-            held.cost -= energy_wh * self.marks[spec]
-            if energy_wh:
-                self._party_row(Event.SETTLED, spec, agent, held.lots, spot_tick, abs(energy_wh), settled, sheet)
-                energy[agent] = energy_wh
-            changes[agent] = settled
-            released[agent] = held.margin if last else half_even(held.margin * period_wh, left_wh) if left_wh else 0
-            if last:
-                held.lots = 0
+        changes: dict[int, int] = {}
+        freed: dict[int, int] = {}
+        released: dict[tuple[int, int], int] = {}
+        energy: dict[tuple[int, int], int] = {}
+        for spec, spot_tick in spots.items():
+            for agent in self._holders(spec):
+                key = spec, agent
+                released[key] = self._released_by(*key, period)
+                energy[key], settled = self._settle_position(*key, period, spot_tick, sheet)
+                freed[agent] = freed.get(agent, 0) + released[key]
+                changes[agent] = changes.get(agent, 0) + settled
         assert sum(changes.values()) == 0, "C4: final settlement does not sum to zero"
         # Losses first: a margin that goes back before they are due would leave them to the others.
-        self._settle(changes, sheet, released)
-        for agent, amount in released.items():
+        self._settle(changes, sheet, freed)
+        for (spec, agent), amount in released.items():
             self._move_margin(spec, agent, -amount, sheet)
-        for agent in changes:
             self._forget_empty(spec, agent)
-        if last and changes:
-            sheet.row(Event.FULFILLED, spec=spec)
-        return energy
+        for spec in sorted({spec for spec, _ in released}):
+            if self.terms.specs[spec].past_period == period + 1:
+                sheet.row(Event.FULFILLED, spec=spec)
+        return {key: wh for key, wh in energy.items() if wh}
+
+    def _released_by(self, spec: int, agent: int, period: int) -> int:
+        """Margin of a position that one period releases, all that is left with the last one [1e-8 EUR]."""
+        product, held, left_wh = self.terms.specs[spec], self.positions[spec, agent], self.left_wh[spec]
+        if product.past_period == period + 1:
+            return held.margin
+        return half_even(held.margin * product.wh(period), left_wh) if left_wh else 0
+
+    def _settle_position(self, spec: int, agent: int, period: int, spot_tick: int, sheet: Sheet) -> tuple[int, int]:
+        """Take one period off a position: its energy [Wh], and what the index brings it over the mark [1e-8 EUR]."""
+        product, held = self.terms.specs[spec], self.positions[spec, agent]
+        energy_wh = held.lots * product.wh(period)
+        settled = energy_wh * (spot_tick - self.marks[spec])
+        held.cost -= energy_wh * self.marks[spec]
+        if energy_wh:
+            self._party_row(Event.SETTLED, spec, agent, held.lots, spot_tick, abs(energy_wh), settled, sheet)
+        if product.past_period == period + 1:
+            held.lots = 0
+        return energy_wh, settled
 
     # --- small ways
 

@@ -120,22 +120,18 @@ class Deliverer:
     def _futures(self, period: int, spots: Mapping[int, int], sold: list[Sale], sheet: Sheet) -> dict[int, int]:
         """Settle futures; physical ones also deliver, at the index."""
         energy: dict[int, int] = {}
-        for spec, spot_tick in spots.items():
-            product = self.terms.specs[spec]
-            if not product.is_future:
+        futures = {spec: spot for spec, spot in spots.items() if self.terms.specs[spec].is_future}
+        for (spec, agent), wh in self.house.settle_period(period, futures, sheet).items():
+            if self.terms.specs[spec].kind != Kind.FUTURE_PHYSICAL:
                 continue
-            by_agent = self.house.settle_period(spec, period, spot_tick, sheet)
-            if product.kind != Kind.FUTURE_PHYSICAL:
-                continue
-            for agent, wh in by_agent.items():
-                energy[agent] = energy.get(agent, 0) + wh
-                due = wh * spot_tick
-                if due > 0:
-                    sheet.pay(agent, sheet.clearing, due, LegCause.DELIVERY)
-                else:
-                    self.house.pass_on(agent, -due, LegCause.DELIVERY, sheet)
-                if wh < 0:
-                    sold.append(Sale(NOBODY, spec, NOBODY, agent, -wh))
+            energy[agent] = energy.get(agent, 0) + wh
+            due = wh * spots[spec]
+            if due > 0:
+                sheet.pay(agent, sheet.clearing, due, LegCause.DELIVERY)
+            else:
+                self.house.pass_on(agent, -due, LegCause.DELIVERY, sheet)
+            if wh < 0:
+                sold.append(Sale(NOBODY, spec, NOBODY, agent, -wh))
         return energy
 
     def _contracts(
