@@ -34,6 +34,7 @@ class Bank:
             self.balance[leg.account] += leg.amount
         assert set(by_cause.values()) <= {0}
         assert len({(leg.account, leg.cause) for leg in answer.legs}) == len(answer.legs)
+        assert all(-(1 << 63) <= value < 1 << 63 for line in (*answer.rows, *answer.legs) for value in line)
         self.rows += answer.rows
         self.legs += answer.legs
         self.desk.check()

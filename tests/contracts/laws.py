@@ -49,6 +49,8 @@ class Laws:
             totals[leg.cause] += leg.amount
         assert not any(totals.values()), "C4: legs of one cause do not sum to zero"
         by_spec = Counter()
+        for value in (number for line in (*answer.rows, *answer.legs) for number in line):
+            assert -(1 << 63) <= value < 1 << 63, "a row or a leg leaves int64"
         for row in answer.rows:
             self.counts[Event(row.event).name] += 1
             assert row.contract == NOBODY or row.contract not in self.silent or row.event >= 39, "C8: it speaks again"

@@ -164,7 +164,7 @@ class Life:
 
     def mark(self):
         self.level = min(25_000, max(2_000, self.level + self.dice.between(-5_000, 5_000)))
-        given = {s: self.level for s in range(len(self.terms.specs)) if self.dice.chance(15)}
+        given = {s: self.level for s, spec in enumerate(self.terms.specs) if self.dice.chance(15) and spec.is_future}
         self.clock(
             "mark", lambda: self.desk.mark(self.now, self.available, given), lambda: self.model.mark(self.now, given)
         )

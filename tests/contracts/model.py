@@ -167,7 +167,11 @@ class Model:
         after = self.all_collateral()
         for pair in {*before, *after}:
             for agent in pair:
-                self.to_house(agent, after.get(pair, 0) - before.get(pair, 0))
+                change = after.get(pair, 0) - before.get(pair, 0)
+                if change > 0:
+                    self.to_house(agent, change)
+                elif change:
+                    self.from_house(agent, -change)
 
     # --- commands
 
@@ -183,11 +187,15 @@ class Model:
             need(0 <= agent < self.rules.agents, "UNKNOWN_AGENT")
             need(time >= self.now, "TIME_BACK")
             need(agent not in self.out, "DEFAULTED")
+            need(not self.late(agent, time), "CALL_OVERDUE")
             getattr(self, "do_" + verbs[verb - 32])(*row)
         except No as no:
             return no.args[0]
         self.now = time
         return "OK"
+
+    def late(self, agent, time):
+        return agent in self.called and time >= self.called[agent][1]
 
     def find(self, table, number, time):
         if number not in table:
@@ -296,6 +304,7 @@ class Model:
         need(book in (-1, offer["spec"]), "CHANGED_TERMS")
         need(price == offer["price"], "CHANGED_TERMS")
         need(lots == offer["lots"], "CHANGED_TERMS")
+        need(not self.late(offer["maker"], time), "CALL_OVERDUE")
         self.sign(agent, offer, lots)
         del self.offers[order]
         self.close(offer["request"])
@@ -307,6 +316,7 @@ class Model:
         need(book in (-1, offer["spec"]), "CHANGED_TERMS")
         need(price == offer["price"], "CHANGED_TERMS")
         self.size(offer["spec"], lots, offer["lots"])
+        need(not self.late(offer["maker"], time), "CALL_OVERDUE")
         self.sign(agent, offer, lots)
         offer["lots"] -= lots
         if not offer["lots"]:
@@ -323,8 +333,6 @@ class Model:
                 held = self.lots(spec, who)
                 closes = held * change < 0 and abs(change) <= abs(held)
                 need(closes or who not in self.called, "MARGIN_CALLED")
-                bound = max(abs(self.rules.floor), abs(self.rules.cap)) * self.left(spec)
-                need(abs(held + change) * bound < 1 << 62, "NOTIONAL_TOO_LARGE")
                 changes[who] = self.margin_after(spec, who, change, price) - self.margin.get((spec, who), 0)
         else:
             need(buyer not in self.called and seller not in self.called, "MARGIN_CALLED")
@@ -333,6 +341,8 @@ class Model:
             over = self.open_notional(buyer, seller) + notional - self.rules.threshold
             wanted = max(0, over) if self.rules.threshold >= 0 else 0
             changes = dict.fromkeys((buyer, seller), max(0, wanted - self.collateral(buyer, seller)))
+        for who, change in ((buyer, lots), (seller, -lots)):
+            self.bounds(spec, who, change, price)
         self.cover(spec, seller, lots)
         for who, code in ((agent, "MARGIN_MISSING"), (maker, "COUNTERPARTY_MARGIN_MISSING")):
             need(changes[who] <= 0 or changes[who] <= self.cash[who], code)
@@ -358,6 +368,26 @@ class Model:
         closing = 0 if grows else min(abs(held), abs(change))
         kept = locked - (round(Fraction(locked * closing, abs(held))) if closing else 0)
         return kept + round(self.rules.margin * abs(price) * (abs(change) - closing) * self.left(spec))
+
+    def bounds(self, spec, agent, change, price):
+        """All that an agent has open is bounded at the worst price there is, and so are its costs since the marks."""
+        edge = max(1, abs(self.rules.floor), abs(self.rules.cap))
+        signed = [(c["spec"], c["quantity"]) for c in self.contracts.values() if agent in (c["buyer"], c["seller"])]
+        costs = {}
+        for (other, who), parcels in self.parcels.items():
+            if who == agent:
+                signed.append((other, self.lots(other, agent)))
+                costs[other] = sum(lots * tick for lots, tick in parcels) * self.left(other)
+        if self.rules.specs[spec].kind in FUTURES:
+            costs[spec] = costs.get(spec, 0) + change * price * self.left(spec)
+            need(sum(map(abs, costs.values())) < 1 << 62, "NOTIONAL_TOO_LARGE")
+            signed = [(other, lots) for other, lots in signed if other != spec]
+            change += self.lots(spec, agent)
+        worst = sum(
+            abs(lots) * self.left(other) * max(edge, self.rules.specs[other].penalty)
+            for other, lots in [*signed, (spec, change)]
+        )
+        need(worst < 1 << 62, "NOTIONAL_TOO_LARGE")
 
     def cover(self, spec, seller, lots):
         s = self.rules.specs[spec]
@@ -385,6 +415,16 @@ class Model:
         if contract["asked"] == -1:
             contract["asked"] = agent
             return
+        s, buyer = self.rules.specs[contract["spec"]], contract["buyer"]
+        if s.kind in PHYSICAL and self.rules.limits[buyer] >= 0:
+            for later in range(max(s.first, self.period), s.past):
+                held = sum(
+                    lots * self.rules.specs[spec].wh(later)
+                    for (who, spec), lots in self.positions().items()
+                    if who == buyer and self.rules.specs[spec].kind in PHYSICAL
+                )
+                sold = contract["quantity"] * s.wh(later) - held
+                need(not s.wh(later) or sold <= self.rules.limits[buyer], "NAKED_SHORT")
         before = self.all_collateral()
         del self.contracts[order]
         self.rearrange_collateral(before)
@@ -472,8 +512,8 @@ class Model:
             return round(Fraction(max(bids) + min(asks), 2))
         return self.last_mark[spec]
 
-    def settle(self, changes):
-        """Losses are taken or called for before gains are paid."""
+    def settle(self, changes, freed=None):
+        """Losses are taken or called for before gains are paid; margin that is about to come back counts as cash."""
         behind = []
         for agent, change in sorted(changes.items()):
             if change >= 0:
@@ -483,7 +523,7 @@ class Model:
                 behind.append(self.fallen[agent])
                 continue
             due = self.owed(agent) - change
-            if self.cash[agent] >= due:
+            if self.cash[agent] + (freed or {}).get(agent, 0) >= due:
                 self.called.pop(agent, None)
                 self.to_house(agent, due)
             elif agent in self.called:
@@ -564,9 +604,7 @@ class Model:
         output = [max(0, wh) for wh in fed_in]
         energy = [0] * self.rules.agents
         sold = []
-        for spec, s in enumerate(self.rules.specs):
-            if s.kind in FUTURES and s.first <= period < s.past:
-                self.deliver_future(spec, period, spot, energy, sold)
+        self.deliver_futures(period, spot, energy, sold)
         premium = [0] * self.rules.agents
         first, second = [], []
         for number, c in sorted(self.contracts.items()):
@@ -594,30 +632,36 @@ class Model:
         self.rearrange_collateral(before)
         return energy
 
-    def deliver_future(self, spec, period, spot, energy, sold):
-        s = self.rules.specs[spec]
-        holders = sorted(agent for other, agent in self.parcels if other == spec and self.unsettled(spec, agent))
-        changes, freed = {}, {}
-        for agent in holders:
-            lots = self.lots(spec, agent)
-            changes[agent] = lots * s.wh(period) * (spot - self.last_mark[spec])
-            locked = self.margin.get((spec, agent), 0)
-            still = self.left(spec)
+    def deliver_futures(self, period, spot, energy, sold):
+        futures = [spec for spec, s in enumerate(self.rules.specs) if s.kind in FUTURES and s.first <= period < s.past]
+        held = [(spec, a) for spec in futures for a in range(self.rules.agents)]
+        held = [key for key in held if key in self.parcels and self.unsettled(*key)]
+        changes, freed, shares = {}, {}, {}
+        for spec, agent in held:
+            s, locked, still = self.rules.specs[spec], self.margin.get((spec, agent), 0), self.left(spec)
+            gain = self.lots(spec, agent) * s.wh(period) * (spot - self.last_mark[spec])
             share = locked if period + 1 == s.past else round(Fraction(locked * s.wh(period), still)) if still else 0
-            freed[agent] = share
-        for agent in holders:
-            self.margin[spec, agent] -= freed[agent]
-            self.from_house(agent, freed[agent])
-        self.settle(changes)
-        for agent in holders if s.kind == "future-physical" else ():
-            bought = self.lots(spec, agent) * s.wh(period)
+            changes[agent] = changes.get(agent, 0) + gain
+            freed[agent] = freed.get(agent, 0) + share
+            shares[spec, agent] = share
+        self.settle(changes, freed)
+        for key, share in shares.items():
+            self.margin[key] = self.margin.get(key, 0) - share
+            self.from_house(key[1], share)
+        for spec, agent in held:
+            bought = self.lots(spec, agent) * self.rules.specs[spec].wh(period)
+            if self.rules.specs[spec].kind != "future-physical":
+                continue
             energy[agent] += bought
-            self.to_house(agent, bought * spot)
+            if bought * spot > 0:
+                self.to_house(agent, bought * spot)
+            else:
+                self.from_house(agent, -bought * spot)
             if bought < 0:
                 sold.append((-1, spec, -1, agent, -bought))
-        if period + 1 == s.past:
-            for agent in range(self.rules.agents):
-                self.parcels.pop((spec, agent), None)
+        for spec, agent in list(self.parcels):
+            if spec in futures and period + 1 == self.rules.specs[spec].past:
+                del self.parcels[spec, agent]
 
     def cover_sales(self, sold, energy, output):
         """Output and purchases go to the sales in their order; (contract, spec, seller, delivered, replaced)."""

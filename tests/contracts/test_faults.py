@@ -7,6 +7,7 @@ import pytest
 from bank import BUY, DAY_MS, QUARTER_MS, SELL, Bank, spec
 
 from wattbook.contracts import NOBODY, Code, ContractSpec, Desk, DeskError, DeskTerms, Event, Kind, LegCause, Verb
+from wattbook.contracts.sealing import opened, sealed
 from wattbook.errors import ConfigError, CorruptError
 from wattbook.messages import Action, Command
 
@@ -418,13 +419,59 @@ def test_an_export_that_was_touched_is_refused(bank):
         ({"step_tick": 0}, "below 1"),
         ({"bundled": True}, "named seller"),
         ({"penalty_tick": 5}, "belongs to forwards"),
-        ({"name": ""}, "not empty"),
+        ({"name": ""}, "begin with a letter"),
+        ({"name": "../x"}, "name='../x': use 1 to 64 letters"),
+        ({"name": "x" * 65}, "use 1 to 64 letters"),
+        ({"name": "x\n"}, "use 1 to 64 letters"),
+        ({"name": 5}, "use 1 to 64 letters"),
+        ({"zone": "a/b"}, "zone='a/b': use 1 to 64 letters"),
+        ({"index": 5}, "index=5 is no text"),
+        ({"bundled": "no"}, "neither True nor False"),
+        ({"first_period": 10**30}, "ends by period 2147483648"),
+        ({"step_tick": 10**30}, "step_tick=1000000000000000000000000000000 is above"),
     ],
 )
 def test_a_spec_that_cannot_be_says_why(given, said):
     good = {"name": "x", "zone": "z", "kind": Kind.FUTURE_CASH, "first_period": 0, "profile_wh": (5,)}
     with pytest.raises(ConfigError, match=said):
         ContractSpec(**{**good, **given})
+
+
+@pytest.mark.parametrize("rows", [(1, 2), ("ab",), ((1, 2),), ((1, 2, 0.5),), [(0, 1, 5)], 7, ((0, True, 5),)])
+def test_credit_limits_that_are_no_rows_say_so(rows):
+    with pytest.raises(ConfigError, match="credit_limits is a tuple of"):
+        DeskTerms(2, (spec(),), credit_limits=rows)
+
+
+def changed(data, change):
+    """An export with another state, sealed anew."""
+    terms, state = opened(data)
+    change(state)
+    return sealed(terms, state)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda state: state["house"]["positions"][0].__setitem__(0, 99),
+        lambda state: state["house"]["positions"].append([]),
+        lambda state: state["bilateral"]["contracts"][0].__setitem__(1, 99),
+        lambda state: state["board"]["offers"].append([7, 99, 0, 1, 1, 9_000, 1, 5, 0, 1, 1]),
+        lambda state: state["board"].__setitem__("offers", 5),
+        lambda state: state.__setitem__("left_wh", []),
+        lambda state: state.__setitem__("house", None),
+        lambda state: state["certificates"].__setitem__("holdings", [[0, [1]]]),
+        lambda state: state.pop("tape"),
+        lambda state: state["tape"].append([1]),
+    ],
+)
+def test_a_sealed_state_that_does_not_hold_together_is_corrupt(bank, change):
+    bank.trade(A, B, 9_000)
+    bank.trade(A, B, 9_000, spec=1, lots=1)
+    data = bank.desk.export()
+    assert Desk.restore(changed(data, lambda _: None)).export() == data
+    with pytest.raises(CorruptError):
+        Desk.restore(changed(data, change))
 
 
 def test_terms_tell_all_their_mistakes_at_once():

@@ -17,6 +17,7 @@ from wattbook.units import PPM
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from wattbook.contracts.clearing import ClearingHouse
     from wattbook.contracts.sheet import Sheet
     from wattbook.contracts.terms import DeskTerms
     from wattbook.messages import Command
@@ -53,11 +54,14 @@ class Bilateral:
     terms : DeskTerms
     left_wh : list of int
         Energy of one lot of each spec that is not delivered yet [Wh]; the desk's, read here.
+    house : ClearingHouse
+        Pays collateral back, less what it is owed.
     """
 
-    def __init__(self, terms: DeskTerms, left_wh: list[int]) -> None:
+    def __init__(self, terms: DeskTerms, left_wh: list[int], house: ClearingHouse) -> None:
         self.terms = terms
         self.left_wh = left_wh
+        self._house = house
         self.contracts: dict[int, Contract] = {}
         self.collateral: dict[tuple[int, int], int] = {}
         """What each of two parties (the lower one first) has locked for the other [1e-8 EUR]."""
@@ -90,6 +94,14 @@ class Bilateral:
             if _pair(c.buyer, c.seller) == pair
         )
 
+    def reach(self, agent: int) -> int:
+        """Worth of an agent's contracts at the edge of the band, bought or sold [1e-8 EUR]."""
+        return sum(
+            c.quantity * self.left_wh[c.spec] * self.terms.worst_tick(c.spec)
+            for c in self.contracts.values()
+            if agent in (c.buyer, c.seller)
+        )
+
     def _needed(self, exposure: int) -> int:
         threshold = self.terms.collateral_threshold
         return 0 if threshold == NO_LIMIT else max(0, exposure - threshold)
@@ -101,7 +113,10 @@ class Bilateral:
             return
         event = Event.COLLATERAL_LOCKED if needed > held else Event.COLLATERAL_RELEASED
         for agent, partner in (pair, pair[::-1]):
-            sheet.pay(agent, sheet.clearing, needed - held, LegCause.COLLATERAL)
+            if needed > held:
+                sheet.pay(agent, sheet.clearing, needed - held, LegCause.COLLATERAL)
+            else:
+                self._house.pass_on(agent, held - needed, LegCause.COLLATERAL, sheet)
             sheet.row(event, buyer=agent, seller=partner, amount=abs(needed - held))
         self.collateral[pair] = needed
         if not needed:
@@ -109,14 +124,19 @@ class Bilateral:
 
     # --- ending
 
-    def cancel(self, command: Command, sheet: Sheet) -> None:
-        """CANCEL_CONTRACT: the first party asks, the second agrees; then the contract is silent for ever."""
+    def agrees(self, command: Command) -> bool:
+        """Whether `command` would end its contract, as the other party has asked already."""
         contract = self.contracts[command.order]
         require(command.agent in (contract.buyer, contract.seller), Code.NOT_YOURS)
         require(contract.asked_by != command.agent, Code.ALREADY_ASKED)
-        asks = contract.asked_by == NOBODY
-        self._write(Event.CANCEL_ASKED if asks else Event.CANCELLED, command.order, 0, 0, sheet)
-        if asks:
+        return contract.asked_by != NOBODY
+
+    def cancel(self, command: Command, sheet: Sheet) -> None:
+        """CANCEL_CONTRACT: the first party asks, the second agrees; then the contract is silent for ever."""
+        contract = self.contracts[command.order]
+        agrees = self.agrees(command)
+        self._write(Event.CANCELLED if agrees else Event.CANCEL_ASKED, command.order, 0, 0, sheet)
+        if not agrees:
             contract.asked_by = command.agent
             return
         del self.contracts[command.order]

@@ -104,13 +104,24 @@ class ClearingHouse:
         return held.lots if held else 0
 
     def admit(self, spec: int, buyer: int, seller: int, lots: int) -> None:
-        """Refuse a future whose parties owe margin and would grow, or whose position would leave the bounds."""
-        edge = self.terms.edge_tick * self.left_wh[spec]
+        """Refuse a future whose parties owe margin and would grow."""
         for agent, change in ((buyer, lots), (seller, -lots)):
             held = self.lots(spec, agent)
             smaller = held * change < 0 and abs(change) <= abs(held)
             require(smaller or agent not in self.calls, Code.MARGIN_CALLED)
-            require(abs(held + change) * edge <= NOTIONAL_MAX, Code.NOTIONAL_TOO_LARGE)
+
+    def reach(self, agent: int, spec: int = NOBODY, lots: int = 0) -> int:
+        """Worth of an agent's positions at the edge of the band, after a trade of signed `lots` [1e-8 EUR]."""
+        held = {other: position.lots for (other, holder), position in self.positions.items() if holder == agent}
+        if lots:
+            held[spec] = held.get(spec, 0) + lots
+        return sum(abs(each) * self.left_wh[other] * self.terms.worst_tick(other) for other, each in held.items())
+
+    def costs(self, agent: int, spec: int, change: int) -> int:
+        """Sum of the costs of an agent's positions, signs left away, after one changed so much [1e-8 EUR]."""
+        held = {other: position.cost for (other, holder), position in self.positions.items() if holder == agent}
+        held[spec] = held.get(spec, 0) + change
+        return sum(abs(cost) for cost in held.values())
 
     def margin_change(self, spec: int, agent: int, lots: int, price_tick: int) -> int:
         """Give the initial margin that a trade of signed `lots` locks (+) or releases (-) [1e-8 EUR]."""
@@ -204,15 +215,18 @@ class ClearingHouse:
         self._forget_empty(spec, agent)
         return variation
 
-    def _settle(self, changes: Mapping[int, int], sheet: Sheet) -> None:
-        """Collect losses and pay gains of one mark; who cannot pay is called."""
+    def _settle(self, changes: Mapping[int, int], sheet: Sheet, released: Mapping[int, int] | None = None) -> None:
+        """Collect losses and pay gains of one mark; who cannot pay is called.
+
+        `released` is margin that each agent is about to get back: it pays for losses before anything else does.
+        """
         losers = [agent for agent in sorted(changes) if changes[agent] < 0]
         gainers = {agent: changes[agent] for agent in sorted(changes) if changes[agent] > 0}
         for agent in losers:
             if agent in self.failing:
                 self.failing[agent].owed -= changes[agent]
             else:
-                self._collect(agent, -changes[agent], sheet)
+                self._collect(agent, -changes[agent], (released or {}).get(agent, 0), sheet)
         for agent in losers:
             debt = self.failing.get(agent) or self.calls.get(agent)
             if debt:
@@ -221,11 +235,11 @@ class ClearingHouse:
         for agent, gain in gainers.items():
             self._pay_out(agent, gain, LegCause.VARIATION, sheet)
 
-    def _collect(self, agent: int, loss: int, sheet: Sheet) -> None:
-        """Take a loss, and what was owed before, or call for both."""
+    def _collect(self, agent: int, loss: int, released: int, sheet: Sheet) -> None:
+        """Take a loss, and what was owed before, or call for both; `released` goes against the call as it is paid."""
         debt = self.calls.get(agent)
         due = loss + (debt.owed if debt else 0)
-        if sheet.funds(agent) >= due:
+        if sheet.funds(agent) + released >= due:
             self._receive(agent, due, LegCause.VARIATION, sheet)
             if debt:
                 del self.calls[agent]
@@ -236,6 +250,17 @@ class ClearingHouse:
         else:
             self.calls[agent] = Debt(due, sheet.time_ms + self.terms.call_ms)
         sheet.row(Event.CALLED, buyer=agent, amount=due)
+
+    def pass_on(self, agent: int, amount: int, cause: LegCause, sheet: Sheet) -> None:
+        """Pay an agent what the house's account holds for it beside the clearing; what it owes goes off first.
+
+        Parameters
+        ----------
+        amount : int
+            At least 0 [1e-8 EUR]: collateral that is given back, energy that the buyers of a physical future pay.
+        """
+        self.cash += amount
+        self._pay_out(agent, amount, cause, sheet)
 
     def _pay_out(self, agent: int, amount: int, cause: LegCause, sheet: Sheet) -> None:
         """Pay an agent; what it owes goes off first."""
@@ -253,6 +278,10 @@ class ClearingHouse:
         self._receive(agent, -amount, cause, sheet)
 
     # --- calls and defaults
+
+    def overdue(self, agent: int, time_ms: int) -> bool:
+        """Whether the agent has a call whose deadline has come, and that nobody has taken or failed yet."""
+        return agent in self.calls and self.calls[agent].deadline_ms <= time_ms
 
     def pay_call(self, agent: int, sheet: Sheet) -> None:
         """PAY: pay what is owed, in full."""
@@ -361,39 +390,61 @@ class ClearingHouse:
 
     # --- delivery
 
-    def settle_period(self, spec: int, period: int, spot_tick: int, sheet: Sheet) -> dict[int, int]:
-        """Settle one future's period against the index, and release its part of the margin.
+    def settle_period(self, period: int, spots: Mapping[int, int], sheet: Sheet) -> dict[tuple[int, int], int]:
+        """Settle one period of futures against their indices, and release its part of the margins.
+
+        All of them together, as at a mark: what one gains or releases pays for what another loses.
+
+        Parameters
+        ----------
+        spots : mapping of int to int
+            The index of each future that covers the period, by spec [ticks].
 
         Returns
         -------
-        dict of int to int
-            Each holder's bought - sold energy in the period [Wh].
+        dict of (int, int) to int
+            Bought - sold energy of the period by (spec, agent) [Wh].
         """
-        product = self.terms.specs[spec]
-        period_wh, left_wh = product.wh(period), self.left_wh[spec]
-        last = period + 1 == product.past_period
-        changes, released, energy = {}, {}, {}
-        for agent in self._holders(spec):
-            held = self.positions[spec, agent]
-            energy_wh = held.lots * period_wh
-            settled = energy_wh * (spot_tick - self.marks[spec])
-            held.cost -= energy_wh * self.marks[spec]
-            if energy_wh:
-                self._party_row(Event.SETTLED, spec, agent, held.lots, spot_tick, abs(energy_wh), settled, sheet)
-                energy[agent] = energy_wh
-            changes[agent] = settled
-            released[agent] = held.margin if last else half_even(held.margin * period_wh, left_wh) if left_wh else 0
-            if last:
-                held.lots = 0
+        changes: dict[int, int] = {}
+        freed: dict[int, int] = {}
+        released: dict[tuple[int, int], int] = {}
+        energy: dict[tuple[int, int], int] = {}
+        for spec, spot_tick in spots.items():
+            for agent in self._holders(spec):
+                key = spec, agent
+                released[key] = self._released_by(*key, period)
+                energy[key], settled = self._settle_position(*key, period, spot_tick, sheet)
+                freed[agent] = freed.get(agent, 0) + released[key]
+                changes[agent] = changes.get(agent, 0) + settled
         assert sum(changes.values()) == 0, "C4: final settlement does not sum to zero"
-        for agent, amount in released.items():
+        # Losses first: a margin that goes back before they are due would leave them to the others.
+        self._settle(changes, sheet, freed)
+        for (spec, agent), amount in released.items():
             self._move_margin(spec, agent, -amount, sheet)
-        self._settle(changes, sheet)
-        for agent in changes:
             self._forget_empty(spec, agent)
-        if last and changes:
-            sheet.row(Event.FULFILLED, spec=spec)
-        return energy
+        for spec in sorted({spec for spec, _ in released}):
+            if self.terms.specs[spec].past_period == period + 1:
+                sheet.row(Event.FULFILLED, spec=spec)
+        return {key: wh for key, wh in energy.items() if wh}
+
+    def _released_by(self, spec: int, agent: int, period: int) -> int:
+        """Margin of a position that one period releases, all that is left with the last one [1e-8 EUR]."""
+        product, held, left_wh = self.terms.specs[spec], self.positions[spec, agent], self.left_wh[spec]
+        if product.past_period == period + 1:
+            return held.margin
+        return half_even(held.margin * product.wh(period), left_wh) if left_wh else 0
+
+    def _settle_position(self, spec: int, agent: int, period: int, spot_tick: int, sheet: Sheet) -> tuple[int, int]:
+        """Take one period off a position: its energy [Wh], and what the index brings it over the mark [1e-8 EUR]."""
+        product, held = self.terms.specs[spec], self.positions[spec, agent]
+        energy_wh = held.lots * product.wh(period)
+        settled = energy_wh * (spot_tick - self.marks[spec])
+        held.cost -= energy_wh * self.marks[spec]
+        if energy_wh:
+            self._party_row(Event.SETTLED, spec, agent, held.lots, spot_tick, abs(energy_wh), settled, sheet)
+        if product.past_period == period + 1:
+            held.lots = 0
+        return energy_wh, settled
 
     # --- small ways
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from wattbook.contracts.words import NOBODY, WH_PER_CERTIFICATE, DeskError, Event, Kind, LegCause
+import numpy as np
+
+from wattbook.contracts.words import NOBODY, NOTIONAL_MAX, WH_PER_CERTIFICATE, DeskError, Event, Kind, LegCause
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from wattbook.contracts.bilateral import Bilateral
     from wattbook.contracts.certificates import Certificates
@@ -71,14 +73,21 @@ class Deliverer:
         Raises
         ------
         DeskError
-            If an index is missing that a spec needs, or is no whole price within the bounds.
+            If an index is missing that a spec needs, or is no whole price within the bounds; if a meter gives what is
+            no whole number, or what they fed in would be worth more than a leg can hold.
         """
         contracts = [self.bilateral.contracts[number] for number in self.bilateral.of_period(period)]
         needed = {*self.terms.renewable, *(c.seller for c in contracts), *(agent for _, agent in self.house.positions)}
+        output_wh = _read_all("metered_wh", metered_wh, sorted(needed))
+        most_wh = NOTIONAL_MAX // max(1, self.terms.edge_tick)
+        if sum(output_wh.values()) > most_wh:
+            raise DeskError(
+                f"the meters fed in {sum(output_wh.values())} Wh in all: {most_wh} Wh is the most in a period"
+            )
         return Meters(
             self._spots(period, spot_tick),
-            {agent: max(0, int(metered_wh(agent))) for agent in sorted(needed)},
-            {agent: max(0, int(premium_wh(agent))) for agent in sorted(self.terms.renewable)} if premium_wh else {},
+            output_wh,
+            _read_all("premium_wh", premium_wh, sorted(self.terms.renewable)) if premium_wh else {},
         )
 
     def _spots(self, period: int, spot_tick: int | Mapping[str, int]) -> dict[int, int]:
@@ -111,18 +120,18 @@ class Deliverer:
     def _futures(self, period: int, spots: Mapping[int, int], sold: list[Sale], sheet: Sheet) -> dict[int, int]:
         """Settle futures; physical ones also deliver, at the index."""
         energy: dict[int, int] = {}
-        for spec, spot_tick in spots.items():
-            product = self.terms.specs[spec]
-            if not product.is_future:
+        futures = {spec: spot for spec, spot in spots.items() if self.terms.specs[spec].is_future}
+        for (spec, agent), wh in self.house.settle_period(period, futures, sheet).items():
+            if self.terms.specs[spec].kind != Kind.FUTURE_PHYSICAL:
                 continue
-            by_agent = self.house.settle_period(spec, period, spot_tick, sheet)
-            if product.kind != Kind.FUTURE_PHYSICAL:
-                continue
-            for agent, wh in by_agent.items():
-                energy[agent] = energy.get(agent, 0) + wh
-                sheet.pay(agent, sheet.clearing, wh * spot_tick, LegCause.DELIVERY)
-                if wh < 0:
-                    sold.append(Sale(NOBODY, spec, NOBODY, agent, -wh))
+            energy[agent] = energy.get(agent, 0) + wh
+            due = wh * spots[spec]
+            if due > 0:
+                sheet.pay(agent, sheet.clearing, due, LegCause.DELIVERY)
+            else:
+                self.house.pass_on(agent, -due, LegCause.DELIVERY, sheet)
+            if wh < 0:
+                sold.append(Sale(NOBODY, spec, NOBODY, agent, -wh))
         return energy
 
     def _contracts(
@@ -204,3 +213,14 @@ class Deliverer:
             if due:
                 moved = self.certificates.move(contract.seller, contract.buyer, due, sheet)
                 contract.guarantees_wh -= moved * WH_PER_CERTIFICATE
+
+
+def _read_all(name: str, read: Callable[[int], int], agents: Iterable[int]) -> dict[int, int]:
+    """Ask each agent's meter [Wh]; what it says below zero counts as 0."""
+    found = {}
+    for agent in agents:
+        wh = read(agent)
+        if isinstance(wh, bool) or not isinstance(wh, int | np.integer):
+            raise DeskError(f"{name}({agent}) gave {wh!r}: give a whole number of Wh")
+        found[agent] = max(0, int(wh))
+    return found

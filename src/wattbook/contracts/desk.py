@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 from bisect import bisect_right
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 import numpy as np
 
@@ -20,7 +20,18 @@ from wattbook.contracts.offers import Board, Offer
 from wattbook.contracts.sealing import DIGEST_BYTES, opened, sealed
 from wattbook.contracts.sheet import Refused, Sheet, require
 from wattbook.contracts.terms import NO_LIMIT, DeskTerms
-from wattbook.contracts.words import Answer, Code, Delivery, DeskError, Event, Kind, Print, Verb
+from wattbook.contracts.words import (
+    MAX_TIME_MS,
+    NOTIONAL_MAX,
+    Answer,
+    Code,
+    Delivery,
+    DeskError,
+    Event,
+    Kind,
+    Print,
+    Verb,
+)
 from wattbook.errors import CorruptError
 from wattbook.messages import BUY, Command
 from wattbook.units import PPM
@@ -57,7 +68,7 @@ class Desk:
         self._left_wh = [spec.lot_wh for spec in terms.specs]
         self._profiles = [np.array(spec.profile_wh, np.int64) for spec in terms.specs]
         self.house = ClearingHouse(terms, self._left_wh)
-        self.bilateral = Bilateral(terms, self._left_wh)
+        self.bilateral = Bilateral(terms, self._left_wh, self.house)
         self.board = Board(terms, self.bilateral.contracts)
         self.certificates = Certificates(terms)
         self._delivery = Deliverer(terms, self.house, self.bilateral, self.certificates)
@@ -96,7 +107,9 @@ class Desk:
         require(command.action in _VERBS, Code.UNKNOWN_VERB)
         require(0 <= command.agent < self.terms.agents, Code.UNKNOWN_AGENT)
         require(command.time_ms >= self.now_ms, Code.TIME_BACK)
+        require(command.time_ms <= MAX_TIME_MS, Code.TIME_TOO_FAR)
         require(command.agent not in self.house.defaulted, Code.DEFAULTED)
+        require(not self.house.overdue(command.agent, command.time_ms), Code.CALL_OVERDUE)
 
     def _carry_out(self, command: Command, sheet: Sheet) -> int:
         match command.action:
@@ -146,6 +159,7 @@ class Desk:
         """Sign: every check first, then the offer's end, margins and the contract together."""
         spec, price_tick = offer.spec, offer.price_tick
         parties = (offer.maker, command.agent) if offer.side == BUY else (command.agent, offer.maker)
+        require(not self.house.overdue(offer.maker, command.time_ms), Code.CALL_OVERDUE)
         needs = self._admit_signing(spec, *parties, quantity, price_tick)
         by_agent = dict(zip(parties, needs, strict=True))
         require(by_agent[command.agent] <= max(0, sheet.funds(command.agent)), Code.MARGIN_MISSING)
@@ -175,11 +189,25 @@ class Desk:
             require(not called, Code.MARGIN_CALLED)
             collateral = self.bilateral.admit(spec, buyer, seller, quantity, price_tick)
             needs = collateral, collateral
+        for agent, lots in ((buyer, quantity), (seller, -quantity)):
+            self._check_bounds(spec, agent, lots, price_tick)
         require(self._is_covered(spec, seller, quantity), Code.NAKED_SHORT)
         return needs
 
+    def _check_bounds(self, spec: int, agent: int, lots: int, price_tick: int) -> None:
+        """Refuse what would let an agent's open contracts, all together, move more money than a leg can hold."""
+        house, left_wh = self.house, self._left_wh[spec]
+        if self.terms.specs[spec].is_future:
+            reach = house.reach(agent, spec, lots) + self.bilateral.reach(agent)
+            # A position that was closed keeps its cost until the next mark.
+            require(house.costs(agent, spec, lots * left_wh * price_tick) <= NOTIONAL_MAX, Code.NOTIONAL_TOO_LARGE)
+        else:
+            more = abs(lots) * left_wh * self.terms.worst_tick(spec)
+            reach = house.reach(agent) + self.bilateral.reach(agent) + more
+        require(reach <= NOTIONAL_MAX, Code.NOTIONAL_TOO_LARGE)
+
     def _is_covered(self, spec: int, seller: int, quantity: int) -> bool:
-        """Whether a seller stays within its limit, or within its output, in every period."""
+        """Whether a seller that sells so much more stays within its limit, or its output, in every period to come."""
         product, bilateral = self.terms.specs[spec], self.bilateral
         if product.kind == Kind.PPA:
             shares = np.zeros(len(self._profiles[spec]), np.int64)
@@ -197,8 +225,9 @@ class Desk:
             sign = (contract.seller == seller) - (contract.buyer == seller)
             if sign and self.terms.specs[contract.spec].is_physical:
                 self._lay(sold_wh, spec, contract.spec, self._profiles[contract.spec], sign * contract.quantity)
-        # Where the spec itself delivers nothing, it adds nothing to what was sold.
-        return not bool(((sold_wh > limit) & (self._profiles[spec] > 0)).any())
+        # Where the spec itself delivers nothing, or has delivered, it adds nothing to what was sold.
+        gone = max(0, self.next_period - product.first_period)
+        return not bool(((sold_wh > limit) & (self._profiles[spec] > 0))[gone:].any())
 
     def _lay(self, onto: NDArray[np.int64], spec: int, other: int, profile: NDArray[np.int64], factor: int) -> None:
         """Add `factor` x another spec's profile where it overlaps the periods of `spec`."""
@@ -211,6 +240,11 @@ class Desk:
     def _cancel(self, command: Command, sheet: Sheet) -> None:
         if command.order not in self.bilateral.contracts:
             self.board.explain_missing(command.order)
+        if self.bilateral.agrees(command):
+            # Who loses a purchase may have sold it on.
+            ended = self.bilateral.contracts[command.order]
+            physical = self.terms.specs[ended.spec].is_physical
+            require(not physical or self._is_covered(ended.spec, ended.buyer, ended.quantity), Code.NAKED_SHORT)
         self.bilateral.cancel(command, sheet)
 
     # --- the clock
@@ -239,13 +273,12 @@ class Desk:
         Raises
         ------
         DeskError
-            If the time goes back, or a mark is no whole price within the bounds.
+            If the time goes back, a mark is no whole price within the bounds, or what it is given for is no future.
         """
         sheet = self._sheet(time_ms, available)
-        prices = {
-            spec: self.terms.whole_price(price, f"the given mark of contract {spec}")
-            for spec, price in (given or {}).items()
-        }
+        prices = {self._future(spec): price for spec, price in (given or {}).items()}
+        for spec, price in prices.items():
+            prices[spec] = self.terms.whole_price(price, f"the given mark of contract {spec}")
         self._expire(sheet)
         self._mark(sheet, prices)
         return self._answer(sheet)
@@ -275,11 +308,17 @@ class Desk:
         Raises
         ------
         DeskError
-            If `period` is not the next one, the time goes back, or an index is missing or no whole price.
+            If `period` is not the next one, the time goes back or lies before the period, an index is missing or no
+            whole price, or a meter gives no whole number.
         """
+        period = _whole_of(period, "period", "periods")
         if period != self.next_period:
             raise DeskError(f"deliver period={period}: the next one is {self.next_period}, each once and in order")
         sheet = self._sheet(time_ms, available)
+        begins_ms = self.terms.start_ms + period * self.terms.period_ms
+        if sheet.time_ms < begins_ms:
+            # Else what was delivered already could still be signed.
+            raise DeskError(f"deliver period={period} at time_ms={sheet.time_ms}: it begins at {begins_ms}")
         meters = self._delivery.read(period, spot_tick, metered_wh, premium_wh)
         self._expire(sheet)
         begins = any(self.terms.specs[spec].first_period == period for spec, _ in self.house.positions)
@@ -296,18 +335,24 @@ class Desk:
     def comply(self, time_ms: int, agent: int, date: int, sales_wh: int, quota_ppm: int, buy_out_tick: int) -> Answer:
         """Settle an agent's renewable quota of one date, once; see `Certificates.comply`."""
         sheet = self._sheet(time_ms, lambda _: 0)
-        whole = all(_is_whole(value) for value in (agent, date, sales_wh, quota_ppm, buy_out_tick))
-        known = whole and 0 <= agent < self.terms.agents
-        if not known or sales_wh < 0 or not 0 <= quota_ppm <= PPM or buy_out_tick < 0:
+        given = (agent, date, sales_wh, quota_ppm, buy_out_tick)
+        if not all(_is_whole(value) for value in given) or not self._can_comply(*map(int, given)):
             raise DeskError(
-                f"comply agent={agent}, sales_wh={sales_wh}, quota_ppm={quota_ppm}, buy_out_tick={buy_out_tick}: give "
-                f"whole numbers, a known agent, nothing below zero, and a quota of at most {PPM}"
+                f"comply agent={agent}, date={date}, sales_wh={sales_wh}, quota_ppm={quota_ppm}, "
+                f"buy_out_tick={buy_out_tick}: give whole numbers, a known agent, nothing below zero, a quota of at "
+                f"most {PPM}, and sales x price of at most {NOTIONAL_MAX}"
             )
+        agent, date, sales_wh, quota_ppm, buy_out_tick = map(int, given)
         try:
             self.certificates.comply(agent, date, sales_wh, quota_ppm, buy_out_tick, sheet)
         except Refused as refused:
             return Answer(refused.code)
         return self._answer(sheet)
+
+    def _can_comply(self, agent: int, date: int, sales_wh: int, quota_ppm: int, buy_out_tick: int) -> bool:
+        known = 0 <= agent < self.terms.agents and -_INT64 <= date < _INT64
+        bounded = sales_wh * max(1, buy_out_tick) <= NOTIONAL_MAX and buy_out_tick <= NOTIONAL_MAX
+        return known and sales_wh >= 0 and 0 <= quota_ppm <= PPM and buy_out_tick >= 0 and bounded
 
     def next_due_ms(self) -> int | None:
         """Say when `expire` has something to do: the next end of an offer, request or margin call; None without."""
@@ -316,11 +361,20 @@ class Desk:
         return min(times if end_ms is None else [*times, end_ms], default=None)
 
     def _sheet(self, time_ms: int, available: Available) -> Sheet:
-        if not _is_whole(time_ms):
-            raise DeskError(f"time_ms={time_ms!r}: give a whole number of ms")
-        if time_ms < self.now_ms:
-            raise DeskError(f"time_ms={time_ms} lies before {self.now_ms}: the desk's time never goes back")
-        return Sheet(time_ms, self.terms.agents, available)
+        now_ms = _whole_of(time_ms, "time_ms", "ms")
+        if now_ms < self.now_ms:
+            raise DeskError(f"time_ms={now_ms} lies before {self.now_ms}: the desk's time never goes back")
+        if now_ms > MAX_TIME_MS:
+            raise DeskError(f"time_ms={now_ms} lies after {MAX_TIME_MS}: give ms, not finer ones")
+        return Sheet(now_ms, self.terms.agents, available)
+
+    def _future(self, spec: object) -> int:
+        """Give the place of a future that somebody wants to mark."""
+        place = _whole_of(spec, "a given mark's contract", "its place in the catalogue")
+        if not 0 <= place < len(self.terms.specs) or not self.terms.specs[place].is_future:
+            futures = [place for place, each in enumerate(self.terms.specs) if each.is_future]
+            raise DeskError(f"a mark is given for contract {place}: only futures are marked, which are {futures}")
+        return place
 
     def _answer(self, sheet: Sheet) -> Answer:
         self.now_ms = sheet.time_ms
@@ -402,7 +456,7 @@ class Desk:
         try:
             desk._load(state)
             desk.check()
-        except (KeyError, TypeError, ValueError, AssertionError) as error:
+        except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, AssertionError) as error:
             raise CorruptError(f"the desk's state does not hold together: {error}") from error
         return desk
 
@@ -429,8 +483,15 @@ class Desk:
         self._tape = [Print(*line) for line in state["tape"]]
 
 
-def _is_whole(value: object) -> bool:
+def _is_whole(value: object) -> TypeGuard[int | np.integer[Any]]:
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def _whole_of(value: object, name: str, what: str) -> int:
+    """Give a whole number from outside as an int: what is kept is written as JSON, which knows no other."""
+    if not _is_whole(value):
+        raise DeskError(f"{name}={value!r}: give a whole number of {what}")
+    return int(value)
 
 
 def _whole(command: Command) -> Command | None:

@@ -40,7 +40,7 @@ def opened(data: bytes) -> tuple[DeskTerms, dict[str, Any]]:
     first, _, second = body[len(_MAGIC) :].partition(b"\n")
     try:
         return DeskTerms.of_header(json.loads(first)), json.loads(second)
-    except (ConfigError, KeyError, TypeError, ValueError, RecursionError) as error:
+    except (ConfigError, LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise CorruptError(f"the desk state cannot be read: {error}") from error
 
 

@@ -6,6 +6,7 @@ the delivery zone, and an hour has the same number of periods throughout.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +16,9 @@ from wattbook.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+MAX_PERIOD: Final = 1 << 31
+"""Period by which every contract has ended; with days for periods that is still in int64 of ms."""
+_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
 _HOURS: Final = 24
 _WEEKDAYS: Final = 5
 _WEEK: Final = 7
@@ -27,7 +31,7 @@ class ContractSpec:
     Parameters
     ----------
     name, zone : str
-        Its own name, and where it delivers.
+        Its own name, and where it delivers: letters, digits, `_`, `.`, `-`.
     kind : Kind
     first_period : int
         First delivery period, counted from the run's start.
@@ -96,8 +100,15 @@ class ContractSpec:
     def _problems(self) -> list[str]:
         whole = {"first_period": self.first_period, "step_tick": self.step_tick, "penalty_tick": self.penalty_tick}
         found = [f"{name}={value!r} is not a whole number" for name, value in whole.items() if type(value) is not int]
-        if not isinstance(self.name, str) or not self.name or not isinstance(self.zone, str) or not self.zone:
-            found.append("name and zone are texts that are not empty")
+        for name, value in (("name", self.name), ("zone", self.zone)):
+            if not isinstance(value, str) or not _ID.fullmatch(value):
+                found.append(
+                    f"{name}={value!r}: use 1 to 64 letters, digits, _ . or - that begin with a letter or a digit"
+                )
+        if not isinstance(self.index, str):
+            found.append(f"index={self.index!r} is no text: name a price, or leave it empty for the zone's spot price")
+        if not isinstance(self.bundled, bool):
+            found.append(f"bundled={self.bundled!r} is neither True nor False")
         if not isinstance(self.kind, int) or self.kind not in tuple(Kind):
             found.append(f"kind={self.kind!r} is none of {', '.join(f'Kind.{kind.name}' for kind in Kind)}")
         if not isinstance(self.profile_wh, tuple) or any(type(wh) is not int for wh in self.profile_wh):
@@ -108,8 +119,12 @@ class ContractSpec:
         found = []
         if self.first_period < 0:
             found.append(f"first_period={self.first_period} lies before the run: begin at 0 or later")
+        if self.past_period > MAX_PERIOD:
+            found.append(f"first_period={self.first_period}: a contract ends by period {MAX_PERIOD}")
         if self.step_tick < 1:
             found.append(f"step_tick={self.step_tick} is below 1")
+        if self.step_tick > NOTIONAL_MAX:
+            found.append(f"step_tick={self.step_tick} is above {NOTIONAL_MAX}")
         if not self.profile_wh:
             found.append("profile_wh is empty: it would end before it begins; give the energy of each period")
         if any(wh < 0 for wh in self.profile_wh):

@@ -106,6 +106,10 @@ class DeskTerms:
         """Furthest that a price lies from 0 in the band [ticks]."""
         return max(abs(self.floor_tick), abs(self.cap_tick))
 
+    def worst_tick(self, spec: int) -> int:
+        """Most that a Wh of a spec may cost somebody, at least 1 [ticks]."""
+        return max(1, self.edge_tick, self.specs[spec].penalty_tick)
+
     def header(self) -> dict[str, Any]:
         """Give all settings as JSON holds them, for a journal's header."""
         return asdict(self)
@@ -168,8 +172,7 @@ class DeskTerms:
             values = getattr(self, name)
             if not isinstance(values, tuple) or any(type(value) is not int for value in values):
                 found.append(f"{name} is a tuple of whole numbers")
-        rows = self.credit_limits
-        if not isinstance(rows, tuple) or any(len(row) != 3 or any(type(n) is not int for n in row) for row in rows):
+        if not isinstance(self.credit_limits, tuple) or not all(_is_limit(row) for row in self.credit_limits):
             found.append("credit_limits is a tuple of (creditor, debtor, limit), all whole numbers")
         return [problem for problem in found if problem]
 
@@ -197,6 +200,10 @@ class DeskTerms:
         if len(set(pairs)) != len(pairs):
             found.append("credit_limits names the same creditor and debtor twice: keep one limit")
         return found
+
+
+def _is_limit(row: object) -> bool:
+    return isinstance(row, tuple) and len(row) == 3 and all(type(number) is int for number in row)
 
 
 def _tuples(value: Any) -> Any:

@@ -25,7 +25,12 @@ MAX_LOTS: Final = 1 << 36
 MAX_ENERGY_WH: Final = 1 << 50
 """Most energy of one command: 1,126 TWh. Thousands of such contracts add up within int64."""
 NOTIONAL_MAX: Final = MONEY_BOUND - 1
-"""Largest |price| x energy of one command, and of one position at the edge of the band [1e-8 EUR]."""
+"""Largest |price| x energy of one command, and of all that an agent has open at the edge of the band [1e-8 EUR].
+
+An index and a price both lie within the band, so what moves for an agent and a cause stays below twice that: in int64.
+"""
+MAX_TIME_MS: Final = 1 << 53
+"""Latest time that a desk is told [ms]: the year 287,396; what is added to it stays within int64."""
 WH_PER_CERTIFICATE: Final = 1_000_000
 """A guarantee of origin stands for 1 MWh."""
 
@@ -107,8 +112,8 @@ class Code(IntEnum):
     """Answer to a command: OK, or the one reason why it was refused. A refused command changes nothing.
 
     Where several reasons hold, the first in the order of the desk's checks is given: numbers, verb, agent, time,
-    default; then what the verb refers to (unknown, of another kind, ended, expired, party, turn), the spec, its
-    period, side, quantity, price, validity, counterparty; last what signing needs (calls, limits, cover, margin).
+    default, deadline; then what the verb refers to (unknown, of another kind, ended, expired, party, turn), the spec,
+    its period, side, quantity, price, validity, counterparty; last what signing needs (calls, limits, cover, margin).
     """
 
     OK = 0
@@ -156,6 +161,10 @@ class Code(IntEnum):
     POSITION_OPEN = 35
     NO_CERTIFICATES = 36
     ALREADY_COMPLIED = 37
+    CALL_OVERDUE = 38
+    """A party has a margin call whose deadline has come: `Desk.expire` takes the money, or it is out."""
+    TIME_TOO_FAR = 39
+    """After `MAX_TIME_MS`."""
 
 
 class Event(IntEnum):
