@@ -270,7 +270,9 @@ def _command(row: Mapping[str, Any] | None, known_ms: int, clock: str) -> str:
     words += [_cut(row["quarantined"], _VALUE)] if row["quarantined"] else []
     words += [f"order {row['order']}"] if row["order"] else []
     words += [row["side"]] if row["side"] else []
-    words += [f"{row['quantity_wh']:,} Wh"] if row["quantity_wh"] else []
+    # What the market asks for of itself counts products.
+    unit = "Wh" if row["agent"] else "products"
+    words += [f"{row['quantity_wh']:,} {unit}"] if row["quantity_wh"] else []
     words += [f"at {row['price_tick'] / TICKS_PER_EUR_PER_MWH:.2f} EUR/MWh"] if row["price_tick"] else []
     words += [f"for {_local(row['period_ms'], clock)[5:16]}"] if row["period_ms"] is not None else []
     return " ".join([*words, *([f"in {_cut(row['book'], _VALUE)}"] if row["book"] else [])])
