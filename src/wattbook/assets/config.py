@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     IntArray = npt.NDArray[np.int64]
 
+CAPACITY_BOUND_W: Final = 100_000_000_000
+"""Of a plant."""
 TIME_BOUND_MS: Final = 1 << 60
 """Instants [ms of UTC] lie within this many ms of 1970, so that a century more still fits 64 bits."""
 _LARGEST: Final = (1 << 63) - 1

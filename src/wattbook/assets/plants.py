@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 import numpy as np
 
-from wattbook.assets.config import instant_ms, plain, whole_column, whole_problems
+from wattbook.assets.config import CAPACITY_BOUND_W, instant_ms, plain, whole_column, whole_problems
 from wattbook.errors import ConfigError, refuse
 from wattbook.units import MS_PER_DAY, MS_PER_HOUR, PPM, half_even
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     IntArray = npt.NDArray[np.int64]
 
-CAPACITY_BOUND_W: Final = 100_000_000_000
 PRICE_BOUND_TICK: Final = 10_000_000
 EMISSION_BOUND_G: Final = 10_000
 NOBODY: Final = -1

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from wattbook.assets.config import (
+    CAPACITY_BOUND_W,
     TIME_BOUND_MS,
     instant_ms,
     plain,
@@ -20,7 +21,6 @@ from wattbook.assets.config import (
     whole_column,
     whole_problems,
 )
-from wattbook.assets.plants import CAPACITY_BOUND_W
 from wattbook.errors import ConfigError, refuse
 from wattbook.units import MONEY_BOUND, MS_PER_DAY, PPM, QUANTA_PER_EUR, half_even
 
