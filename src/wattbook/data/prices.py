@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from wattbook.data.series import check_horizon
+from wattbook.data.series import check_horizon, whole_columns
 from wattbook.errors import ConfigError, DataError, nearest
 
 if TYPE_CHECKING:
@@ -187,15 +187,4 @@ def _prices(folder: Path, text: dict[str, Any]) -> Prices:
 @lru_cache(maxsize=4)
 def _columns(prices: Prices) -> dict[str, IntArray]:
     """All columns, each (steps,) in hundredths of the currency per MWh."""
-    import polars as pl
-
-    try:
-        frame = pl.read_parquet((prices.folder / SERIES_FILE).read_bytes(), columns=list(prices.points))
-    except (OSError, pl.exceptions.PolarsError) as fault:
-        raise DataError(f"prices/corrupt: {SERIES_FILE} of {prices.name!r} cannot be read ({fault})") from None
-    if frame.height != prices.steps or any(not dtype.is_integer() for dtype in frame.dtypes):
-        raise DataError(f"prices/corrupt: {SERIES_FILE} of {prices.name!r} has not {prices.steps} whole numbers each")
-    arrays = {name: frame[name].to_numpy().astype(np.int64) for name in prices.points}
-    for array in arrays.values():
-        array.flags.writeable = False
-    return arrays
+    return whole_columns(prices.folder / SERIES_FILE, prices.points, prices.steps, prices.name, "prices/corrupt")

@@ -23,6 +23,8 @@ from wattbook.errors import DataError, nearest
 from wattbook.units import MS_PER_HOUR, PPM
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy.typing as npt
 
 GRID_VERSION: Final = 1
@@ -303,18 +305,32 @@ def _bootstrapped(grid: Grid, profile: str, key: int) -> npt.NDArray[np.int64]:
 @lru_cache(maxsize=4)
 def _profiles(grid: Grid) -> dict[str, npt.NDArray[np.int64]]:
     """All profiles of a grid, each (steps,) in parts per billion."""
+    held = whole_columns(grid.folder / PROFILE_FILE, tuple(grid.decimals), grid.steps, grid.name, "grid/corrupt")
+    arrays = {name: held[name] * 10 ** (DECIMALS - places) for name, places in grid.decimals.items()}
+    for array in arrays.values():
+        array.flags.writeable = False
+    return arrays
+
+
+def whole_columns(
+    file: Path, names: Sequence[str], steps: int, what: str, code: str
+) -> dict[str, npt.NDArray[np.int64]]:
+    """Read columns of whole numbers, each (steps,) and read-only, from a Parquet file.
+
+    Raises
+    ------
+    DataError
+        If the file of `what` does not hold them; `code` begins the message.
+    """
     import polars as pl
 
     try:
-        frame = pl.read_parquet((grid.folder / PROFILE_FILE).read_bytes(), columns=list(grid.decimals))
+        frame = pl.read_parquet(file.read_bytes(), columns=list(names))
     except (OSError, pl.exceptions.PolarsError) as fault:
-        raise DataError(f"grid/corrupt: {PROFILE_FILE} of {grid.name!r} cannot be read ({fault})") from None
-    if frame.height != grid.steps or any(not dtype.is_integer() for dtype in frame.dtypes):
-        raise DataError(f"grid/corrupt: {PROFILE_FILE} of {grid.name!r} has not {grid.steps} rows of whole numbers")
-    arrays = {
-        name: frame[name].to_numpy().astype(np.int64) * 10 ** (DECIMALS - places)
-        for name, places in grid.decimals.items()
-    }
+        raise DataError(f"{code}: {file.name} of {what!r} cannot be read ({fault})") from None
+    if frame.height != steps or any(not dtype.is_integer() for dtype in frame.dtypes):
+        raise DataError(f"{code}: {file.name} of {what!r} has not {steps} rows of whole numbers")
+    arrays = {name: frame[name].to_numpy().astype(np.int64) for name in names}
     for array in arrays.values():
         array.flags.writeable = False
     return arrays

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from wattbook.data.quantise import at_edges, cumulate, ratio_half_even
-from wattbook.data.series import check_horizon
+from wattbook.data.series import check_horizon, whole_columns
 from wattbook.errors import DataError, nearest
 from wattbook.units import MS_PER_HOUR, PPM, QUANTA_PER_EUR, TICKS_PER_EUR_PER_MWH
 
@@ -279,18 +279,7 @@ def _plants(name: str, text: str) -> tuple[PlantRow, ...]:
 @lru_cache(maxsize=2)
 def _series(supply: Supply) -> dict[str, IntArray]:
     """All series of a supply, each (steps,) in ppm."""
-    import polars as pl
-
-    try:
-        frame = pl.read_parquet((supply.folder / SERIES_FILE).read_bytes(), columns=list(supply.series_names))
-    except (OSError, pl.exceptions.PolarsError) as fault:
-        raise DataError(f"supply/corrupt: {SERIES_FILE} of {supply.name!r} cannot be read ({fault})") from None
-    if frame.height != supply.steps or any(not dtype.is_integer() for dtype in frame.dtypes):
-        raise DataError(f"supply/corrupt: {SERIES_FILE} of {supply.name!r} has not {supply.steps} whole numbers each")
-    arrays = {name: frame[name].to_numpy().astype(np.int64) for name in supply.series_names}
-    for array in arrays.values():
-        array.flags.writeable = False
-    return arrays
+    return whole_columns(supply.folder / SERIES_FILE, supply.series_names, supply.steps, supply.name, "supply/corrupt")
 
 
 @lru_cache(maxsize=1)
