@@ -1,6 +1,6 @@
 """``python -m wattbook`` is the command ``wattbook``."""
 
-from wattbook.cli import main
+from wattbook.cli import program
 
 if __name__ == "__main__":
-    main()
+    program()

@@ -5,11 +5,15 @@ Owns nothing; `wattbook warm-up` calls it.
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
 from wattbook.book.auction import call_auction
 from wattbook.book.face import Book
 from wattbook.book.words import BUY, COMMAND_COLUMNS, SELL, Kind
+
+_MANY: Final = 3_000
 
 
 def warm() -> None:
@@ -26,3 +30,14 @@ def warm() -> None:
     call_auction(orders, rationing="pro-rata")
     book.submit(3, 1, BUY, 2, 2)
     Book.restore(book.export())
+    _outgrow(Book())
+
+
+def _outgrow(book: Book) -> None:
+    """Let more orders rest than the table of ids has room for at first."""
+    commands = np.zeros((_MANY, len(COMMAND_COLUMNS)), dtype=np.int64)
+    commands[:, 0] = Kind.SUBMIT
+    commands[:, 2] = np.arange(1, _MANY + 1)
+    commands[:, 4] = BUY
+    commands[:, 5:7] = 1
+    book.process(commands)

@@ -6,6 +6,6 @@ needs them, so that ``--help`` answers at once. Knows the scenario's doors, the 
 
 from __future__ import annotations
 
-from wattbook.cli.ending import main
+from wattbook.cli.ending import main, program
 
-__all__ = ["main"]
+__all__ = ["main", "program"]

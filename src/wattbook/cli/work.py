@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import tempfile
@@ -46,6 +47,7 @@ def run_scenario(
     side_by_side = _threads(threads)
     scenario = _scenario(name, days, settings)
     place = _place(out, Path(name).stem, number)
+    gc.freeze()  # what is loaded stays: the collector need not look at it when the world is taken down
     result = _run(scenario, number, engine=engine, threads=side_by_side, quiet=quiet)
     result.save(place)
     if as_json:
@@ -161,10 +163,12 @@ def check_data(file: str) -> None:
 
 
 def warm_up() -> None:
-    """Compile everything by running a small street."""
+    """Compile everything: the kernels by running a small street, and the modules where Python was told not to."""
+    import compileall
+
     from wattbook.book.warming import warm
     from wattbook.policies import idle, truthful, zero_intelligence
-    from wattbook.scenario import LocalMarket, Scenario, neighbourhood, utility
+    from wattbook.scenario import LocalMarket, Scenario, city, neighbourhood, utility
     from wattbook.units import eur_per_mwh, minutes
     from wattbook.world.kernel_looks import look_of
 
@@ -176,9 +180,12 @@ def warm_up() -> None:
     Scenario(start="2016-06-06", days=1, agents=[*members, supplier], local=market, spot="merit-order").run(
         seed=0, baseline=False
     )
+    few = city("few", homes=2, battery_share=1.0)
+    Scenario(start="2016-06-06", days=1, agents=[few, supplier], local=market).run(seed=0, baseline=False)
     warm()
     for mind in (truthful(), zero_intelligence(), idle()):
         look_of(mind.policy)
+    compileall.compile_dir(Path(__file__).parents[1], quiet=2)  # in a folder that cannot be written, nothing is
     kept = f", dropped those of {dropped} other versions" if dropped else ""
     typer.echo(f"kernels are compiled ({time.perf_counter() - began:.1f} s){kept}")
 
