@@ -17,44 +17,50 @@ if TYPE_CHECKING:
     from wattbook.policies import Mind, home
     from wattbook.results import Comparison, Run, verify
     from wattbook.scenario import (
+        Auction,
+        ContractDesk,
         Imbalance,
         LocalMarket,
         MeritOrder,
         Network,
         PublishedPrices,
         Scenario,
+        Upgrade,
         city,
         consumer,
         horizon_efficiency,
         load_scenario,
         neighbourhood,
+        producer,
         prosumer,
         trader,
         utility,
     )
-    from wattbook.units import ct_per_kwh, eur, eur_per_mwh, hours, kw, kwh, minutes, percent
+    from wattbook.units import ct_per_kwh, eur, eur_per_mwh, hours, kw, kwh, minutes, mw, percent
 
 __version__ = "0.1.0"
 
 _ROOMS: Final = {
     "scenario": (
-        "Imbalance", "LocalMarket", "MeritOrder", "Network", "PublishedPrices", "Scenario", "city", "consumer",
-        "horizon_efficiency", "load_scenario", "neighbourhood", "prosumer", "trader", "utility",
+        "Auction", "ContractDesk", "Imbalance", "LocalMarket", "MeritOrder", "Network", "PublishedPrices", "Scenario",
+        "Upgrade", "city", "consumer", "horizon_efficiency", "load_scenario", "neighbourhood", "producer", "prosumer",
+        "trader", "utility",
     ),
     "assets": ("Battery", "Forecast", "Pv"),
     "policies": ("Mind", "home"),
     "results": ("Comparison", "Run", "verify"),
     "book": ("Book", "ReferenceBook"),
     "errors": ("ConfigError", "WattbookError"),
-    "units": ("ct_per_kwh", "eur", "eur_per_mwh", "hours", "kw", "kwh", "minutes", "percent"),
+    "units": ("ct_per_kwh", "eur", "eur_per_mwh", "hours", "kw", "kwh", "minutes", "mw", "percent"),
 }  # fmt: skip
 _ROOM_OF: Final = {name: room for room, names in _ROOMS.items() for name in names}
 
 __all__ = [  # noqa: RUF022  # by room, as they are read
-    "Imbalance", "LocalMarket", "MeritOrder", "Network", "PublishedPrices", "Scenario", "city", "consumer",
-    "horizon_efficiency", "load_scenario", "neighbourhood", "prosumer", "trader", "utility", "Battery", "Forecast",
-    "Pv", "Mind", "home", "Comparison", "Run", "verify", "Book", "ReferenceBook", "ConfigError",
-    "WattbookError", "ct_per_kwh", "eur", "eur_per_mwh", "hours", "kw", "kwh", "minutes", "percent", "__version__",
+    "Auction", "ContractDesk", "Imbalance", "LocalMarket", "MeritOrder", "Network", "PublishedPrices", "Scenario",
+    "Upgrade", "city", "consumer", "horizon_efficiency", "load_scenario", "neighbourhood", "producer", "prosumer",
+    "trader", "utility", "Battery", "Forecast", "Pv", "Mind", "home", "Comparison", "Run", "verify", "Book",
+    "ReferenceBook", "ConfigError", "WattbookError", "ct_per_kwh", "eur", "eur_per_mwh", "hours", "kw", "kwh",
+    "minutes", "mw", "percent", "__version__",
 ]  # fmt: skip
 
 # Every room is imported through this file, so kernels find their folder whichever room comes first.

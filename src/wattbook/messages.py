@@ -19,7 +19,7 @@ REFUSED: Final = -1
 
 
 class Action(IntEnum):
-    """What a command asks for. Below 16 an agent's own; from 16 on the fixed processes'."""
+    """What a command asks for. Below 16 and from 32 on an agent's own; from 16 to 31 the fixed processes'."""
 
     NOTHING = 0
     SUBMIT = 1
@@ -30,6 +30,10 @@ class Action(IntEnum):
     LEAVE = 6
     REJOIN = 7
     NOMINATE = 8
+    OFFER = 9
+    """An order for the day-ahead market."""
+    INVEST = 10
+    """More capacity: `quantity_wh` is the power [W]."""
     OPEN = 16
     CLOSE = 17
     DELIVER = 18
@@ -38,6 +42,25 @@ class Action(IntEnum):
     QUARANTINE = 21
     AUCTION = 22
     CLEAR = 23
+    CLEAR_DAY = 24
+    """The day-ahead market clears `quantity_wh` periods from `period` on."""
+    MARK = 25
+    COMPLY = 26
+    """Quotas are settled; `order` is the number of the date."""
+    REQUEST = 32
+    """This and what follows is said to the contract desk, see `wattbook.contracts.Verb`."""
+    QUOTE = 33
+    COUNTER = 34
+    ACCEPT = 35
+    WALK = 36
+    POST = 37
+    TAKE = 38
+    WITHDRAW = 39
+    CANCEL_CONTRACT = 40
+    PAY = 41
+    CONTRIBUTE = 42
+    REDEEM = 43
+    RETIRE = 44
 
 
 class Venue(IntEnum):
@@ -76,6 +99,15 @@ class Cause(IntEnum):
     ROUNDING = 14
     MAINTENANCE = 15
     SHARE = 16
+    FUEL = 17
+    INVESTMENT = 18
+    VARIATION = 19
+    COLLATERAL = 20
+    FUND = 21
+    PREMIUM = 22
+    """Difference under a contract for difference."""
+    PENALTY = 23
+    BUY_OUT = 24
 
 
 class Refusal(IntEnum):
@@ -97,6 +129,11 @@ class Refusal(IntEnum):
     NO_BATTERY = 113
     OUT_OF_RANGE = 114
     NO_IMPROVEMENT = 115
+    NOT_IN_WHOLESALE = 116
+    """Neither a utility nor a producer, or there is no such market."""
+    NO_PLANT = 117
+    NO_UPGRADE = 118
+    """None is for sale, or not so large a one, or the one before is still being built."""
 
 
 class House(IntEnum):
@@ -312,15 +349,61 @@ SHARES: Final = Stream(
     ),
 )  # fmt: skip
 
+SPOT: Final = Stream(
+    "spot",
+    (
+        *_ROW, ("period", "<i4"), ("price_tick", "<i8"), ("offered_wh", "<i8"), ("wanted_wh", "<i8"),
+        ("sold_wh", "<i8"), ("bought_wh", "<i8"), ("imported_wh", "<i8"),
+    ),
+)  # fmt: skip
+"""What the day-ahead market came to; what was imported is bought - sold by those inside."""
+SUPPLY: Final = Stream(
+    "supply",
+    (
+        *_ROW, ("period", "<i4"), ("agent", "<i4"), ("capacity_w", "<i8"), ("available_wh", "<i8"),
+        ("scheduled_wh", "<i8"), ("output_wh", "<i8"), ("fuel", "<i8"),
+    ),
+)  # fmt: skip
+"""What each producer gave, and what its fuel cost [1e-8 EUR]."""
+SERVED: Final = Stream(
+    "served",
+    (*_ROW, ("period", "<i4"), ("agent", "<i4"), ("customers", "<i8"), ("energy_wh", "<i8")),
+)
+"""What the customers drew that a utility stands for."""
+POSITIONS: Final = Stream(
+    "positions",
+    (
+        *_ROW, ("period", "<i4"), ("agent", "<i4"), ("contracted_wh", "<i8"), ("spot_wh", "<i8"), ("metered_wh", "<i8"),
+    ),
+)  # fmt: skip
+"""One row of the one ledger of positions: bought - sold by contracts and at spot, and what the group drew in all."""
+CONTRACTS: Final = Stream(
+    "contracts",
+    (
+        *_ROW, ("contract", "<i8"), ("event", "<i2"), ("time_ms", "<i8"), ("buyer", "<i4"), ("seller", "<i4"),
+        ("spec", "<i4"), ("price_tick", "<i8"), ("quantity_wh", "<i8"), ("amount", "<i8"),
+    ),
+)  # fmt: skip
+"""Everything that happened at the contract desk, see `wattbook.contracts.Row`."""
+
 STREAMS: Final = (COMMANDS, ORDERS, TRADES, POSTINGS, METERS, FLOWS, GROUPS)
 """Streams of every journal."""
 
 
-def streams_of(header: Any) -> tuple[Stream, ...]:
-    """Streams of a journal with this header: where energy is shared after the event, SHARES comes last.
+WHOLESALE_STREAMS: Final = (SPOT, SUPPLY, SERVED, POSITIONS)
 
-    A journal without it is what it was before there was sharing, fingerprint included.
+
+def streams_of(header: Any) -> tuple[Stream, ...]:
+    """Streams of a journal with this header: those of shares, the wholesale market and the desk only where these are.
+
+    A journal without them is what it was before there were any, fingerprint included.
     """
-    market = header.get("local_market") if isinstance(header, dict) else None
-    shares = isinstance(market, dict) and market.get("sharing") is not None
-    return (*STREAMS, SHARES) if shares else STREAMS
+    known = header if isinstance(header, dict) else {}
+    market, wholesale = known.get("local_market"), known.get("wholesale")
+    streams: tuple[Stream, ...] = STREAMS
+    if isinstance(market, dict) and market.get("sharing") is not None:
+        streams += (SHARES,)
+    if isinstance(wholesale, dict):
+        streams += WHOLESALE_STREAMS
+        streams += (CONTRACTS,) if wholesale.get("desk") is not None else ()
+    return streams

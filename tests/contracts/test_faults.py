@@ -46,8 +46,10 @@ def test_what_is_no_whole_number_is_refused(bank, column, bad):
     assert bank.desk.apply(Command(*map(np.int64, good)), bank.available).code == Code.OK
 
 
-def test_no_verb_is_an_action_of_the_local_market():
-    assert not {int(verb) for verb in Verb} & {int(action) for action in Action}
+def test_every_verb_is_an_action_of_its_own_number():
+    assert {verb.name: int(verb) for verb in Verb} == {
+        action.name: int(action) for action in Action if action >= Action.REQUEST
+    }
 
 
 def test_strangers_unknown_verbs_and_times_past_are_refused(bank):

@@ -412,6 +412,23 @@ class Desk:
         open_only = {agent: {s: q for s, q in sorted(held[agent].items()) if q} for agent in sorted(held)}
         return {agent: of_agent for agent, of_agent in open_only.items() if of_agent}
 
+    def due_wh(self, period: int) -> dict[int, int]:
+        """Energy that each agent has bought - sold for `period` by contracts of a fixed amount that deliver [Wh]."""
+        due: dict[int, int] = {}
+
+        def add(agent: int, energy_wh: int) -> None:
+            due[agent] = due.get(agent, 0) + energy_wh
+
+        for (spec, agent), held in self.house.positions.items():
+            if self.terms.specs[spec].is_physical:
+                add(agent, held.lots * self.terms.specs[spec].wh(period))
+        for contract in self.bilateral.contracts.values():
+            if self.terms.specs[contract.spec].is_physical:
+                energy_wh = contract.quantity * self.terms.specs[contract.spec].wh(period)
+                add(contract.buyer, energy_wh)
+                add(contract.seller, -energy_wh)
+        return {agent: energy_wh for agent, energy_wh in sorted(due.items()) if energy_wh}
+
     def owed(self, agent: int) -> int:
         """Variation margin that the agent is called for [1e-8 EUR]."""
         debt = self.house.calls.get(agent)

@@ -59,7 +59,7 @@ FUTURES: Final = (Kind.FUTURE_PHYSICAL, Kind.FUTURE_CASH)
 
 
 class Verb(IntEnum):
-    """What a command asks the desk for; no number is one of `wattbook.messages.Action`.
+    """What a command asks the desk for, with the numbers of `wattbook.messages.Action`.
 
     A command's columns: `book` the spec's place in the catalogue, `order` what is referred to, `side` BUY or SELL from
     the sender's point of view, `quantity_wh` a number of lots (of a PPA: a share [ppm]), `flags` how long an offer or
@@ -228,17 +228,17 @@ class Event(IntEnum):
 
 
 class LegCause(IntEnum):
-    """Why money moved: `wattbook.messages.Cause` where it has the word, numbers of its own from 32 on."""
+    """Why money moved: those of `wattbook.messages.Cause` that the desk knows."""
 
     MARGIN = int(Cause.MARGIN)
     DELIVERY = int(Cause.DELIVERY)
-    VARIATION = 32
-    COLLATERAL = 33
-    FUND = 34
-    PREMIUM = 35
+    VARIATION = int(Cause.VARIATION)
+    COLLATERAL = int(Cause.COLLATERAL)
+    FUND = int(Cause.FUND)
+    PREMIUM = int(Cause.PREMIUM)
     """Difference under a CfD."""
-    PENALTY = 36
-    BUY_OUT = 37
+    PENALTY = int(Cause.PENALTY)
+    BUY_OUT = int(Cause.BUY_OUT)
 
 
 class Row(NamedTuple):

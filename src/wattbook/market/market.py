@@ -18,6 +18,7 @@ from wattbook.market.laboratory import Laboratory
 from wattbook.market.settlement import Settlement
 from wattbook.market.sharing import Sharing
 from wattbook.market.stalls import Stall, bits_of, count_stalls, span, stall_of
+from wattbook.market.wholesale import Wholesale
 from wattbook.messages import BUY, NO_PRICE, REFUSED, SELL, Action, Cause, Command, House
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class Market:
         self.ledger = Ledger(street.agents + len(House), limits)
         self.auction = None if street.market is None else street.market.auction
         self.sharing = Sharing(street) if street.market is not None and street.market.sharing is not None else None
+        self.wholesale = None if street.wholesale is None else Wholesale(self)
         self.settlement = Settlement(self)
         is_laboratory = street.market is not None and street.market.laboratory is not None
         self.laboratory = Laboratory(street) if is_laboratory else None
@@ -88,6 +90,12 @@ class Market:
             Action.AUCTION: self._auction,
             Action.CLEAR: self._clear,
         }
+        if self.wholesale is not None:
+            self._doors |= {
+                Action.CLEAR_DAY: self.wholesale.clear_day,
+                Action.MARK: self.wholesale.mark,
+                Action.COMPLY: self.wholesale.comply,
+            }
         self._endow()
 
     def _new_stall(self, index: int, stalls: int, make_book: Callable[..., Book | ReferenceBook]) -> Stall:
@@ -106,8 +114,13 @@ class Market:
 
     def _endow(self) -> None:
         """Give every agent its money to start with; it comes from outside the place."""
-        amounts = np.append(self.street.endowment, -int(self.street.endowment.sum()))
-        accounts = np.append(np.arange(self.street.agents), self.account(House.UPSTREAM))
+        wholesale = self.street.wholesale
+        capital = 0 if wholesale is None or wholesale.desk is None else wholesale.desk.house_capital
+        given = np.append(self.street.endowment, capital)
+        amounts = np.append(given, -int(given.sum()))
+        accounts = np.append(
+            np.arange(self.street.agents), [self.account(House.CLEARING), self.account(House.UPSTREAM)]
+        )
         self.settlement.post(-1, self.street.start_ms, 0, Cause.ENDOWMENT, 0, accounts, amounts)
 
     @property
@@ -151,6 +164,14 @@ class Market:
             # Only a quarantine happens while agents act; whatever else is fixed happens between.
             pages = self.journal if command.action != Action.QUARANTINE else self.stall(command.order).pages
             return self._doors[command.action](_write_command(pages, command), command)
+        if self.wholesale is not None and self.wholesale.knows(command.action):
+            # Facts come of those who have no stall; a home's refusal belongs among its stall's rows.
+            pages = self.journal if command.agent in self.wholesale.groups else self.stall(command.agent).pages
+            seq = _write_command(pages, command)
+            code = self.wholesale.carry_out(seq, command)
+            if code != kernel.OK:
+                _write_refusal(pages, seq, command, code)
+            return code
         stall = self.stall(command.agent)
         seq = _write_command(stall.pages, command)
         code = self._admit(stall, command)
@@ -391,6 +412,8 @@ class Market:
             arrays |= stall.export()
         if self.laboratory is not None:
             arrays |= {f"laboratory.{name}": column for name, column in self.laboratory.export().items()}
+        if self.wholesale is not None:
+            arrays |= self.wholesale.export()
         arrays["soc_uwh"] = self.storage.soc_uwh
         arrays["residual_wh"] = self.settlement.residual_wh
         arrays["counts"] = self.counts
@@ -406,6 +429,8 @@ class Market:
         if self.laboratory is not None:
             for name, column in self.laboratory.export().items():
                 column[...] = arrays[f"laboratory.{name}"]
+        if self.wholesale is not None:
+            self.wholesale.restore(arrays)
         self.storage.soc_uwh[:] = arrays["soc_uwh"]
         self.settlement.residual_wh = arrays["residual_wh"]
         self.counts[...] = arrays["counts"]
@@ -417,6 +442,8 @@ class Market:
     def check(self) -> None:
         """Assert all that must always hold."""
         self.ledger.check()
+        if self.wholesale is not None:
+            self.wholesale.check()
         for stall in self.stalls:
             stall.check()
         assert (self.town.net_wh.sum(axis=1) == 0).all(), "B7: bought is not sold"

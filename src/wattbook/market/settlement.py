@@ -47,6 +47,21 @@ class Settlement:
         a = self.street.agents
         self.homes = np.flatnonzero(self.street.utility >= 0)
         self.utilities = np.flatnonzero(market.rules.is_utility)
+        self.spot_tick, self.short_tick, self.long_tick = (
+            self.street.spot_tick,
+            self.street.short_tick,
+            self.street.long_tick,
+        )
+        self.groups = self.utilities
+        wholesale = market.wholesale
+        if wholesale is not None:
+            # The same columns, in which the day-ahead market writes its prices.
+            self.spot_tick, self.short_tick, self.long_tick = (
+                wholesale.spot_tick,
+                wholesale.short_tick,
+                wholesale.long_tick,
+            )
+            self.groups = wholesale.groups
         self.fee_tick = np.array(self.street.network.fee_tick, np.int64)
         self.everybody = np.zeros(a, np.int64)
         """Nobody is set apart where a transfer is everybody's."""
@@ -63,11 +78,16 @@ class Settlement:
 
     # --- postings
 
-    def post(self, seq: int, now_ms: int, period: int, cause: Cause, zone: int, accounts: Ints, amounts: Ints) -> None:
+    def post(
+        self, seq: int, now_ms: int, period: int, cause: Cause, zone: int, accounts: Ints, amounts: Ints,
+        transfer: int | None = None,
+    ) -> None:  # fmt: skip
         """Post one transfer and write its legs down; legs of nothing are left out, and one posted before altogether.
 
         Parameters
         ----------
+        transfer : int, optional
+            Its id; None for the one of (period, cause, zone).
         accounts, amounts : (legs,) int64
             Received positive, paid negative [1e-8 EUR]; they sum to zero.
         """
@@ -76,7 +96,8 @@ class Settlement:
             return
         ledger, accounts, amounts = self.market.ledger, accounts[legs], amounts[legs]
         number = ledger.transfers
-        if not ledger.post(transfer_id(period, cause, zone), int(cause), accounts, amounts):
+        own = transfer_id(period, cause, zone) if transfer is None else transfer
+        if not ledger.post(own, int(cause), accounts, amounts):
             return
         chunk = self.market.journal.chunk("postings", len(legs))
         row = int(chunk.fill[0])
@@ -148,6 +169,8 @@ class Settlement:
         town.settled[p] = _METERED
         chunk = market.journal.chunk("meters", len(self.homes))
         kernel.write_meters(self.homes, meters, seq, p, chunk.columns, chunk.fill)
+        if market.wholesale is not None:
+            market.wholesale.deliver(seq, p)
         return OK
 
     def _substitute(self, p: int) -> None:
@@ -239,7 +262,7 @@ class Settlement:
         for path in Path:
             due = int(flow_wh[path]) * self.street.network.loss_ppm[path] + int(market.town.loss_carry[path])
             losses[path], market.town.loss_carry[path] = divmod(due, PPM)
-        cost = int(losses.sum()) * int(self.street.spot_tick[p])
+        cost = int(losses.sum()) * int(self.spot_tick[p])
         accounts = np.array([market.account(House.GRID), market.account(House.UPSTREAM)])
         self.post(seq, command.time_ms, p, Cause.LOSSES, 0, accounts, np.array([-cost, cost]))
         market.journal.extend(
@@ -254,21 +277,36 @@ class Settlement:
         )
 
     def _settle_groups(self, seq: int, command: Command) -> None:
-        """Charge each balance group its nomination at spot and its deviation at the imbalance price."""
+        """Charge each balance group what it buys at spot, and its deviation at the imbalance price."""
         street, market, p = self.street, self.market, command.period
-        upstream, spot = market.account(House.UPSTREAM), int(street.spot_tick[p])
+        wholesale = market.wholesale
+        residual_of = np.zeros(street.agents, np.int64)
         for utility in self.utilities.tolist():
-            metered = int(kernel.metered_wh(self.residual_wh, street.utility, utility))
-            nominated = int(market.town.nominated_wh[utility, p])
+            residual_of[utility] = kernel.metered_wh(self.residual_wh, street.utility, utility)
+        if wholesale is not None:
+            wholesale.settle(seq, command, residual_of.tolist())
+        upstream, spot = market.account(House.UPSTREAM), int(self.spot_tick[p])
+        positions = []
+        for agent in self.groups.tolist():
+            metered, bought = int(residual_of[agent]), int(market.town.nominated_wh[agent, p])
+            nominated = bought
+            if wholesale is not None:
+                group = wholesale.group(agent, p)
+                metered += group.served_wh - group.output_wh
+                bought, nominated = group.spot_wh, group.spot_wh + group.contracted_wh
+                positions.append((seq, p, agent, group.contracted_wh, bought, metered))
             deviation = metered - nominated
-            price = int(street.short_tick[p] if deviation > 0 else street.long_tick[p])
-            accounts = np.array([utility, upstream])
-            for cause, cost in ((Cause.SPOT, nominated * spot), (Cause.IMBALANCE, deviation * price)):
-                self.post(seq, command.time_ms, p, cause, utility, accounts, np.array([-cost, cost]))
+            price = int(self.short_tick[p] if deviation > 0 else self.long_tick[p])
+            accounts = np.array([agent, upstream])
+            for cause, cost in ((Cause.SPOT, bought * spot), (Cause.IMBALANCE, deviation * price)):
+                self.post(seq, command.time_ms, p, cause, agent, accounts, np.array([-cost, cost]))
             market.journal.append(
-                "groups", command=seq, period=p, utility=utility, nominated_wh=nominated, metered_wh=metered,
+                "groups", command=seq, period=p, utility=agent, nominated_wh=nominated, metered_wh=metered,
                 deviation_wh=deviation, spot_tick=spot, imbalance_tick=price,
             )  # fmt: skip
+        if positions:
+            names = ("command", "period", "agent", "contracted_wh", "spot_wh", "metered_wh")
+            market.journal.extend("positions", dict(zip(names, np.array(positions, np.int64).T, strict=True)))
 
     # --- billing
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from wattbook.assets.plants import PlantKind
 from wattbook.messages import House, Venue
 
 if TYPE_CHECKING:
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from wattbook.assets import Batteries
+    from wattbook.assets.plants import Plants
+    from wattbook.assets.upgrades import UpgradeTerms
+    from wattbook.contracts import DeskTerms
 
     Ints = NDArray[np.int64]
 
@@ -150,6 +154,117 @@ class MarketRules:
 
 
 @dataclass(frozen=True)
+class WholesaleRules:
+    """The market of utilities and producers; `None` in its place means that utilities deal with the outside alone.
+
+    Attributes
+    ----------
+    producers : (n,) int64
+        Agents that have plants, ascending; the other columns of plants follow their order.
+    plants : Plants
+        One for each producer.
+    upgrades : tuple of (UpgradeTerms or None), (n,)
+        How each can grow.
+    available_ppm : (n, p) int64
+        What weather and outages let each give [ppm of its capacity].
+    expected_ppm : (n, p) int64
+        The same as it is expected the day before: failures are not foreseen, weather is by an error of its own.
+    reaches : tuple of (int, int)
+        Pairs of producer and utility (agents) that may deal with each other at the desk.
+    standing : (u,) int64
+        Utilities (agents) that stand for customers, ascending.
+    customers : (u,) int64
+        Number of customers that each of them stands for at the start.
+    million_wh : (u, p) int64
+        What a million of them draw [Wh].
+    sessions : tuple of (at_ms, first period, periods)
+        When the day-ahead market clears which periods.
+    auction : bool
+        Whether its price comes of the orders; otherwise all orders meet the outside's price.
+    floor_tick, cap_tick : int
+        Band of its orders.
+    link_wh : int
+        Most that the outside sells to, or buys from, an auction in one period [Wh].
+    link_tick : int
+        What it asks above, and bids below, its own price [ticks].
+    imbalance_ppm : int
+        By how much of the spot price the short pay more and the long get less; below 0 where imbalance has prices of
+        its own.
+    expected_tick : (p,) int64
+        What everybody expects of the spot price before there was one.
+    desk : DeskTerms or None
+    desk_ms : tuple of int
+        When the desk is open for a session.
+    rounds : int
+        How often everybody is asked in a session.
+    ahead_ms : int
+        How long before its delivery a contract is offered to be signed.
+    mark_ms : tuple of int
+        When futures are marked.
+    quota_ppm : tuple of int, (a,)
+        Share of renewables that each utility owes of what it sells; empty where nobody owes one.
+    buy_out_tick : int
+        What it pays for what is missing.
+    comply_ms : tuple of int
+        When quotas are settled.
+    """
+
+    producers: Ints
+    plants: Plants
+    upgrades: tuple[UpgradeTerms | None, ...]
+    available_ppm: Ints
+    expected_ppm: Ints
+    reaches: tuple[tuple[int, int], ...]
+    standing: Ints
+    customers: Ints
+    million_wh: Ints
+    sessions: tuple[tuple[int, int, int], ...]
+    auction: bool
+    floor_tick: int
+    cap_tick: int
+    link_wh: int
+    link_tick: int
+    imbalance_ppm: int
+    expected_tick: Ints
+    desk: DeskTerms | None = None
+    desk_ms: tuple[int, ...] = ()
+    rounds: int = 1
+    ahead_ms: int = 0
+    mark_ms: tuple[int, ...] = ()
+    quota_ppm: tuple[int, ...] = ()
+    buy_out_tick: int = 0
+    comply_ms: tuple[int, ...] = ()
+
+    def header(self, names: tuple[str, ...]) -> dict[str, Any]:
+        """Plain JSON values; agents by name."""
+        return {
+            "producers": [
+                {
+                    "agent": names[agent],
+                    "kind": PlantKind(int(self.plants.kind[i])).name.lower(),
+                    "capacity_w": int(self.plants.capacity_w[i]),
+                    "min_output_w": int(self.plants.min_output_w[i]),
+                    "ramp_w": int(self.plants.ramp_w[i]),
+                    "marginal_tick": int(self.plants.marginal_tick[i]),
+                }
+                for i, agent in enumerate(self.producers.tolist())
+            ],
+            "customers": {
+                names[row]: number for row, number in zip(self.standing.tolist(), self.customers.tolist(), strict=True)
+            },
+            "auction": self.auction,
+            "link": {"most_wh": self.link_wh, "extra_tick": self.link_tick},
+            "floor_tick": self.floor_tick,
+            "cap_tick": self.cap_tick,
+            "desk": None if self.desk is None else self.desk.header(),
+            "quota_ppm": {
+                name: quota for name, quota in zip(names, self.quota_ppm, strict=bool(self.quota_ppm)) if quota
+            },
+            "buy_out_tick": self.buy_out_tick,
+        }
+
+
+@dataclass(frozen=True)
 class NetworkRules:
     """Fees, losses, levies by network path (feeder, district, standard)."""
 
@@ -238,6 +353,7 @@ class Street:
     market: MarketRules | None
     bill_ms: tuple[int, ...] = ()
     """Ends of billing cycles [ms UTC]; the run's end always is one."""
+    wholesale: WholesaleRules | None = None
     about: dict[str, Any] | About = field(default_factory=dict)
     """Per agent, for the header only: persona, policy, label. An `About` makes the header tell agents in columns."""
 
@@ -286,6 +402,7 @@ class Street:
                 "levy_tick": self.network.levy_tick,
             },
             "local_market": None if self.market is None else self.market.header(),
+            **({} if self.wholesale is None else {"wholesale": self.wholesale.header(self.names)}),
         }
 
     def _rows(self, about: dict[str, Any]) -> list[dict[str, Any]]:

@@ -134,8 +134,9 @@ def country(supply: Supply, period_ms: int, *, co2_cent_per_t: int = CO2_CENT_PE
 
 
 def availability_ppm(
-    park: Park, supply: Supply, seed: int, start_ms: int, period_ms: int, periods: int, *, outages: bool = True
-) -> IntArray:
+    park: Park, supply: Supply, seed: int, start_ms: int, period_ms: int, periods: int, *, outages: bool = True,
+    foreseen: bool = False,
+) -> IntArray:  # fmt: skip
     """Availability (t, p) [ppm] of each plant in each period: weather, or planned and forced outages.
 
     A weather series is a yield that was measured, with all that was out in it: only plants with fuel are out by draw.
@@ -152,6 +153,8 @@ def availability_ppm(
         Start [ms of UTC], length [ms] and number of the periods.
     outages : bool
         Whether plants are ever out.
+    foreseen : bool
+        Leaves out the failures, which nobody knows of before.
 
     Raises
     ------
@@ -183,7 +186,7 @@ def availability_ppm(
         if outages and series is None:
             planned = [planned_outage(seed, name, fuel.planned_weeks, year) for year in years]
             forced = forced_outages(seed, name, fuel.to_failure_ms, fuel.to_repair_ms, start_ms, end_ms)
-            spans = np.concatenate([*planned, forced])
+            spans = np.concatenate(planned if foreseen else [*planned, forced])
         columns[:, plant] = available_ppm(
             None if series is None else weather[series], spans, start_ms, period_ms, periods
         )

@@ -29,12 +29,15 @@ from wattbook.scenario.parts import (
 from wattbook.scenario.running import check_seed
 from wattbook.scenario.spot_prices import MeritOrder, PublishedPrices
 from wattbook.scenario.street import neighbourhood
+from wattbook.scenario.wholesale import Auction, ContractDesk, Producer, Upgrade, producer
 
 __all__ = [
+    "Auction",
     "Battery",
     "City",
     "Compiled",
     "Consumer",
+    "ContractDesk",
     "Estimate",
     "Forecast",
     "HorizonEfficiency",
@@ -42,11 +45,13 @@ __all__ = [
     "LocalMarket",
     "MeritOrder",
     "Network",
+    "Producer",
     "Prosumer",
     "PublishedPrices",
     "Pv",
     "Scenario",
     "Trader",
+    "Upgrade",
     "Utility",
     "check_seed",
     "city",
@@ -56,6 +61,7 @@ __all__ = [
     "horizon_efficiency",
     "load_scenario",
     "neighbourhood",
+    "producer",
     "prosumer",
     "shipped_scenarios",
     "trader",

@@ -19,8 +19,10 @@ from wattbook.scenario.fields import HOURS
 from wattbook.scenario.mechanisms import mechanism_problems
 from wattbook.scenario.parts import Consumer, Prosumer, Trader, Utility
 from wattbook.scenario.profiles import is_file
+from wattbook.scenario.wholesale import Auction, ContractDesk, Producer
 from wattbook.units import MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, UNKNOWN, eur_per_mwh, percent
 
+LEAST_DESK_DAYS: Final = 2
 LEAST_RETAIL: Final = eur_per_mwh(10)
 LEAST_VAT: Final = percent(1)
 """Below these a price was probably meant in EUR/kWh or ct/kWh, and a share in whole parts."""
@@ -65,13 +67,29 @@ def agent_problems(agents: Sequence[Agent], *, complete: bool) -> list[str]:
         number = sum(member.homes if isinstance(member, City) else 1 for member in members)
         who = "1 member has" if number == 1 else f"{number} members have"
         problems.append(f"{who} no utility: add utility('blue', retail=..., feed_in=...)")
-    if complete and agents and not members and not any(isinstance(agent, Trader) for agent in agents):
+    problems += _producer_problems(agents, utilities, complete=complete)
+    apart = (isinstance(agent, Trader | Producer) or getattr(agent, "represents", 0) for agent in agents)
+    if complete and agents and not members and not any(apart):
         remedy = "add consumer(...), prosumer(...), city(...) or *neighbourhood(...)"
         problems.append(f"there are utilities but no members: {remedy}")
     if utilities or complete:
         problems += _supplier_problems(members, utilities, counts)
     problems += [problem for agent in agents for problem in _own_problems(agent)]
     return problems
+
+
+def _producer_problems(agents: Sequence[Agent], utilities: Sequence[str], *, complete: bool) -> list[str]:
+    """List the utilities that producers deal with and that are none, and producers without any."""
+    producers = [agent for agent in agents if isinstance(agent, Producer)]
+    if complete and producers and not utilities:
+        return [f"{producers[0].name} has no utility to deal with: add utility('blue', retail=..., feed_in=...)"]
+    return [
+        f"{each.name}.utilities names {name!r}, which is no utility{nearest(name, utilities)}: "
+        f"choose from {', '.join(sorted(utilities))}"
+        for each in producers
+        for name in each.utilities or ()
+        if name not in utilities
+    ]
 
 
 def _city_problems(agents: Sequence[Agent]) -> list[str]:
@@ -170,7 +188,29 @@ def whole_problems(scenario: Scenario) -> list[str]:
     problems += _turn_problems(scenario)
     problems += mechanism_problems(scenario)
     problems += engine_problems(scenario, scenario.engine)
+    problems += _wholesale_problems(scenario)
     return [*problems, *_horizon_problems(scenario), *_imbalance_problems(scenario)]
+
+
+def _wholesale_problems(scenario: Scenario) -> list[str]:
+    """Refuse quotas where nobody could meet them, bands without prices, and a desk without days."""
+    given = scenario.wholesale
+    owing = [each.name for each in scenario.utilities if each.renewable_quota]
+    problems = []
+    if owing and not isinstance(given, ContractDesk):
+        problems.append(
+            f"{owing[0]}.renewable_quota asks for guarantees of origin, which are traded at a desk: "
+            "write wholesale=ContractDesk()"
+        )
+    auction = given if isinstance(given, Auction) else given.spot if isinstance(given, ContractDesk) else None
+    if auction is not None and auction.floor >= auction.cap:
+        floor, cap = (measured_text(value, "price") for value in (auction.floor, auction.cap))
+        problems.append(f"wholesale.floor={floor} is not below cap={cap}: widen the band")
+    if isinstance(given, ContractDesk) and scenario.days < LEAST_DESK_DAYS:
+        problems.append("wholesale=ContractDesk() needs a second day, for which contracts can be signed: write days=2")
+    if given is not None and scenario.traders:
+        problems.append(f"{scenario.traders[0].name} is a trader of a laboratory market: leave out wholesale")
+    return problems
 
 
 def engine_problems(scenario: Scenario, engine: str) -> list[str]:

@@ -6,6 +6,7 @@ in whatever order its agents were listed: rows are sorted by name and draws are 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ from wattbook.data.calendar import utc_text
 from wattbook.errors import DataError
 from wattbook.market.setup import LaboratoryRules, MarketRules, NetworkRules, Street
 from wattbook.messages import BUY, SELL
-from wattbook.policies import Mind, home, nominate, zero_intelligence
+from wattbook.policies import Mind, home, idle, nominate, zero_intelligence
 from wattbook.scenario.calendar import bills_ms, by_hour, horizon_ms, opens_ms
 from wattbook.scenario.estimating import require_memory
 from wattbook.scenario.mechanism_rules import auction_rules, mid_market_tick, sharing_rules
@@ -25,6 +26,8 @@ from wattbook.scenario.parts import CONNECTION, REACTION, Agent, Consumer, Local
 from wattbook.scenario.profiles import Horizon, Library, is_file
 from wattbook.scenario.roll import District, Roll, upkeep
 from wattbook.scenario.spot_prices import spot_digests, spot_tick
+from wattbook.scenario.wholesale import Producer
+from wattbook.scenario.wholesale_rules import has_wholesale, weather_digests, wholesale_minds, wholesale_rules
 from wattbook.units import MS_PER_HOUR, MS_PER_MINUTE, PPM, half_even
 from wattbook.world import Outlook
 
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from wattbook.assets import Battery
+    from wattbook.policies.wholesale import WholesaleMind
     from wattbook.scenario.model import Scenario
     from wattbook.scenario.parts import Network
 
@@ -53,6 +57,8 @@ class Compiled(NamedTuple):
     outlook: Outlook
     inputs: dict[str, str]
     """SHA-256 of each file that was read."""
+    wholesale_minds: dict[int, WholesaleMind] = {}  # noqa: RUF012 - nobody changes it
+    """How utilities and producers decide, by agent, where there is a wholesale market."""
 
 
 class Series(NamedTuple):
@@ -89,9 +95,15 @@ def compile_street(scenario: Scenario, seed: int) -> Compiled:
     needs_before = scenario.forecast.kind == "persistence" or scenario.meter_failures > 0
     series = _series(roll, seed, horizon, starts_ms, library, needs_before=needs_before)
     street = _street(scenario, roll, horizon, starts_ms, series, seed)
+    wholesale = wholesale_rules(scenario, roll, seed, horizon, starts_ms, library)
+    if wholesale is not None:
+        street = replace(street, wholesale=wholesale)
     outlook = Outlook(scenario.forecast, series.load_before_wh, series.generation_before_wh)
-    inputs = library.digests() | spot_digests(scenario.spot)
-    return Compiled(street, _minds(roll), outlook, dict(sorted(inputs.items())))
+    inputs = library.digests() | spot_digests(scenario.spot) | weather_digests(scenario)
+    minds = _minds(roll)
+    asked = {} if wholesale is None else wholesale_minds(roll)
+    minds = tuple(None if row in asked else mind for row, mind in enumerate(minds))
+    return Compiled(street, minds, outlook, dict(sorted(inputs.items())), asked)
 
 
 def mind_of(agent: Agent) -> Mind:
@@ -101,6 +113,8 @@ def mind_of(agent: Agent) -> Mind:
         return mind
     if isinstance(agent, Trader):
         return zero_intelligence()
+    if isinstance(agent, Producer):
+        return idle()
     return nominate() if isinstance(agent, Utility) else home("balanced")
 
 
@@ -259,7 +273,7 @@ def _street(scenario: Scenario, roll: Roll, horizon: Horizon, starts_ms: Ints, s
         network=_network(scenario.network),
         market=None if local is None else _rules(local, roll, mid, starts_ms, scenario.timezone),
         bill_ms=bills_ms(horizon.start_ms, horizon.end_ms, scenario.billing, scenario.timezone),
-        about=roll.about([_about(agent) for agent in agents]),
+        about=roll.about([_about(agent, in_wholesale=has_wholesale(scenario)) for agent in agents]),
     )
 
 
@@ -284,7 +298,11 @@ def _failures(scenario: Scenario, roll: Roll, periods: int, seed: int) -> NDArra
     missing = np.zeros((roll.size, periods), dtype=np.bool_)
     if not scenario.meter_failures:
         return missing
-    members = [(row, each) for row, each in zip(roll.rows.tolist(), roll.agents, strict=True) if not is_utility(each)]
+    members = [
+        (row, each)
+        for row, each in zip(roll.rows.tolist(), roll.agents, strict=True)
+        if not isinstance(each, Utility | Producer)
+    ]
     rows = np.array([row for row, _ in members], np.int64)
     keys = keys_of(seed, [each.name for _, each in members], "meter")
     for some, keyed in ((rows, keys), *((d.rows, keys_of(seed, d.homes.names, "meter")) for d in roll.districts)):
@@ -422,7 +440,10 @@ def _reactions(agents: Sequence[Agent]) -> dict[str, int]:
     return {each.name: int(REACTION if each.reaction is None else each.reaction) for each in traders}
 
 
-def _about(agent: Agent) -> dict[str, str]:
+def _about(agent: Agent, *, in_wholesale: bool) -> dict[str, str]:
     """Tell people of an agent, in the journal's header."""
+    if isinstance(agent, Producer) or (isinstance(agent, Utility) and in_wholesale):
+        own = agent.persona
+        return {"persona": own.name, "policy": type(own).__name__, "label": agent.label}
     mind = mind_of(agent)
     return {"persona": mind.persona, "policy": mind.name, "label": agent.label}

@@ -18,6 +18,7 @@ from wattbook.scenario.cities import City
 from wattbook.scenario.faults import FieldError, is_collecting_faults, problems_of, raise_all
 from wattbook.scenario.fields import choice, flag, instance, is_none, measured, optional, text, whole
 from wattbook.scenario.parts import (
+    PRICE_BOUND,
     Agent,
     Consumer,
     Imbalance,
@@ -29,6 +30,7 @@ from wattbook.scenario.parts import (
     period_check,
 )
 from wattbook.scenario.spot_prices import SpotPrices  # noqa: TC001 - pydantic resolves it
+from wattbook.scenario.wholesale import BUY_OUT, Producer, WholesaleMarket
 from wattbook.units import PPM, eur_per_mwh, minutes, percent
 
 if TYPE_CHECKING:
@@ -86,7 +88,7 @@ def _agents(value: object) -> tuple[Agent, ...]:
     strangers = [each for each in value if not isinstance(each, Agent)]
     if strangers:
         hint = " (put a * in front of it)" if isinstance(strangers[0], list | tuple) else ""
-        known = "consumer, prosumer, utility, city, *neighbourhood"
+        known = "consumer, prosumer, utility, producer, city, *neighbourhood"
         raise FieldError(f"holds {type(strangers[0]).__name__}{hint}: use {known}")
     return tuple(value)
 
@@ -117,7 +119,8 @@ class Scenario(Part):
     timezone : str
         IANA name; whose clock tariffs and gate openings follow.
     agents : list
-        Of `consumer`, `prosumer`, `utility`, `city`, and ``*neighbourhood(...)``. Their order means nothing.
+        Of `consumer`, `prosumer`, `utility`, `producer`, `city`, and ``*neighbourhood(...)``. Their order means
+        nothing.
     local : LocalMarket or None
         None: everybody deals with its utility alone, exactly as in the baseline of a run whose market opens at 15:00
         (`LocalMarket`'s default), when utilities nominate.
@@ -128,6 +131,10 @@ class Scenario(Part):
     spot : tariff, MeritOrder or PublishedPrices
         Wholesale price: one price, day and night, or 24 by local hour; what plants make of the run's own days
         (``"merit-order"`` for short); or what a market elsewhere published. Default: `SPOT_SHAPE`.
+    wholesale : ContractDesk, Auction or None
+        How utilities and producers meet (docs/wholesale.md). None: each deals with the outside at its spot price.
+    buy_out : price
+        What a utility pays for each MWh of its renewable quota that guarantees of origin do not cover.
     imbalance : Imbalance
     forecast : Forecast
         How everybody foresees load and generation.
@@ -169,6 +176,8 @@ class Scenario(Part):
     baseline: Annotated[bool, flag()] = True
     engine: Annotated[str, choice(*ENGINES)] = "auto"
     name: Annotated[str, text(NAME_LIMIT)] = ""
+    wholesale: WholesaleMarket = None
+    buy_out: Annotated[int, measured("price", 0, PRICE_BOUND)] = BUY_OUT
 
     def __init__(self, **values: Any) -> None:
         problems = []
@@ -224,6 +233,11 @@ class Scenario(Part):
     def utilities(self) -> tuple[Utility, ...]:
         """All utilities, sorted by name."""
         return tuple(sorted((each for each in self.agents if isinstance(each, Utility)), key=lambda each: each.name))
+
+    @property
+    def producers(self) -> tuple[Producer, ...]:
+        """All producers, sorted by name."""
+        return tuple(sorted((each for each in self.agents if isinstance(each, Producer)), key=lambda each: each.name))
 
     def cautions(self) -> list[str]:
         """Say what is allowed but probably not meant."""

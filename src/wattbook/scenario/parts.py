@@ -29,6 +29,7 @@ from wattbook.policies import (
     zero_intelligence,
     zero_intelligence_plus,
 )
+from wattbook.policies.utilities import UTILITY_PERSONAS
 from wattbook.scenario.faults import FieldError, problems_of, report, shown
 from wattbook.scenario.fields import (
     Typed,
@@ -64,6 +65,8 @@ from wattbook.units import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from wattbook.policies.wholesale import WholesaleMind
+
 PRICE_BOUND: Final = eur_per_mwh(100_000)
 POWER_BOUND: Final = kw(1_000_000)
 MONEY_BOUND: Final = eur(10_000_000_000)
@@ -73,6 +76,7 @@ LABEL_LIMIT: Final = 200
 SELF_TRADE: Final = ("off", "cancel-newest", "cancel-oldest", "cancel-both", "decrement")
 DEFAULT_CREDIT: Final = eur(500)
 UTILITY_CREDIT: Final = eur(10_000_000)
+MOST_CUSTOMERS: Final = 10_000_000
 TRADER_CASH: Final = eur(1_000_000)
 """Enough for every unit at any price: a trader is bound by its values, not by its purse."""
 REACTION: Final = seconds(0.1)
@@ -104,7 +108,7 @@ UTILITY_POLICIES: Final[dict[str, Callable[[], Mind]]] = {"nominate": nominate, 
 _WHOLE_NUMBER: Final = re.compile(r"-?[0-9]+")
 
 
-def _opening(value: object) -> str:
+def clock_time(value: object) -> str:
     """Check a local clock time such as '15:00'."""
     hour, colon, minute = value.partition(":") if isinstance(value, str) else ("", "", "")
     if not (colon and hour.isascii() and hour.isdigit() and minute.isascii() and minute.isdigit() and len(minute) == 2):
@@ -112,6 +116,12 @@ def _opening(value: object) -> str:
     if not (int(hour) < 24 and int(minute) < 60):
         raise FieldError("is no time of a day: write one from '00:00' to '23:59'")
     return f"{int(hour):02d}:{minute}"
+
+
+def minutes_of(clock: str) -> int:
+    """Turn a local clock time such as '15:00' into minutes after midnight."""
+    hour, minute = clock.split(":")
+    return int(hour) * 60 + int(minute)
 
 
 def _period(value: object) -> int:
@@ -160,6 +170,22 @@ def _policy(known: Mapping[str, Callable[[], Mind]]) -> PlainValidator:
         if not callable(value):
             raise FieldError("is not a policy: give a name such as 'patient', a Mind, or a function")
         return Mind(policy=value, name=str(getattr(value, "__name__", type(value).__name__))[:64])
+
+    return PlainValidator(check)
+
+
+def wholesale_mind(known: Mapping[str, WholesaleMind]) -> PlainValidator:
+    """Make the check of how an agent decides in the wholesale market: a persona, or a mind of its own."""
+
+    def check(value: object) -> WholesaleMind:
+        if isinstance(value, str):
+            if value not in known:
+                raise FieldError(f"is not a persona{nearest(value, known)}: choose from {', '.join(known)}")
+            return known[str(value)]
+        if all(callable(getattr(value, name, None)) for name in ("at_desk", "day_ahead", "invest")):
+            mind: WholesaleMind = value  # type: ignore[assignment]  # it has the three
+            return mind
+        raise FieldError("is neither a persona nor a mind with at_desk, day_ahead and invest")
 
     return PlainValidator(check)
 
@@ -289,7 +315,7 @@ class LocalMarket(Part):
     path: ClassVar[str] = "local"
     period: Annotated[int, period_check()] = minutes(15)
     closes_before: Annotated[int, measured("duration", 0, minutes(24 * 60))] = minutes(5)
-    opens: Annotated[str, PlainValidator(_opening)] = "15:00"
+    opens: Annotated[str, PlainValidator(clock_time)] = "15:00"
     floor: Price = eur_per_mwh(0)
     cap: Price = eur_per_mwh(500)
     step: Annotated[int, measured("price", 1, PRICE_BOUND)] = eur_per_mwh(0.01)
@@ -314,8 +340,7 @@ class LocalMarket(Part):
     @property
     def opens_minute(self) -> int:
         """Clock time of the gate opening [minutes after local midnight]."""
-        hour, minute = self.opens.split(":")
-        return int(hour) * 60 + int(minute)
+        return minutes_of(self.opens)
 
 
 class Network(Part):
@@ -395,6 +420,11 @@ class Utility(Agent):
     retail: RetailTariff
     feed_in: Tariff
     credit_limit: Money = UTILITY_CREDIT
+    persona: Annotated[Any, wholesale_mind(UTILITY_PERSONAS)] = UTILITY_PERSONAS["balanced"]
+    represents: Annotated[int, whole(0, MOST_CUSTOMERS)] = 0
+    profile: ProfileSource = "H0-A"
+    rated: OptionalPower = kw(3)
+    renewable_quota: Annotated[int, measured("share", 0, PPM)] = percent(0)
 
 
 class Trader(Agent):
@@ -488,8 +518,17 @@ def utility(name: str, **values: Any) -> Utility:
         What its customers pay and get for a residual Wh: a price, ``{"day": ..., "night": ...}`` (06-22 local), or 24
         prices by local hour. Energy only, without network fee, levy and VAT.
     policy : str, Mind or callable
-        How it nominates: nominate, idle, a `Mind` or a function of your own. None nominates its customers' expected
-        residual.
+        How it nominates where there is no wholesale market: nominate, idle, a `Mind` or a function of your own. None
+        nominates its customers' expected residual.
+    persona : str or WholesaleMind
+        How it buys where there is one: eco-friendly, balanced, greedy, depressed, or a mind of your own
+        (docs/wholesale.md).
+    represents : int
+        Customers that it has beside the members: outside the place, they draw from it and pay it, no more.
+    profile, rated
+        What each of those draws, as a `consumer` does. It is taken as measured.
+    renewable_quota : share
+        Share of what it sells that guarantees of origin must cover.
     label : str
     credit_limit, cash : money
 

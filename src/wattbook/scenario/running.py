@@ -143,7 +143,8 @@ def _outcome(
     chosen: dict[str, Any] = {} if engine == "auto" else {"engine": engine}
     world = World(
         compiled.street, compiled.minds, compiled.outlook, origin["seed"],
-        on_policy_error=scenario.on_policy_error, provenance=origin, threads=threads, **chosen,
+        on_policy_error=scenario.on_policy_error, provenance=origin, threads=threads,
+        wholesale_minds=compiled.wholesale_minds, **chosen,
     )  # fmt: skip
     world.run(None if progress is None else partial(progress, phase))
     outcome = world.journal, world.wakes, world.incidents

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from wattbook.policies import Mind
 from wattbook.scenario.mechanisms import OPTIONS
-from wattbook.scenario.parts import Agent, LocalMarket, Part, Trader
+from wattbook.scenario.parts import Agent, LocalMarket, Part
 from wattbook.scenario.profiles import Library, content_hash
 
 if TYPE_CHECKING:
@@ -30,8 +30,12 @@ PROFILES: Final = frozenset({"profile", "pv_profile"})
 ASIDE: Final = frozenset({"engine", "baseline"})
 """Fields of a scenario that change neither what happens nor its fingerprint."""
 
-LATER: Final = "hours"
-"""A field that came later: where it says nothing it is left out, so that digests of before hold."""
+LATER: Final[dict[str, frozenset[str]]] = {
+    "Scenario": frozenset({"hours", "wholesale", "buy_out"}),
+    "Trader": frozenset({"reaction"}),
+    "Utility": frozenset({"persona", "represents", "profile", "rated", "renewable_quota"}),
+}
+"""Fields that came later: where they say nothing new they are left out, so that digests of before hold."""
 
 
 def canonical_json(scenario: Scenario) -> str:
@@ -63,18 +67,17 @@ def digest(scenario: Scenario) -> str:
 def _plain(value: Any, library: Library) -> Any:
     """Turn a value into what JSON knows."""
     if isinstance(value, Part):
-        told = [name for name in type(value).model_fields if name not in ASIDE]
-        if getattr(value, LATER, 0) is None:
-            told.remove(LATER)
+        told = [name for name in type(value).model_fields if name not in ASIDE and not _is_later(value, name)]
         plain = {name: _field(name, getattr(value, name), library) for name in told}
         if isinstance(value, LocalMarket):
             fields = type(value).model_fields
             plain = {n: v for n, v in plain.items() if n not in OPTIONAL or getattr(value, n) != fields[n].default}
-        if isinstance(value, Trader) and value.reaction is None:
-            del plain["reaction"]
         return plain | ({"kind": value.kind} if isinstance(value, Agent) else {})
     if isinstance(value, Mind):
         return _mind(value)
+    if callable(getattr(value, "day_ahead", None)):
+        own = dataclasses.asdict(value) if dataclasses.is_dataclass(value) and not isinstance(value, type) else {}
+        return {"mind": type(value).__name__, **own, "source": _source_hash(type(value))}
     if dataclasses.is_dataclass(value):
         return {field.name: _plain(getattr(value, field.name), library) for field in dataclasses.fields(value)}
     if isinstance(value, list | tuple):
@@ -85,6 +88,12 @@ def _plain(value: Any, library: Library) -> Any:
         return value
     assert isinstance(value, int), f"a scenario holds {value!r}"
     return int(value)
+
+
+def _is_later(part: Part, name: str) -> bool:
+    """Tell whether a field came later and says nothing."""
+    fields = type(part).model_fields
+    return name in LATER.get(type(part).__name__, ()) and getattr(part, name) == fields[name].default
 
 
 def _field(name: str, value: Any, library: Library) -> Any:

@@ -28,17 +28,22 @@ class Rank(IntEnum):
 
     A period that ends is metered, settled and billed before anyone acts on its outcome; gates open and close before
     any order of the same moment, so that an order at exactly gate closure is too late. What closes has its last
-    auction then; auctions of what stays open follow. At the end of a run the last period is still settled and billed;
+    auction then; auctions of what stays open follow. Then the contract desk, and the day-ahead market, which knows what
+    was signed. At the end of a run the last period is still settled and billed;
     agents do not wake any more.
     """
 
     DELIVERY = 1
     SETTLEMENT = 2
-    BILLING = 3
-    GATE_OPENING = 4
-    GATE_CLOSURE = 5
-    AUCTION = 6
-    HORIZON = 8
+    COMPLIANCE = 3
+    BILLING = 4
+    GATE_OPENING = 5
+    GATE_CLOSURE = 6
+    AUCTION = 7
+    DESK = 8
+    MARK = 9
+    DAY_AHEAD = 10
+    HORIZON = 15
 
 
 class Alarm(simpy.Event):

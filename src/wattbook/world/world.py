@@ -39,14 +39,16 @@ from wattbook.world.outlook import BATTERY_HORIZON_MS, Expectations
 from wattbook.world.population import Population, looks_of
 from wattbook.world.reactions import Reactions
 from wattbook.world.turns import Turns
+from wattbook.world.wholesale_day import WholesaleDay
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from wattbook.market import Street
     from wattbook.policies import Mind
+    from wattbook.policies.wholesale import WholesaleMind
     from wattbook.world.outlook import Outlook
 
 ENGINES: Final = {
@@ -110,6 +112,7 @@ class World:
         provenance: dict[str, Any] | None = None,
         engine: str = "auto",
         threads: int | None = None,
+        wholesale_minds: Mapping[int, WholesaleMind] | None = None,
     ) -> None:
         assert len(minds) == street.agents
         self.street = street
@@ -122,6 +125,11 @@ class World:
         self.expectations = Expectations(street, outlook, seed)
         self.sights = _sights(street, self.expectations)
         self.ranks = agent_ranks(seed, street.names)
+        self.wholesale_day: WholesaleDay | None = None
+        if self.market.wholesale is not None:
+            self.wholesale_day = WholesaleDay(
+                self.market, dict(wholesale_minds or {}), seed, self._group_need, self.quarantine
+            )
         self.woken = np.zeros(1, np.int64)
         self.incidents: list[dict[str, Any]] = []
         # Columns of the agents' clocks.
@@ -211,6 +219,8 @@ class World:
             delivered=lambda at_ms: progress(self._progress(at_ms)) if progress is not None else None,
             auctioned=self.answer_notices,
         )
+        if self.wholesale_day is not None:
+            self.wholesale_day.start(env)
         env.run(until=Alarm(env, until_ms, Rank.HORIZON))
         self.now_ms = until_ms
         self.market.check()
@@ -319,6 +329,13 @@ class World:
             )  # fmt: skip
         return self.expectations.refresh(agent, now_ms, current, last)
 
+    def _group_need(self, agent: int, now_ms: int, first: int, end: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Expect what a utility's homes draw, net; with the standard deviation of that, (n,) each [Wh]."""
+        self._foresee(agent, now_ms, end - 1)
+        seen, span = self.sights, slice(first, end)
+        need = seen.load_wh[agent, span] - seen.generation_wh[agent, span] - seen.battery_wh[agent, span]
+        return need, seen.sd_wh[agent, span].copy()
+
     def _horizon(self, now_ms: int) -> tuple[int, int]:
         """Give the current period and the last one that an agent with a battery looks ahead to."""
         street = self.street
@@ -412,7 +429,11 @@ class World:
             "load_wh": foreseen.load_wh, "generation_wh": foreseen.generation_wh, "sd_wh": foreseen.sd_wh,
             "updated_ms": foreseen.updated_ms, "battery_wh": seen.battery_wh,
             "spill_wh": seen.spill_wh, "spill_tick": seen.spill_tick, "soc_start_uwh": seen.soc_uwh,
+            **self._wholesale_columns(),
         }  # fmt: skip
+
+    def _wholesale_columns(self) -> dict[str, NDArray[np.int64]]:
+        return {} if self.wholesale_day is None else {"wholesale_day": self.wholesale_day.counts}
 
     def checkpoint(self) -> bytes:
         """Save the whole state between two calls of `run`; equal states give equal bytes."""

@@ -1,0 +1,436 @@
+"""Utilities and producers among themselves: the day-ahead market, what plants give, and the contract desk.
+
+Owns the spot price, what each group has bought there, the plants, the customers that utilities stand for, and the desk.
+Knows nobody's reasons and no clock: it carries out commands, and settlement asks it what a period came to. Rules in
+prose: docs/wholesale.md.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+from wattbook.assets.plants import Fleet, available_wh
+from wattbook.assets.upgrades import Build, Upgrades
+from wattbook.contracts import Desk, Event
+from wattbook.market.day_ahead import Session, clear
+from wattbook.messages import BUY, SELL, Action, Cause, House, Refusal
+from wattbook.units import MS_PER_HOUR, PPM, half_even
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from wattbook.contracts import Row
+    from wattbook.market.market import Market
+    from wattbook.messages import Command
+
+    Ints = NDArray[np.int64]
+
+_MILLION: Final = 1_000_000
+_DESK_CODES: Final = 200
+"""The desk's own refusals are journalled as this and their number."""
+_MOST_ORDER_WH: Final = 1 << 40
+_DESK_TRANSFERS: Final = 1 << 62
+"""Transfers of the desk have ids of their own from here on."""
+_CAUSES: Final = 32
+_MARKED: Final = (Event.MARKED_BY_TRADES, Event.MARKED_BY_QUOTES, Event.MARKED_STALE, Event.MARKED_AS_GIVEN)
+
+
+class Group(NamedTuple):
+    """What a balance group has to do with the outside in one period.
+
+    Attributes
+    ----------
+    contracted_wh, spot_wh : int
+        Bought - sold by contracts that deliver, and at spot.
+    served_wh : int
+        What the customers drew that a utility stands for.
+    output_wh : int
+        What its plants gave.
+    """
+
+    contracted_wh: int = 0
+    spot_wh: int = 0
+    served_wh: int = 0
+    output_wh: int = 0
+
+
+class Wholesale:
+    """The wholesale market of one street.
+
+    Parameters
+    ----------
+    market : Market
+        Whose journal, ledger and street these are.
+
+    Attributes
+    ----------
+    groups : (g,) int64
+        Utilities and producers (agents), ascending; `place` tells each one's row in what is kept of groups.
+    spot_tick, short_tick, long_tick : (p,) int64
+        Prices; those of periods that were not cleared yet are the outside's.
+    cleared : int
+        Periods whose day-ahead market has cleared: 0 to before it.
+    """
+
+    def __init__(self, market: Market) -> None:
+        street = market.street
+        assert street.wholesale is not None
+        self.market, self.street, self.rules = market, street, street.wholesale
+        rules = self.rules
+        p = street.periods
+        self.utilities = np.flatnonzero(np.array([kind == "utility" for kind in street.kinds]))
+        self.groups = np.sort(np.concatenate((self.utilities, rules.producers)))
+        self.place = {agent: place for place, agent in enumerate(self.groups.tolist())}
+        g = len(self.groups)
+        self.spot_tick, self.short_tick, self.long_tick = (
+            column.copy() for column in (street.spot_tick, street.short_tick, street.long_tick)
+        )
+        self.cleared = 0
+        self.orders: list[Command] = []
+        """Sent to the next session."""
+        self.spot_wh = np.zeros((g, p), np.int64)
+        self.contracted_wh = np.zeros((g, p), np.int64)
+        self.served_wh = np.zeros((g, p), np.int64)
+        self.output_wh = np.zeros((g, p), np.int64)
+        self.fuel = np.zeros(g, np.int64)
+        """What the period's fuel costs [1e-8 EUR]."""
+        self.sold_wh = np.zeros(g, np.int64)
+        """Own sales to end customers since quotas were settled last."""
+        self.customers = rules.customers.copy()
+        self.carry = np.zeros(len(rules.standing), np.int64)
+        """Of the customers' energy what is below 1 Wh [uWh], carried on."""
+        self.upgrades = Upgrades(rules.plants.capacity_w, rules.upgrades)
+        self.fleet = Fleet(rules.plants, self.upgrades)
+        self.desk = None if rules.desk is None else Desk(rules.desk)
+        self.desk_transfers = 0
+        self.marks: list[tuple[int, int, int]] = []
+        """Spec, spot price and mark of each mark so far [ticks]."""
+        self.plants = np.array([self.place[agent] for agent in rules.producers.tolist()], np.int64)
+        """Places of the producers among the groups."""
+        self.plant_of = {agent: plant for plant, agent in enumerate(rules.producers.tolist())}
+        self.doors = {Action.OFFER: self._order, Action.INVEST: self._invest}
+
+    # --- what agents ask for
+
+    def knows(self, action: int) -> bool:
+        """Tell whether a command is said here."""
+        return action in self.doors or action >= Action.REQUEST
+
+    def carry_out(self, seq: int, command: Command) -> int:
+        """Carry out an agent's command; 0 or the reason why it is refused."""
+        if not (0 <= command.agent < self.street.agents):
+            return int(Refusal.UNKNOWN_AGENT)
+        if self.market.town.quarantined[command.agent]:
+            return int(Refusal.QUARANTINED)
+        if command.agent not in self.place:
+            return int(Refusal.NOT_IN_WHOLESALE)
+        door = self.doors.get(Action(command.action)) if command.action in self.doors else None
+        return door(seq, command) if door is not None else self._say(seq, command)
+
+    def _order(self, seq: int, command: Command) -> int:  # noqa: ARG002 - the doors have one form
+        if not 0 <= command.period < self.street.periods:
+            return int(Refusal.UNKNOWN_PRODUCT)
+        if command.period < self.cleared:
+            return int(Refusal.GATE_CLOSED)
+        in_band = self.rules.floor_tick <= command.price_tick <= self.rules.cap_tick
+        if command.side not in (BUY, SELL) or not in_band or not 0 < command.quantity_wh <= _MOST_ORDER_WH:
+            return int(Refusal.OUT_OF_RANGE)
+        self.orders.append(command)
+        return 0
+
+    def _invest(self, seq: int, command: Command) -> int:
+        plant = self.plant_of.get(command.agent)
+        if plant is None:
+            return int(Refusal.NO_PLANT)
+        if self.upgrades.invest(plant, command.quantity_wh, command.time_ms) != Build.OK:
+            return int(Refusal.NO_UPGRADE)
+        self._pay_for_upgrades(seq, command.time_ms)
+        return 0
+
+    def _say(self, seq: int, command: Command) -> int:
+        """Say something at the desk."""
+        if self.desk is None:
+            return int(Refusal.NOT_IN_WHOLESALE)
+        answer = self.desk.apply(command, self.market.ledger.available)
+        if answer.code:
+            return _DESK_CODES + int(answer.code)
+        self._write_down(seq, command.time_ms, answer.rows, answer.legs)
+        return 0
+
+    # --- what fixed processes ask for
+
+    def clear_day(self, seq: int, command: Command) -> int:
+        """Clear `command.quantity_wh` periods from `command.period` on."""
+        first, count = command.period, command.quantity_wh
+        assert first == self.cleared, "the day-ahead market clears every period once, in order"
+        rules, span = self.rules, slice(first, first + count)
+        session = Session.of(self.orders, first, count)
+        outcome = clear(
+            session, self.street.spot_tick[span], auction=rules.auction, band=(rules.floor_tick, rules.cap_tick),
+            link=(rules.link_wh, rules.link_tick),
+        )  # fmt: skip
+        self.orders = [order for order in self.orders if order.period >= first + count]
+        self.cleared = first + count
+        for agent, bought_wh in outcome.bought_wh.items():
+            self.spot_wh[self.place[agent], span] = bought_wh
+        self.spot_tick[span] = outcome.price_tick
+        if rules.imbalance_ppm >= 0:
+            for period in range(first, first + count):
+                price = int(self.spot_tick[period])
+                spread = half_even(abs(price) * rules.imbalance_ppm, PPM)
+                self.short_tick[period], self.long_tick[period] = price + spread, price - spread
+        self.market.journal.extend(
+            "spot",
+            {
+                "command": np.full(count, seq),
+                "period": np.arange(first, first + count),
+                "price_tick": outcome.price_tick,
+                "offered_wh": session.total_wh(SELL),
+                "wanted_wh": session.total_wh(BUY),
+                "sold_wh": outcome.sold_wh,
+                "bought_wh": outcome.total_bought_wh,
+                "imported_wh": outcome.total_bought_wh - outcome.sold_wh,
+            },
+        )
+        return 0
+
+    def mark(self, seq: int, command: Command) -> int:
+        """Mark the desk's futures."""
+        assert self.desk is not None
+        answer = self.desk.mark(command.time_ms, self.market.ledger.available)
+        self._write_down(seq, command.time_ms, answer.rows, answer.legs)
+        street = self.street
+        now = min((command.time_ms - street.start_ms) // street.period_ms, street.periods - 1)
+        marked = [row for row in answer.rows if row.event in _MARKED]
+        self.marks += [(row.spec, int(self.spot_tick[now]), row.price_tick) for row in marked]
+        return 0
+
+    def comply(self, seq: int, command: Command) -> int:
+        """Settle every utility's renewable quota on what it has sold since the last time."""
+        assert self.desk is not None
+        for agent in self.utilities.tolist():
+            quota = self.rules.quota_ppm[agent]
+            if not quota:
+                continue
+            answer = self.desk.comply(
+                command.time_ms, agent, command.order, int(self.sold_wh[self.place[agent]]), quota,
+                self.rules.buy_out_tick,
+            )  # fmt: skip
+            self._write_down(seq, command.time_ms, answer.rows, answer.legs)
+            self.sold_wh[self.place[agent]] = 0
+        return 0
+
+    # --- delivery and settlement
+
+    def deliver(self, seq: int, period: int) -> None:
+        """Let plants run for a period that is over, and read the customers' meters."""
+        self._run_plants(seq, period, {} if self.desk is None else self.desk.due_wh(period))
+        standing = self.rules.standing
+        if not standing.size:
+            return
+        energy_wh, self.carry[:] = np.divmod(self.customers * self.rules.million_wh[:, period] + self.carry, _MILLION)
+        for agent, served_wh in zip(standing.tolist(), energy_wh.tolist(), strict=True):
+            self.served_wh[self.place[agent], period] = served_wh
+        self.market.journal.extend(
+            "served",
+            {
+                "command": np.full(standing.size, seq),
+                "period": np.full(standing.size, period),
+                "agent": standing,
+                "customers": self.customers,
+                "energy_wh": energy_wh,
+            },
+        )
+
+    def _run_plants(self, seq: int, period: int, due: dict[int, int]) -> None:
+        rules, street = self.rules, self.street
+        if not len(rules.producers):
+            return
+        start_ms = street.start_ms + period * street.period_ms
+        capacity_w = self.fleet.capacity_w(start_ms)
+        sold_wh = np.array(
+            [max(0, -self.spot_wh[self.place[each], period] - due.get(each, 0)) for each in rules.producers.tolist()],
+            np.int64,
+        )
+        wanted_w = -(-sold_wh * MS_PER_HOUR // street.period_ms)
+        output = self.fleet.run(start_ms, street.period_ms, wanted_w, rules.available_ppm[:, period])
+        fuel = output.energy_wh * rules.plants.marginal_tick
+        self.output_wh[self.plants, period] = output.energy_wh
+        self.fuel[self.plants] = fuel
+        able_w = capacity_w * rules.available_ppm[:, period] // PPM
+        self.market.journal.extend(
+            "supply",
+            {
+                "command": np.full(len(rules.producers), seq),
+                "period": np.full(len(rules.producers), period),
+                "agent": rules.producers,
+                "capacity_w": capacity_w,
+                "available_wh": able_w * street.period_ms // MS_PER_HOUR,
+                "scheduled_wh": sold_wh,
+                "output_wh": output.energy_wh,
+                "fuel": fuel,
+            },
+        )
+
+    def settle(self, seq: int, command: Command, residual_of: Sequence[int]) -> None:
+        """Settle contracts, the customers stood for, and fuel of a delivered period.
+
+        Parameters
+        ----------
+        residual_of : sequence of int, (a,)
+            What the homes of each utility drew, net [Wh].
+        """
+        market, p = self.market, command.period
+        upstream = market.account(House.UPSTREAM)
+        if self.desk is not None:
+            delivery = self.desk.deliver(
+                command.time_ms,
+                p,
+                int(self.spot_tick[p]),
+                lambda agent: self._fed_in_wh(agent, p, residual_of),
+                market.ledger.available,
+            )
+            for agent, energy_wh in delivery.energy:
+                self.contracted_wh[self.place[agent], p] = energy_wh
+            self._write_down(seq, command.time_ms, delivery.rows, delivery.legs)
+        for agent in self.utilities.tolist():
+            served_wh = int(self.served_wh[self.place[agent], p])
+            paid = served_wh * int(self.street.retail_tick[agent, p])
+            accounts = np.array([agent, upstream])
+            zone = self.street.agents + agent
+            market.settlement.post(seq, command.time_ms, p, Cause.RETAIL, zone, accounts, np.array([paid, -paid]))
+            self.sold_wh[self.place[agent]] += served_wh + max(0, residual_of[agent])
+        burning = np.flatnonzero(self.fuel)
+        if burning.size:
+            amounts = np.append(-self.fuel[burning], int(self.fuel[burning].sum()))
+            accounts = np.append(self.groups[burning], upstream)
+            market.settlement.post(seq, command.time_ms, p, Cause.FUEL, 0, accounts, amounts)
+        self._pay_for_upgrades(seq, command.time_ms)
+
+    def _fed_in_wh(self, agent: int, period: int, residual_of: Sequence[int]) -> int:
+        """Give what the meter of a group fed in, net [Wh]."""
+        group = self.group(agent, period)
+        return group.output_wh - group.served_wh - residual_of[agent]
+
+    def group(self, agent: int, period: int) -> Group:
+        """Tell what a group has to do with the outside in a settled period."""
+        place = self.place[agent]
+        kept = (self.contracted_wh, self.spot_wh, self.served_wh, self.output_wh)
+        return Group(*(int(each[place, period]) for each in kept))
+
+    def _pay_for_upgrades(self, seq: int, now_ms: int) -> None:
+        due = self.upgrades.book(now_ms)
+        paying = np.flatnonzero(due)
+        if paying.size:
+            accounts = np.append(self.rules.producers[paying], self.market.account(House.UPSTREAM))
+            self._post(seq, now_ms, Cause.INVESTMENT, accounts, np.append(-due[paying], int(due[paying].sum())))
+
+    # --- writing down
+
+    def _write_down(self, seq: int, now_ms: int, rows: Sequence[Row], legs: Sequence[Any]) -> None:
+        """Post what the desk answered, and write down what happened there."""
+        if rows:
+            columns = np.array(rows, np.int64).T
+            names = ("contract", "event", "time_ms", "buyer", "seller", "spec", "price_tick", "quantity_wh", "amount")
+            self.market.journal.extend(
+                "contracts", {"command": np.full(len(rows), seq), **dict(zip(names, columns, strict=True))}
+            )
+        for cause in sorted({leg.cause for leg in legs}):
+            mine = [leg for leg in legs if leg.cause == cause]
+            accounts = np.array([leg.account for leg in mine])
+            self._post(seq, now_ms, Cause(cause), accounts, np.array([leg.amount for leg in mine], np.int64))
+
+    def _post(self, seq: int, now_ms: int, cause: Cause, accounts: Ints, amounts: Ints) -> None:
+        """Post a transfer that belongs to no period; its row tells the period in which it was made."""
+        street = self.street
+        period = min(max((now_ms - 1 - street.start_ms) // street.period_ms, 0), street.periods - 1)
+        number = _DESK_TRANSFERS + self.desk_transfers * _CAUSES + int(cause)
+        self.desk_transfers += 1
+        self.market.settlement.post(seq, now_ms, period, cause, 0, accounts, amounts, number)
+
+    # --- looking
+
+    def available_wh(self, agent: int, first: int, end: int, now_ms: int) -> Ints:
+        """Expect what a producer's plants can give in the periods `first` to before `end` (n,) [Wh].
+
+        What is being built counts where it will be commissioned by the period's start.
+        """
+        plant, street = self.plant_of[agent], self.street
+        starts_ms = street.start_ms + np.arange(first, end) * street.period_ms
+        steps = self._capacity_steps(plant, now_ms)
+        energy = np.zeros(end - first, np.int64)
+        for from_ms, capacity_w in steps:
+            inside = starts_ms >= from_ms
+            if inside.any():
+                ppm = self.rules.expected_ppm[plant, first:end]
+                energy[inside] = available_wh(capacity_w, ppm, street.period_ms)[inside]
+        return energy
+
+    def expected_served_wh(self, agent: int, first: int, end: int) -> Ints:
+        """Give what those will draw that a utility stands for now, in the periods `first` to before `end` (n,) [Wh]."""
+        total = np.zeros(end - first, np.int64)
+        for row in np.flatnonzero(self.rules.standing == agent).tolist():
+            total += int(self.customers[row]) * self.rules.million_wh[row, first:end] // _MILLION
+        return total
+
+    def most_wh(self, plant: int, now_ms: int) -> int:
+        """Most energy that a plant can give in a period, with all that is ordered by now [Wh]."""
+        return self._capacity_steps(plant, now_ms)[-1][1] * self.street.period_ms // MS_PER_HOUR
+
+    def _capacity_steps(self, plant: int, now_ms: int) -> list[tuple[int, int]]:
+        """Give capacities of a plant [W] from instants on, what is ordered by now included."""
+        base = int(self.rules.plants.capacity_w[plant])
+        steps = [(-(1 << 62), base)]
+        for row in self.upgrades.export().tolist():
+            owner, extra_w, ordered_ms, commissioned_ms = row[:4]
+            if owner == plant and ordered_ms <= now_ms:
+                base += extra_w
+                steps.append((commissioned_ms, base))
+        return steps
+
+    # --- saving
+
+    def export(self) -> dict[str, NDArray[Any]]:
+        """Copy the whole state as named arrays."""
+        arrays = {f"wholesale.{name}": getattr(self, name) for name in _COLUMNS}
+        arrays |= {f"wholesale.fleet.{name}": column for name, column in self.fleet.export().items()}
+        arrays["wholesale.upgrades"] = self.upgrades.export()
+        arrays["wholesale.orders"] = np.array(self.orders, np.int64).reshape(len(self.orders), -1)
+        arrays["wholesale.marks"] = np.array(self.marks, np.int64).reshape(-1, 3)
+        arrays["wholesale.counts"] = np.array([self.cleared, self.desk_transfers])
+        if self.desk is not None:
+            arrays["wholesale.desk"] = np.frombuffer(self.desk.export(), np.uint8)
+        return {name: column.copy() for name, column in arrays.items()}
+
+    def restore(self, arrays: dict[str, NDArray[Any]]) -> None:
+        """Take on a state that `export` gave."""
+        from wattbook.messages import Command
+
+        for name in _COLUMNS:
+            getattr(self, name)[...] = arrays[f"wholesale.{name}"]
+        self.fleet.restore({name: arrays[f"wholesale.fleet.{name}"] for name in self.fleet.export()})
+        self.upgrades.restore(arrays["wholesale.upgrades"])
+        self.orders = [Command(*row) for row in arrays["wholesale.orders"].tolist()]
+        self.marks = [(spec, spot, mark) for spec, spot, mark in arrays["wholesale.marks"].tolist()]
+        self.cleared, self.desk_transfers = arrays["wholesale.counts"].tolist()
+        if self.desk is not None:
+            self.desk = Desk.restore(arrays["wholesale.desk"].tobytes())
+
+    def check(self) -> None:
+        """Assert all that must always hold."""
+        self.upgrades.check()
+        self.fleet.check()
+        assert int(self.contracted_wh.sum(axis=0).any()) == 0, "C1: energy contracted is bought and sold"
+        assert (self.output_wh >= 0).all(), "S5: negative output"
+        if self.desk is not None:
+            self.desk.check()
+
+
+_COLUMNS: Final = (
+    "spot_tick", "short_tick", "long_tick", "spot_wh", "contracted_wh", "served_wh", "output_wh", "fuel", "sold_wh",
+    "customers", "carry",
+)  # fmt: skip

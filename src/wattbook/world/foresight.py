@@ -1,0 +1,173 @@
+"""What utilities and producers expect of the days to come: needs, output, prices.
+
+Owns the forecasts that the wholesale market's agents act on. Needs of homes come of the agents' own forecasts
+(`wattbook.world.outlook`); customers that a utility stands for and plants that follow the weather are foreseen with an
+error of their own per day, which does not know what comes.
+"""
+
+from __future__ import annotations
+
+from math import isqrt
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from wattbook.assets.plants import PlantKind
+from wattbook.chance import NORMAL_SCALE, key_of, normal_units
+from wattbook.policies.wholesale import Own, Public
+from wattbook.units import MS_PER_DAY, PPM
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from wattbook.market.wholesale import Wholesale
+
+    Ints = NDArray[np.int64]
+
+DAYS_REMEMBERED: Final = 7
+"""Days of spot prices from which the next ones are expected."""
+SERVED_SD_PPM: Final = 30_000
+"""Standard deviation of the forecast of a day's many customers: 3 %, an assumption of calibration."""
+WEATHER_SD_PPM: Final = 100_000
+"""Standard deviation of the forecast of a day's wind, sun or river: 10 %, an assumption of calibration."""
+RENEWABLE: Final = (PlantKind.HYDRO, PlantKind.WIND, PlantKind.SOLAR, PlantKind.BIOMASS)
+BY_WEATHER: Final = (PlantKind.HYDRO, PlantKind.WIND, PlantKind.SOLAR)
+
+
+class Foresight:
+    """What each agent of the wholesale market expects.
+
+    Parameters
+    ----------
+    wholesale : Wholesale
+    seed : int
+    need : callable
+        ``need(agent, now_ms, first, end)`` gives what a utility's homes are expected to draw, net, and the standard
+        deviation of that, (n,) each [Wh].
+    """
+
+    def __init__(
+        self, wholesale: Wholesale, seed: int, need: Callable[[int, int, int, int], tuple[Ints, Ints]]
+    ) -> None:
+        self.wholesale, self.street, self.rules = wholesale, wholesale.street, wholesale.rules
+        names = self.street.names
+        self._keys = {agent: key_of(seed, names[agent], "foresight") for agent in wholesale.groups.tolist()}
+        self._need = need
+        self._asked: tuple[int, int, int, int] | None = None
+        self._answer = (np.zeros(0, np.int64), np.zeros(0, np.int64))
+        self._utilities = set(wholesale.utilities.tolist())
+
+    def own(self, agent: int, first: int, end: int, now_ms: int) -> Own:
+        """Tell what an agent knows of itself for the periods `first` to before `end`."""
+        nothing = np.zeros(end - first, np.int64)
+        need_wh, sd_wh, available_wh = nothing, nothing, nothing
+        kind, marginal_tick = None, 0
+        if agent in self._utilities:
+            need_wh, sd_wh = self._needs(agent, first, end, now_ms)
+        else:
+            plant = self.wholesale.plant_of[agent]
+            kind = PlantKind(int(self.rules.plants.kind[plant]))
+            marginal_tick = int(self.rules.plants.marginal_tick[plant])
+            available_wh = self._output(agent, plant, first, end, now_ms, by_weather=kind in BY_WEATHER)
+        return Own(
+            agent=agent,
+            now_ms=now_ms,
+            first=first,
+            start_ms=self.street.start_ms + first * self.street.period_ms,
+            period_ms=self.street.period_ms,
+            need_wh=need_wh,
+            sd_wh=sd_wh,
+            available_wh=available_wh,
+            marginal_tick=marginal_tick,
+            follows_weather=kind in BY_WEATHER,
+            renewable=kind in RENEWABLE,
+            contracted_wh=self._contracted(agent, first, end),
+            money=self.wholesale.market.ledger.available(agent),
+        )
+
+    def public(self, first: int, end: int) -> Public:
+        """Tell what everybody expects of prices in the periods `first` to before `end`."""
+        expected, sd = self._prices(first, end)
+        rules = self.rules
+        spread = max(0, rules.imbalance_ppm)
+        return Public(expected, sd, PPM + spread, PPM - spread, rules.floor_tick, rules.cap_tick)
+
+    # --- energy
+
+    def _needs(self, agent: int, first: int, end: int, now_ms: int) -> tuple[Ints, Ints]:
+        """Homes by their own forecasts, and the customers stood for."""
+        asked = (agent, now_ms, first, end)
+        if self._asked != asked:
+            self._asked, self._answer = asked, self._need(*asked)
+        need_wh, sd_wh = (column.copy() for column in self._answer)
+        served = self.wholesale.expected_served_wh(agent, first, end)
+        need_wh += self._blurred(agent, served, first, SERVED_SD_PPM)
+        apart = served * SERVED_SD_PPM // PPM
+        sd_wh = np.array([isqrt(a * a + b * b) for a, b in zip(sd_wh.tolist(), apart.tolist(), strict=True)], np.int64)
+        return need_wh, sd_wh
+
+    def _output(self, agent: int, plant: int, first: int, end: int, now_ms: int, *, by_weather: bool) -> Ints:
+        able = self.wholesale.available_wh(agent, first, end, now_ms)
+        if not by_weather:
+            return able
+        most = self.wholesale.most_wh(plant, now_ms)
+        return np.clip(self._blurred(agent, able, first, WEATHER_SD_PPM), 0, most)
+
+    def _blurred(self, agent: int, exact_wh: Ints, first: int, sd_ppm: int) -> Ints:
+        """Add the error of each day's forecast: one number a day and agent, whenever it is asked for."""
+        period_ms = self.street.period_ms
+        days = (np.arange(first, first + len(exact_wh)) * period_ms) // MS_PER_DAY
+        if not len(days):
+            return exact_wh
+        errors = {
+            day: int(normal_units(self._keys[agent], day)) * sd_ppm // NORMAL_SCALE
+            for day in range(int(days[0]), int(days[-1]) + 1)
+        }
+        factor = PPM + np.array([errors[day] for day in days.tolist()], np.int64)
+        return np.maximum(exact_wh * np.maximum(factor, 0) // PPM, 0)
+
+    def _contracted(self, agent: int, first: int, end: int) -> Ints:
+        desk = self.wholesale.desk
+        total = np.zeros(end - first, np.int64)
+        if desk is None:
+            return total
+        for spec, lots in desk.positions(agent).get(agent, {}).items():
+            product = desk.terms.specs[spec]
+            if not product.is_physical:
+                continue
+            low, high = max(first, product.first_period), min(end, product.past_period)
+            if low < high:
+                profile = np.array(product.profile_wh[low - product.first_period : high - product.first_period])
+                total[low - first : high - first] += lots * profile
+        return total
+
+    # --- prices
+
+    def _prices(self, first: int, end: int) -> tuple[Ints, Ints]:
+        """Mean and standard deviation of the last days' spot prices at the same time of day, (n,) each [ticks]."""
+        per_day = MS_PER_DAY // self.street.period_ms
+        known = self.wholesale.cleared
+        expected = self.rules.expected_tick[first:end].copy()
+        sd = np.zeros(end - first, np.int64)
+        spot = self.wholesale.spot_tick
+        cache: dict[int, tuple[int, int] | None] = {}
+        for i, period in enumerate(range(first, end)):
+            slot = period % per_day
+            if slot not in cache:
+                last = known - 1 - (known - 1 - slot) % per_day
+                past = [int(spot[last - day * per_day]) for day in range(DAYS_REMEMBERED) if last >= day * per_day]
+                cache[slot] = _moments(past)
+            if (found := cache[slot]) is not None:
+                expected[i], sd[i] = found
+        return expected, sd
+
+
+def _moments(values: list[int]) -> tuple[int, int] | None:
+    """Mean and standard deviation, rounded down; None of nothing."""
+    if not values:
+        return None
+    count = len(values)
+    mean = sum(values) // count
+    return mean, isqrt(sum((value - mean) ** 2 for value in values) // count)

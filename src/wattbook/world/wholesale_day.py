@@ -1,0 +1,261 @@
+"""The wholesale market's day: when the contract desk is open, futures are marked, and the day-ahead market clears.
+
+Asks utilities and producers one after the other and carries out what they say. Owns when that is, and what each is
+shown; how they decide is `wattbook.policies`' business, what comes of it the market's.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from wattbook.chance import draw, key_of
+from wattbook.contracts import NOBODY, Verb
+from wattbook.messages import Action, Command
+from wattbook.policies.wholesale import Asked, AtDesk, Building, Offered, Orders, Public, Say, Spec
+from wattbook.units import PPM, half_even
+from wattbook.world.clock import Alarm, Rank
+from wattbook.world.foresight import Foresight
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+
+    import simpy
+    from numpy.typing import NDArray
+
+    from wattbook.market import Market
+    from wattbook.policies.wholesale import WholesaleMind
+
+    Ints = NDArray[np.int64]
+    Process = Generator[simpy.Event, None, None]
+
+MOST_SAID: Final = 1_000
+"""Commands that one agent may say in one round."""
+
+
+class Done(IntEnum):
+    """What the processes have done so far."""
+
+    SESSIONS = 0
+    OPENINGS = 1
+    MARKS = 2
+    COMPLIANCES = 3
+
+
+class WholesaleDay:
+    """The fixed processes of one street's wholesale market.
+
+    Parameters
+    ----------
+    market : Market
+    minds : mapping of int to WholesaleMind
+        By agent: utilities and producers.
+    seed : int
+    need : callable
+        ``need(agent, now_ms, first, end)`` gives what a utility's homes are expected to draw, net, and the standard
+        deviation of that, (n,) each [Wh].
+    fail : callable
+        ``fail(agent, now_ms, error)`` takes an agent out whose mind failed.
+
+    Attributes
+    ----------
+    counts : (4,) int64
+        By `Done`.
+    """
+
+    def __init__(
+        self,
+        market: Market,
+        minds: dict[int, WholesaleMind],
+        seed: int,
+        need: Callable[[int, int, int, int], tuple[Ints, Ints]],
+        fail: Callable[[int, int, BaseException], None],
+    ) -> None:
+        assert market.wholesale is not None
+        self.market, self.street, self.wholesale = market, market.street, market.wholesale
+        self.rules = self.wholesale.rules
+        self.counts = np.zeros(len(Done), np.int64)
+        self.minds = minds
+        names = self.street.names
+        self.draw_keys = {agent: key_of(seed, names[agent], "wholesale") for agent in minds}
+        self._fail = fail
+        self.foresight = Foresight(self.wholesale, seed, need)
+        # Whoever comes first has an advantage: the order is drawn once, by name.
+        self.order = sorted(minds, key=lambda agent: (key_of(seed, names[agent], "wholesale-rank"), names[agent]))
+        self._reaches: dict[int, tuple[int, ...]] = dict.fromkeys(minds, ())
+        for one, other in sorted(self.rules.reaches):
+            self._reaches[one] = (*self._reaches.get(one, ()), other)
+            self._reaches[other] = (*self._reaches.get(other, ()), one)
+
+    def start(self, env: simpy.Environment) -> None:
+        """Start all processes where they stand."""
+        rules = self.rules
+        plans: tuple[tuple[Done, Rank, Sequence[int], Callable[[int, int], None]], ...] = (
+            (Done.OPENINGS, Rank.DESK, rules.desk_ms, self._open_desk),
+            (Done.MARKS, Rank.MARK, rules.mark_ms, self._mark),
+            (Done.SESSIONS, Rank.DAY_AHEAD, [at_ms for at_ms, _, _ in rules.sessions], self._clear_day),
+            (Done.COMPLIANCES, Rank.COMPLIANCE, rules.comply_ms, self._comply),
+        )
+        for done, rank, times, work in plans:
+            if times:
+                env.process(self._repeat(env, done, rank, times, work))
+
+    def _repeat(
+        self, env: simpy.Environment, done: Done, rank: Rank, times: Sequence[int], work: Callable[[int, int], None]
+    ) -> Process:
+        while self.counts[done] < len(times):
+            number = int(self.counts[done])
+            yield Alarm(env, times[number], rank)
+            work(times[number], number)
+            self.counts[done] += 1
+
+    # --- the desk
+
+    def _open_desk(self, now_ms: int, number: int) -> None:  # noqa: ARG002 - one form for all work
+        """Ask everybody in turn, round after round."""
+        first = -(-(now_ms - self.street.start_ms) // self.street.period_ms)
+        if first >= self.street.periods:
+            return
+        public = self.foresight.public(first, self.street.periods)
+        for round_ in range(self.rules.rounds):
+            for agent in self.order:
+                said = self._ask(agent, now_ms, self._at_desk, first, public, round_, now_ms)
+                for word in said or ():
+                    self.market.apply(_spoken(now_ms, agent, word))
+
+    def _at_desk(self, agent: int, first: int, public: Public, round_: int, now_ms: int) -> list[Say]:
+        own = self.foresight.own(agent, first, self.street.periods, now_ms)
+        said = self.minds[agent].at_desk(own, public, self._desk_of(agent, round_, now_ms), self._draw(agent))
+        return [_whole_say(word) for word in list(said)[:MOST_SAID]]
+
+    def _desk_of(self, agent: int, round_: int, now_ms: int) -> AtDesk:
+        """Show an agent the desk."""
+        desk = self.wholesale.desk
+        assert desk is not None
+        terms = desk.terms
+        specs = tuple(
+            Spec(
+                place, each.name, int(each.kind), each.first_period, np.array(each.profile_wh, np.int64),
+                each.step_tick, terms.trading_ends_ms(place), each.bundled,
+            )
+            for place, each in enumerate(terms.specs)
+            if now_ms < terms.trading_ends_ms(place) <= now_ms + self.rules.ahead_ms
+        )  # fmt: skip
+        reach = self._reaches[agent]
+        asked = tuple(
+            Asked(number, each.spec, each.agent, each.side, each.quantity, each.until_ms)
+            for number, each in sorted(desk.board.requests.items())
+            if each.until_ms > now_ms and (each.agent == agent or (each.agent in reach and each.to in (NOBODY, agent)))
+        )
+        offered = tuple(
+            Offered(
+                number, each.spec, each.maker, each.side, each.price_tick, each.quantity, each.until_ms, each.request,
+                each.turn,
+            )
+            for number, each in sorted(desk.board.offers.items())
+            if each.until_ms > now_ms
+            and (each.maker == agent or each.to == agent or (each.to == NOBODY and each.maker in reach))
+        )  # fmt: skip
+        held = desk.positions(agent)
+        return AtDesk(
+            round=round_,
+            rounds=self.rules.rounds,
+            specs=specs,
+            asked=asked,
+            offered=offered,
+            lots=held.get(agent, {}),
+            mark_tick=dict(desk.house.marks),
+            others_lots={other: lots for other, lots in held.items() if other != agent},
+            reaches=reach,
+            max_rounds=terms.max_rounds,
+            renewable=terms.renewable,
+            past_tick=tuple(
+                tuple((spot, mark) for marked, spot, mark in self.wholesale.marks if marked == spec)
+                for spec in sorted({spec for spec, _, _ in self.wholesale.marks})
+            ),
+        )
+
+    def _mark(self, now_ms: int, number: int) -> None:  # noqa: ARG002 - one form for all work
+        self.market.apply(Command(now_ms, -1, Action.MARK))
+
+    def _comply(self, now_ms: int, number: int) -> None:
+        self.market.apply(Command(now_ms, -1, Action.COMPLY, order=number))
+
+    # --- the day-ahead market
+
+    def _clear_day(self, now_ms: int, number: int) -> None:
+        """Collect orders for the periods of one session, clear them, and ask who wants to build."""
+        _, first, count = self.rules.sessions[number]
+        public = self.foresight.public(first, first + count)
+        for agent in self.order:
+            orders = self._ask(agent, now_ms, self._orders_of, first, count, public, now_ms)
+            for period, side, price_tick, quantity_wh in orders or ():
+                self.market.apply(
+                    Command(
+                        now_ms, agent, Action.OFFER, period=period, side=side, price_tick=price_tick,
+                        quantity_wh=quantity_wh,
+                    )
+                )  # fmt: skip
+        self.market.apply(Command(now_ms, -1, Action.CLEAR_DAY, period=first, quantity_wh=count))
+        for agent in self.order:
+            if agent in self.wholesale.plant_of and self.rules.upgrades[self.wholesale.plant_of[agent]] is not None:
+                wanted_w = self._ask(agent, now_ms, self._capacity_of, now_ms)
+                if wanted_w:
+                    self.market.apply(Command(now_ms, agent, Action.INVEST, quantity_wh=wanted_w))
+
+    def _orders_of(self, agent: int, first: int, count: int, public: Public, now_ms: int) -> list[tuple[int, ...]]:
+        own = self.foresight.own(agent, first, first + count, now_ms)
+        orders = Orders(*self.minds[agent].day_ahead(own, public, self._draw(agent)))
+        columns = [np.asarray(column, np.int64).tolist() for column in orders]
+        return list(zip(*columns, strict=True))
+
+    def _capacity_of(self, agent: int, now_ms: int) -> int:
+        plant, wholesale = self.wholesale.plant_of[agent], self.wholesale
+        terms = self.rules.upgrades[plant]
+        assert terms is not None
+        over = min(max((now_ms - self.street.start_ms) // self.street.period_ms, 0), self.street.periods)
+        added_w = sum(row[1] for row in wholesale.upgrades.export().tolist() if row[0] == plant)
+        reference_w = 1_000_000
+        building = Building(
+            capacity_w=int(wholesale.fleet.capacity_w(now_ms)[plant]),
+            building=bool(wholesale.upgrades.building_w(now_ms)[plant]),
+            most_w=max(0, int(terms.most_w) - added_w),
+            cost_per_kw=int(terms.cost_per_kw),
+            yearly_ppm=half_even(sum(terms.price(reference_w)) * PPM, max(1, terms.cost(reference_w))),
+            earned_tick=wholesale.spot_tick[:over].copy(),
+            available_ppm=self.rules.available_ppm[plant, :over].copy(),
+        )
+        own = self.foresight.own(agent, over, over, now_ms)
+        return int(self.minds[agent].invest(own, building, self._draw(agent)))
+
+    # --- asking
+
+    def _draw(self, agent: int) -> Callable[[int], int]:
+        return partial(draw, self.draw_keys[agent])
+
+    def _ask(self, agent: int, now_ms: int, question: Callable[..., Any], *given: Any) -> Any:
+        """Ask an agent something; None if it is out, or if its mind failed."""
+        if self.market.town.quarantined[agent]:
+            return None
+        try:
+            return question(agent, *given)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a mind is a stranger's code, and must not end the run
+            self._fail(agent, now_ms, error)
+            return None
+
+
+def _whole_say(word: Say) -> Say:
+    """Take what a mind said as plain whole numbers."""
+    return Say(*(int(value) for value in word))
+
+
+def _spoken(now_ms: int, agent: int, word: Say) -> Command:
+    """Make a command of what was said; what is no verb of the desk becomes one that it refuses."""
+    verb = word.verb if word.verb in set(Verb) else int(max(Verb)) + 1
+    return Command(
+        now_ms, agent, verb, book=word.book, order=word.order, side=word.side, price_tick=word.price_tick,
+        quantity_wh=word.quantity, flags=word.flags,
+    )  # fmt: skip
