@@ -108,6 +108,8 @@ class Cause(IntEnum):
     """Difference under a contract for difference."""
     PENALTY = 23
     BUY_OUT = 24
+    GUARANTEE = 25
+    """Guarantees of origin that are sold by themselves."""
 
 
 class Refusal(IntEnum):

@@ -61,6 +61,26 @@ class Certificates:
             moved += run[1]
         return moved
 
+    def missing(self, agent: int, sales_wh: int, quota_ppm: int) -> int:
+        """How many guarantees an agent would still have to retire for its quota, those that it holds among them."""
+        needed_wh = -(-quota_ppm * sales_wh // PPM)
+        return max(0, -(-needed_wh // WH_PER_CERTIFICATE) - self.retired.get(agent, 0))
+
+    def sell(self, seller: int, buyer: int, count: int, price_tick: int, sheet: Sheet) -> None:
+        """Hand guarantees over for money, the oldest first."""
+        require(count > 0, Code.QUANTITY_NOT_POSITIVE)
+        require(count <= self.held(seller), Code.NO_CERTIFICATES)
+        require(seller != buyer, Code.SELF_DEALING)
+        for run in list(self._take(seller, count)):
+            self._add(buyer, run)
+            first, size, vintage = run
+            amount = size * WH_PER_CERTIFICATE * price_tick
+            sheet.pay(buyer, seller, amount, LegCause.GUARANTEE)
+            sheet.row(
+                Event.CERTIFICATES_MOVED, contract=first, buyer=buyer, seller=seller, spec=vintage,
+                price_tick=price_tick, quantity_wh=size * WH_PER_CERTIFICATE, amount=-amount,
+            )  # fmt: skip
+
     def retire(self, agent: int, count: int, sheet: Sheet) -> None:
         """RETIRE: use guarantees, once, the oldest first."""
         require(count > 0, Code.QUANTITY_NOT_POSITIVE)
@@ -92,7 +112,7 @@ class Certificates:
         require((date, agent) not in self.complied, Code.ALREADY_COMPLIED)
         self.complied.add((date, agent))
         needed_wh = -(-quota_ppm * sales_wh // PPM)
-        missing = max(0, -(-needed_wh // WH_PER_CERTIFICATE) - self.retired.get(agent, 0))
+        missing = self.missing(agent, sales_wh, quota_ppm)
         self._retire(agent, min(missing, self.held(agent)), sheet)
         covered_wh = self.retired.pop(agent, 0) * WH_PER_CERTIFICATE
         short_wh = max(0, needed_wh - covered_wh)

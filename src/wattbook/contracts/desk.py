@@ -349,6 +349,25 @@ class Desk:
             return Answer(refused.code)
         return self._answer(sheet)
 
+    def hand_over(self, time_ms: int, seller: int, buyer: int, count: int, price_tick: int) -> Answer:
+        """Sell guarantees of origin by themselves, at a price for each MWh [ticks].
+
+        Raises
+        ------
+        DeskError
+            If the time goes back, or what is given is no whole number, no agent, or no price within the bounds.
+        """
+        sheet = self._sheet(time_ms, lambda _: 0)
+        seller, buyer = (_whole_of(agent, "an agent", "its row") for agent in (seller, buyer))
+        if not all(0 <= agent < self.terms.agents for agent in (seller, buyer)):
+            raise DeskError(f"hand_over seller={seller}, buyer={buyer}: there are agents 0 .. {self.terms.agents - 1}")
+        price = self.terms.whole_price(price_tick, "the price of a guarantee")
+        try:
+            self.certificates.sell(seller, buyer, _whole_of(count, "count", "guarantees"), price, sheet)
+        except Refused as refused:
+            return Answer(refused.code)
+        return self._answer(sheet)
+
     def _can_comply(self, agent: int, date: int, sales_wh: int, quota_ppm: int, buy_out_tick: int) -> bool:
         known = 0 <= agent < self.terms.agents and -_INT64 <= date < _INT64
         bounded = sales_wh * max(1, buy_out_tick) <= NOTIONAL_MAX and buy_out_tick <= NOTIONAL_MAX

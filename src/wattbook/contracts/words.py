@@ -239,6 +239,7 @@ class LegCause(IntEnum):
     """Difference under a CfD."""
     PENALTY = int(Cause.PENALTY)
     BUY_OUT = int(Cause.BUY_OUT)
+    GUARANTEE = int(Cause.GUARANTEE)
 
 
 class Row(NamedTuple):

@@ -207,6 +207,8 @@ class WholesaleRules:
         What it pays for what is missing.
     comply_ms : tuple of int
         When quotas are settled.
+    auctions_guarantees : bool
+        Whether guarantees of origin are auctioned just before.
     """
 
     producers: Ints
@@ -234,6 +236,7 @@ class WholesaleRules:
     quota_ppm: tuple[int, ...] = ()
     buy_out_tick: int = 0
     comply_ms: tuple[int, ...] = ()
+    auctions_guarantees: bool = False
 
     def header(self, names: tuple[str, ...]) -> dict[str, Any]:
         """Plain JSON values; agents by name."""
@@ -261,6 +264,7 @@ class WholesaleRules:
                 name: quota for name, quota in zip(names, self.quota_ppm, strict=bool(self.quota_ppm)) if quota
             },
             "buy_out_tick": self.buy_out_tick,
+            "auctions_guarantees": self.auctions_guarantees,
         }
 
 

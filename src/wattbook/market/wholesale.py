@@ -13,6 +13,7 @@ import numpy as np
 
 from wattbook.assets.plants import Fleet, available_wh
 from wattbook.assets.upgrades import Build, Upgrades
+from wattbook.book import call_auction
 from wattbook.contracts import Desk, Event
 from wattbook.market.day_ahead import Session, clear
 from wattbook.messages import BUY, SELL, Action, Cause, House, Refusal
@@ -212,6 +213,8 @@ class Wholesale:
     def comply(self, seq: int, command: Command) -> int:
         """Settle every utility's renewable quota on what it has sold since the last time."""
         assert self.desk is not None
+        if self.rules.auctions_guarantees:
+            self._auction_guarantees(seq, command.time_ms)
         for agent in self.utilities.tolist():
             quota = self.rules.quota_ppm[agent]
             if not quota:
@@ -223,6 +226,28 @@ class Wholesale:
             self._write_down(seq, command.time_ms, answer.rows, answer.legs)
             self.sold_wh[self.place[agent]] = 0
         return 0
+
+    def _auction_guarantees(self, seq: int, now_ms: int) -> None:
+        """Sell guarantees that nobody needs by himself to those who lack them, at one price, at most the buy-out's.
+
+        Whoever has some to spare asks for nothing, as they are worth nothing to it; whoever lacks some would pay what
+        buying out costs.
+        """
+        assert self.desk is not None
+        orders: list[tuple[int, int, int, int, int]] = []
+        for agent in self.groups.tolist():
+            quota = self.rules.quota_ppm[agent]
+            held = self.desk.certificates.held(agent)
+            missing = self.desk.certificates.missing(agent, int(self.sold_wh[self.place[agent]]), quota) - held
+            side, price_tick = (BUY, self.rules.buy_out_tick) if missing > 0 else (SELL, 0)
+            if missing:
+                orders.append((len(orders), agent, side, price_tick, abs(missing)))
+        clearing = call_auction(np.array(orders, np.int64).reshape(-1, 5))
+        for _, _, maker, taker, price_tick, count in clearing.fills.tolist():
+            buyer, seller = sorted((orders[maker], orders[taker]), key=lambda order: -order[2])
+            answer = self.desk.hand_over(now_ms, seller[1], buyer[1], count, price_tick)
+            assert not answer.code, "E6: a guarantee that was sold is not there"
+            self._write_down(seq, now_ms, answer.rows, answer.legs)
 
     # --- delivery and settlement
 

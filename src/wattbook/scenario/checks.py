@@ -197,10 +197,10 @@ def _wholesale_problems(scenario: Scenario) -> list[str]:
     given = scenario.wholesale
     owing = [each.name for each in scenario.utilities if each.renewable_quota]
     problems = []
-    if owing and not isinstance(given, ContractDesk):
+    if owing and given is None:
         problems.append(
-            f"{owing[0]}.renewable_quota asks for guarantees of origin, which are traded at a desk: "
-            "write wholesale=ContractDesk()"
+            f"{owing[0]}.renewable_quota asks for guarantees of origin, which are traded in a wholesale market: "
+            "write wholesale=ContractDesk() or Auction()"
         )
     auction = given if isinstance(given, Auction) else given.spot if isinstance(given, ContractDesk) else None
     if auction is not None and auction.floor >= auction.cap:

@@ -39,7 +39,8 @@ def load_scenario(name: str | Path) -> Scenario:
     Parameters
     ----------
     name : str or Path
-        A script's path, or the name of a shipped scenario such as ``"neighbourhood"``.
+        A script's path, or the name of a shipped scenario such as ``"neighbourhood"``; ``"seed-1"`` and ``"seed_1"``
+        are the same.
 
     Raises
     ------
@@ -62,8 +63,8 @@ def find_script(name: str | Path) -> Path:
         If there is none; it names the nearest.
     """
     shipped = shipped_scenarios()
-    if str(name) in shipped:
-        return shipped[str(name)]
+    if (known := str(name).replace("-", "_")) in shipped:
+        return shipped[known]
     path = Path(name)
     if path.is_file() and path.suffix == SUFFIX:
         return path

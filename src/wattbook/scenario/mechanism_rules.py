@@ -13,6 +13,7 @@ from wattbook.market.setup import AuctionRules, SharingRules
 from wattbook.market.sharing import LARGEST_KEY, STATIC
 from wattbook.scenario.calendar import by_hour
 from wattbook.scenario.mechanisms import SHARING
+from wattbook.scenario.parts import Consumer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -52,7 +53,9 @@ def _weights(local: LocalMarket, roll: Roll) -> tuple[int, ...]:
     if local.keys == "equal":
         return (1,) * roll.size
     if local.keys == "rated":
-        rated = np.array([int(getattr(agent, "rated", 0) or 0) for agent in roll.agents], np.int64)
+        rated = np.array(
+            [int(agent.rated or 0) if isinstance(agent, Consumer) else 0 for agent in roll.agents], np.int64
+        )
         column = roll.column(rated, lambda each: each.homes.rated_w)
     else:
         keys = dict(local.keys)

@@ -13,6 +13,7 @@ import numpy as np
 
 from wattbook.assets.plants import PlantKind, Plants, PowerPlant
 from wattbook.assets.upgrades import UpgradeTerms
+from wattbook.chance import key_of
 from wattbook.contracts import NO_LIMIT, ContractSpec, DeskTerms, Kind
 from wattbook.data import PlantRow, load_fuels, load_plants, local_days, zone
 from wattbook.data.calendar import utc_ms, wall_clock_ms
@@ -22,6 +23,7 @@ from wattbook.market.setup import WholesaleRules
 from wattbook.market.supply import availability_ppm, lay_out
 from wattbook.scenario.calendar import by_hour
 from wattbook.scenario.parts import Utility
+from wattbook.scenario.profiles import is_file
 from wattbook.scenario.wholesale import Auction, ContractDesk, Producer
 from wattbook.units import MS_PER_DAY, MS_PER_HOUR, PPM, QUANTA_PER_CENT
 
@@ -50,8 +52,10 @@ UNLIMITED_WH: Final = 1 << 40
 PEAK_HOURS: Final = (8, 20)
 SOLAR_HOURS: Final = (10, 16)
 WEEKDAYS: Final = 5
-_SAMPLE: Final = 1_000
-"""What customers draw is read for so many at once, so that what is below 1 Wh counts."""
+_SAMPLE: Final = 100
+"""Customers that are drawn to stand for all: each has the profile's days in an order of its own."""
+_SHARPER: Final = 100
+"""Each is read so many times as large, so that what is below 1 Wh counts."""
 _MILLION: Final = 1_000_000
 _KINDS: Final = {"future": Kind.FUTURE_PHYSICAL, "cash-future": Kind.FUTURE_CASH, "forward": Kind.FORWARD}
 
@@ -126,7 +130,7 @@ def wholesale_rules(
         ),
         standing=np.array([row for row, _ in standing], np.int64),
         customers=np.array([agent.represents for _, agent in standing], np.int64),
-        million_wh=_million_wh([agent for _, agent in standing], horizon, library),
+        million_wh=_million_wh([agent for _, agent in standing], seed, horizon, library),
         sessions=_sessions(days, at_minute, scenario.timezone, horizon.start_ms),
         auction=auction is not None,
         floor_tick=FLOOR_TICK if auction is None else int(auction.floor),
@@ -135,14 +139,17 @@ def wholesale_rules(
         link_tick=0 if auction is None else int(auction.link_fee),
         imbalance_ppm=_imbalance_ppm(scenario),
         expected_tick=_expected(scenario, desk, starts_ms),
-        desk=_desk_terms(desk, roll.size, owners, days, horizon, starts_ms, scenario.timezone),
+        desk=_desk_terms(desk, roll.size, owners, days, horizon, starts_ms, scenario.timezone)
+        if desk is not None or not any(quotas.values())
+        else _register(roll.size, owners, horizon),
         desk_ms=() if desk is None else _daily(days, desk.opens_minute, scenario.timezone, horizon),
         rounds=1 if desk is None else desk.rounds,
         ahead_ms=0 if desk is None else (desk.ahead + 1) * MS_PER_DAY,
         mark_ms=() if desk is None else _daily(days, desk.marks_minute, scenario.timezone, horizon),
         quota_ppm=tuple(quotas.get(row, 0) for row in range(roll.size)) if any(quotas.values()) else (),
         buy_out_tick=int(scenario.buy_out),
-        comply_ms=(end_ms,) if desk is not None and any(quotas.values()) else (),
+        comply_ms=(end_ms,) if any(quotas.values()) else (),
+        auctions_guarantees=desk is None and any(quotas.values()),
     )
 
 
@@ -219,12 +226,21 @@ def _availability(
 # --- customers
 
 
-def _million_wh(agents: Sequence[Utility], horizon: Horizon, library: Library) -> Ints:
-    """Read what a million customers of each utility draw (u, p) [Wh]."""
+def _million_wh(agents: Sequence[Utility], seed: int, horizon: Horizon, library: Library) -> Ints:
+    """Read what a million customers of each utility draw (u, p) [Wh].
+
+    Many homes are not one home many times over: of a shipped profile a sample of homes is drawn, as members' days are.
+    """
     out = np.zeros((len(agents), horizon.periods), np.int64)
     for place, agent in enumerate(agents):
-        many = library.load(agent.profile, agent.name, int(agent.rated or 0) * _SAMPLE, None, horizon).run_wh
-        out[place] = many * (_MILLION // _SAMPLE)
+        rated_w = int(agent.rated or 0) * _SHARPER
+        if is_file(agent.profile):
+            out[place] = library.load(agent.profile, agent.name, rated_w, None, horizon).run_wh * _MILLION
+            continue
+        for number in range(_SAMPLE):
+            key = key_of(seed, agent.name, str(number), "customers")
+            out[place] += library.load(agent.profile, agent.name, rated_w, key, horizon).run_wh
+        out[place] = out[place] * (_MILLION // (_SAMPLE * _SHARPER))
     return out
 
 
@@ -312,6 +328,20 @@ def _desk_terms(
         renewable=tuple(row for row, agent in owners if agent.plant in RENEWABLE),
         tape_delay_ms=int(desk.tape_delay),
         observable="everybody" if desk.observable_positions else "own",
+    )
+
+
+def _register(agents: int, owners: Sequence[tuple[int, Producer]], horizon: Horizon) -> DeskTerms:
+    """Terms of a desk where nobody signs anything: it keeps the guarantees of origin."""
+    nothing = ContractSpec("output", "local", Kind.PPA, 0, (0,) * horizon.periods)
+    return DeskTerms(
+        agents=agents,
+        specs=(nothing,),
+        start_ms=horizon.start_ms,
+        period_ms=horizon.period_ms,
+        floor_tick=FLOOR_TICK,
+        cap_tick=CAP_TICK,
+        renewable=tuple(row for row, agent in owners if agent.plant in RENEWABLE),
     )
 
 
