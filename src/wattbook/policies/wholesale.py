@@ -101,6 +101,8 @@ class Spec(NamedTuple):
     step_tick : int
     ends_ms : int
         From then on it cannot be signed any more.
+    bundled : bool
+        Whether guarantees of origin go with the energy.
     """
 
     place: int
@@ -110,6 +112,7 @@ class Spec(NamedTuple):
     profile_wh: Ints
     step_tick: int
     ends_ms: int
+    bundled: bool = False
 
 
 class Asked(NamedTuple):
@@ -171,6 +174,10 @@ class AtDesk(NamedTuple):
         Agents that it may trade with: a producer its connected utilities, a utility the producers connected to it.
     max_rounds : int
         Offers in one negotiation.
+    renewable : tuple of int
+        Agents whose plants earn guarantees of origin.
+    past_tick : tuple of tuple of (int, int)
+        One history for each future that was marked: spot price and mark at each mark, oldest first [ticks].
     """
 
     round: int
@@ -183,6 +190,8 @@ class AtDesk(NamedTuple):
     others_lots: Mapping[int, Mapping[int, int]]
     reaches: tuple[int, ...]
     max_rounds: int
+    renewable: tuple[int, ...] = ()
+    past_tick: tuple[tuple[tuple[int, int], ...], ...] = ()
 
 
 class Say(NamedTuple):
