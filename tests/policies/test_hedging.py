@@ -1,6 +1,8 @@
 """How much of a need is to be covered, and how much is bid for: by hand, and against plain arithmetic."""
 
 import re
+import subprocess
+import sys
 from fractions import Fraction
 from statistics import NormalDist
 
@@ -9,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wattbook import policies
 from wattbook.errors import ConfigError
 from wattbook.policies.hedging import (
     LADDER,
@@ -133,3 +136,14 @@ def test_all_mistakes_of_a_hedge_come_at_once():
     with pytest.raises(ConfigError) as caught:
         Hedge("x", -1, ((1, 1),))
     assert len(caught.value.problems) == 3
+
+
+def test_names_of_the_wholesale_market_load_when_asked_for_and_no_contract_desk_before():
+    script = (
+        "import sys, wattbook.policies as p; before = 'wattbook.contracts' in sys.modules; "
+        "names = [getattr(p, name) for name in p.__all__]; print(before, len(names) == len(p.__all__))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"]
+    with pytest.raises(AttributeError, match="no attribute 'Hedges'"):
+        policies.Hedges  # noqa: B018 - the look is the test
