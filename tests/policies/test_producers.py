@@ -76,6 +76,8 @@ def test_plants_that_follow_the_weather_sell_only_their_firm_share_ahead():
     for weather, lots in ((True, 3), (False, 8)):
         (said,) = says(mind, plant(weather=weather), desk_of(asked=[asked_of(quantity=30)]))
         assert said.quantity == lots
+    (said,) = says(replace(mind, forward_ppm=200_000), plant(weather=True), desk_of(asked=[asked_of(quantity=30)]))
+    assert said.quantity == 2
 
 
 @pytest.mark.parametrize(
@@ -135,6 +137,9 @@ def test_quotes_stop_where_the_money_for_margin_does():
     # A lot of 24,000 Wh at 52 EUR/MWh takes 0.1248 EUR.
     own = plant(money=2 * 12_480_000 + 12_479_999)
     assert says(PLAIN, own, desk_of(asked=[asked_of(quantity=30)]))[0].quantity == 2
+    # An offer that stands has set its own part aside.
+    standing = [offered_of(5, maker=1, request=4, price=5_200)]
+    assert says(PLAIN, own, desk_of(round_=1, asked=[asked_of(quantity=30)], offered=standing))[0].quantity == 1
 
 
 def test_yesterdays_offers_are_withdrawn_and_their_energy_is_free_again():
@@ -198,9 +203,11 @@ def test_it_walks_away_where_nothing_can_be_offered(own, desk):
 
 
 def test_a_counter_offer_larger_than_what_is_free_is_answered_with_what_is():
-    assert says(PLAIN, plant(available=2_000), countered(5_100)) == [
-        Say(Verb.COUNTER, -1, 7, 0, 5_150, 2, HOUR_MS)
-    ]  # fmt: skip
+    # Half-way to its first price, and never for less than it was offered.
+    for price, answer in ((5_100, 5_150), (5_400, 5_400)):
+        assert says(PLAIN, plant(available=2_000), countered(price)) == [
+            Say(Verb.COUNTER, -1, 7, 0, answer, 2, HOUR_MS)
+        ]  # fmt: skip
 
 
 def test_the_dearest_counter_offer_is_answered_first():

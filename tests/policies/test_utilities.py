@@ -149,6 +149,13 @@ def test_a_counter_offer_meets_half_way_and_never_above_its_highest_price():
         assert (said.verb, said.price_tick) == (Verb.COUNTER, counter)
 
 
+def test_of_a_quote_that_is_too_large_it_wants_a_part_and_offers_no_more_than_was_asked():
+    for price, counter in ((4_800, 4_800), (5_200, 5_100)):
+        desk = desk_of(round_=1, asked=[asked_of(quantity=6)], offered=[offered_of(price=price, quantity=6)])
+        (said,) = says(HALF, own_of(need=10_000), desk)
+        assert (said.verb, said.price_tick, said.quantity) == (Verb.COUNTER, counter, 5)
+
+
 def test_a_counter_offer_stands_on_the_step_below():
     desk = desk_of([spec_of(step=100)], round_=1, asked=[asked_of(quantity=5)],
                    offered=[offered_of(price=5_700, quantity=5)])  # fmt: skip
@@ -200,6 +207,11 @@ def test_own_counter_offers_count_as_signed():
                offered_of(3, maker=2, request=0, quantity=9, price=4_000)]  # fmt: skip
     said = says(HALF, own_of(need=10_000), desk_of(round_=1, asked=[asked_of(quantity=5)], offered=offered))
     assert said == [Say(Verb.TAKE, order=3, price_tick=4_000, quantity=1)]
+
+
+def test_what_is_being_negotiated_is_not_asked_for_again():
+    offered = [offered_of(2, maker=0, side=BUY, request=1, turn=2, quantity=3)]
+    assert says(HALF, own_of(need=10_000), desk_of(round_=2, asked=[asked_of(quantity=5)], offered=offered)) == []
 
 
 def test_a_renewable_seller_may_cost_the_premium_more():

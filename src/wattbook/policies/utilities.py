@@ -227,7 +227,7 @@ class _Session:
                 self.offers = {key: each for key, each in self.offers.items() if each.request != offer.request}
 
     def _answer(self, request: int) -> None:
-        """Make a counter-offer to the largest of the quotes that are too dear, and walk away from the rest."""
+        """Make a counter-offer to the largest of what was not signed, and walk away from the rest."""
         quotes = [offer for offer in self._open() if offer.request == request]
         quotes.sort(key=lambda quote: -quote.quantity)
         if not quotes:
@@ -251,12 +251,11 @@ class _Session:
             return False
         expected = self.shelf.expected_tick[row]
         middle = half_even(expected + quote.price_tick, 2)
-        wanted = min(middle, self.mind.highest_tick(self.public, expected, green=self._is_green(quote)))
+        highest = self.mind.highest_tick(self.public, expected, green=self._is_green(quote))
+        wanted = min(middle, highest, quote.price_tick)
         price = on_offer_step(self.shelf.specs[row], self.public, wanted, up=False)
-        if price is None or price >= quote.price_tick:
-            return False
-        lots = min(self._room_lots(row, price), quote.quantity)
-        if lots == 0:
+        lots = 0 if price is None else min(self._room_lots(row, price), quote.quantity)
+        if price is None or lots == 0:
             return False
         self.said.append(
             Say(int(Verb.COUNTER), order=quote.number, price_tick=price, quantity=lots, flags=self._good_ms(row))
@@ -279,7 +278,6 @@ class _Session:
     def _ask(self, rows: list[int]) -> None:
         """Ask for what is missing, one spec after the other, as many lots as overshoot no spec's target."""
         asked = {request.spec for request in self.requests.values()}
-        room_wh, money = self.room_wh, self.money
         for row in rows:
             spec = self.shelf.specs[row]
             price = max(self.shelf.expected_tick[row], 0)
@@ -288,7 +286,6 @@ class _Session:
                 continue
             self.said.append(Say(int(Verb.REQUEST), book=spec.place, side=BUY, quantity=lots, flags=self._good_ms(row)))
             self._commit(row, price, lots)
-        self.room_wh, self.money = room_wh, money
 
     def _order(self) -> list[int]:
         """Rows by energy; among equals, and of those with guarantees, it turns to the others every second time."""
