@@ -1,7 +1,7 @@
 """What does a utility's power cost where producers and utilities sign contracts ahead?
 
 One real low-voltage grid whose 103 members trade with each other, three utilities that also stand for 20,000 customers
-each, and seven producers large enough for all of them. Energy is contracted at a desk up to three days ahead; what is
+each, and eight producers large enough for all of them. Energy is contracted at a desk up to three days ahead; what is
 missing then is bought a day ahead at the price that a whole country's plants make of the same week's weather. A week in
 June 2016. The same in an auction for everything: `wattbook run seed-2`; side by side: `wattbook compare`.
 """
@@ -30,7 +30,8 @@ scenario = Scenario(
         producer("hill-wind", kind="wind", capacity=mw(12), upgrade=Upgrade(most=mw(4), lead=hours(48))),
         producer("roof-sun", kind="solar", capacity=mw(10)),
         producer("river", kind="hydro", capacity=mw(3)),
-        producer("old-coal", kind="coal", capacity=mw(8)),
+        producer("black-coal", kind="coal", capacity=mw(6)),
+        producer("east-coal", kind="coal", capacity=mw(4)),
         producer("north-gas", kind="gas", capacity=mw(10)),
         producer("south-gas", kind="gas", capacity=mw(8), persona="greedy"),
         producer("old-oil", kind="oil", capacity=mw(10), persona="greedy"),

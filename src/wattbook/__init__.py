@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         MeritOrder,
         Network,
         PublishedPrices,
+        RetailMarket,
         Scenario,
         Upgrade,
         city,
@@ -42,9 +43,9 @@ __version__ = "0.1.0"
 
 _ROOMS: Final = {
     "scenario": (
-        "Auction", "ContractDesk", "Imbalance", "LocalMarket", "MeritOrder", "Network", "PublishedPrices", "Scenario",
-        "Upgrade", "city", "consumer", "horizon_efficiency", "load_scenario", "neighbourhood", "producer", "prosumer",
-        "trader", "utility",
+        "Auction", "ContractDesk", "Imbalance", "LocalMarket", "MeritOrder", "Network", "PublishedPrices",
+        "RetailMarket", "Scenario", "Upgrade", "city", "consumer", "horizon_efficiency", "load_scenario",
+        "neighbourhood", "producer", "prosumer", "trader", "utility",
     ),
     "assets": ("Battery", "Forecast", "Pv"),
     "policies": ("Mind", "home"),
@@ -56,9 +57,9 @@ _ROOMS: Final = {
 _ROOM_OF: Final = {name: room for room, names in _ROOMS.items() for name in names}
 
 __all__ = [  # noqa: RUF022  # by room, as they are read
-    "Auction", "ContractDesk", "Imbalance", "LocalMarket", "MeritOrder", "Network", "PublishedPrices", "Scenario",
-    "Upgrade", "city", "consumer", "horizon_efficiency", "load_scenario", "neighbourhood", "producer", "prosumer",
-    "trader", "utility", "Battery", "Forecast", "Pv", "Mind", "home", "Comparison", "Run", "verify", "Book",
+    "Auction", "ContractDesk", "Imbalance", "LocalMarket", "MeritOrder", "Network", "PublishedPrices", "RetailMarket",
+    "Scenario", "Upgrade", "city", "consumer", "horizon_efficiency", "load_scenario", "neighbourhood", "producer",
+    "prosumer", "trader", "utility", "Battery", "Forecast", "Pv", "Mind", "home", "Comparison", "Run", "verify", "Book",
     "ReferenceBook", "ConfigError", "WattbookError", "ct_per_kwh", "eur", "eur_per_mwh", "hours", "kw", "kwh",
     "minutes", "mw", "percent", "__version__",
 ]  # fmt: skip

@@ -34,6 +34,8 @@ class Action(IntEnum):
     """An order for the day-ahead market."""
     INVEST = 10
     """More capacity: `quantity_wh` is the power [W]."""
+    TARIFF = 11
+    """Retail prices differ by `price_tick` from the scenario's for `quantity_wh` periods from `period` on."""
     OPEN = 16
     CLOSE = 17
     DELIVER = 18
@@ -47,6 +49,8 @@ class Action(IntEnum):
     MARK = 25
     COMPLY = 26
     """Quotas are settled; `order` is the number of the date."""
+    CHOOSE = 27
+    """Customers think about leaving, under the tariffs of `quantity_wh` periods from `period` on."""
     REQUEST = 32
     """This and what follows is said to the contract desk, see `wattbook.contracts.Verb`."""
     QUOTE = 33
@@ -110,6 +114,7 @@ class Cause(IntEnum):
     BUY_OUT = 24
     GUARANTEE = 25
     """Guarantees of origin that are sold by themselves."""
+    EXIT_FEE = 26
 
 
 class Refusal(IntEnum):
@@ -134,6 +139,8 @@ class Refusal(IntEnum):
     NOT_IN_WHOLESALE = 116
     """Neither a utility nor a producer, or there is no such market."""
     NO_PLANT = 117
+    NO_TARIFF = 119
+    """Nobody is served under it, its day may be traded already, or a price is out of bounds."""
     NO_UPGRADE = 118
     """None is for sale, or not so large a one, or the one before is still being built."""
 
@@ -392,7 +399,18 @@ STREAMS: Final = (COMMANDS, ORDERS, TRADES, POSTINGS, METERS, FLOWS, GROUPS)
 """Streams of every journal."""
 
 
+TARIFFS: Final = Stream(
+    "tariffs",
+    (*_ROW, ("period", "<i4"), ("agent", "<i4"), ("retail_tick", "<i8"), ("feed_in_tick", "<i8")),
+)
+"""Tariffs that were set after the start; a period's last row holds."""
+SWITCHES: Final = Stream(
+    "switches",
+    (*_ROW, ("time_ms", "<i8"), ("old", "<i4"), ("new", "<i4"), ("customers", "<i8"), ("fee", "<i8")),
+)
+"""How many customers left which utility for which other one, and what they paid for it [1e-8 EUR]."""
 WHOLESALE_STREAMS: Final = (SPOT, SUPPLY, SERVED, POSITIONS)
+RETAIL_STREAMS: Final = (TARIFFS, SWITCHES)
 
 
 def streams_of(header: Any) -> tuple[Stream, ...]:
@@ -408,4 +426,5 @@ def streams_of(header: Any) -> tuple[Stream, ...]:
     if isinstance(wholesale, dict):
         streams += WHOLESALE_STREAMS
         streams += (CONTRACTS,) if wholesale.get("desk") is not None else ()
+        streams += RETAIL_STREAMS if wholesale.get("retail") is not None else ()
     return streams

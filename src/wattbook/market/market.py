@@ -6,6 +6,7 @@ order, give the same facts.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -54,6 +55,9 @@ class Market:
     """
 
     def __init__(self, street: Street, journal: Journal, make_book: Callable[..., Book | ReferenceBook] = Book) -> None:
+        if street.wholesale is not None and street.wholesale.retail is not None:
+            # Tariffs change as the run goes on: the street that was given stays as it is.
+            street = replace(street, retail_tick=street.retail_tick.copy())
         self.street = street
         self.journal = journal
         stalls = count_stalls(street)
@@ -95,6 +99,7 @@ class Market:
                 Action.CLEAR_DAY: self.wholesale.clear_day,
                 Action.MARK: self.wholesale.mark,
                 Action.COMPLY: self.wholesale.comply,
+                Action.CHOOSE: self.wholesale.choose,
             }
         self._endow()
 

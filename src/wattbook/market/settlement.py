@@ -297,6 +297,8 @@ class Settlement:
                 positions.append((seq, p, agent, group.contracted_wh, bought, metered))
             deviation = metered - nominated
             price = int(self.short_tick[p] if deviation > 0 else self.long_tick[p])
+            if wholesale is not None:
+                wholesale.note(agent, metered, bought * spot + deviation * price)
             accounts = np.array([agent, upstream])
             for cause, cost in ((Cause.SPOT, bought * spot), (Cause.IMBALANCE, deviation * price)):
                 self.post(seq, command.time_ms, p, cause, agent, accounts, np.array([-cost, cost]))

@@ -154,6 +154,40 @@ class MarketRules:
 
 
 @dataclass(frozen=True)
+class RetailRules:
+    """How the customers that utilities stand for choose; the tuples have one place for each standing utility.
+
+    Attributes
+    ----------
+    times : tuple of (at_ms, first period, periods)
+        When utilities set the tariffs of which periods; customers think about leaving just after.
+    reprices : bool
+        Whether utilities are asked for tariffs at all.
+    considering_ppm : int
+        Share of those whose term is over that think about leaving each time.
+    loyalty_tick : int
+        Gain at which all of them leave; at half of it half of them do.
+    green_tick : int
+        What an all renewable tariff is worth to them.
+    green_ppm : tuple of int
+        Renewable share of each tariff.
+    exit_fee : tuple of int
+        What each customer pays who leaves [1e-8 EUR].
+    term_ms : tuple of int
+        How long those who come are bound.
+    """
+
+    times: tuple[tuple[int, int, int], ...]
+    reprices: bool
+    considering_ppm: int
+    loyalty_tick: int
+    green_tick: int
+    green_ppm: tuple[int, ...]
+    exit_fee: tuple[int, ...]
+    term_ms: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class WholesaleRules:
     """The market of utilities and producers; `None` in its place means that utilities deal with the outside alone.
 
@@ -209,6 +243,8 @@ class WholesaleRules:
         When quotas are settled.
     auctions_guarantees : bool
         Whether guarantees of origin are auctioned just before.
+    retail : RetailRules or None
+        How customers choose their utility; None where they stay.
     """
 
     producers: Ints
@@ -237,6 +273,7 @@ class WholesaleRules:
     buy_out_tick: int = 0
     comply_ms: tuple[int, ...] = ()
     auctions_guarantees: bool = False
+    retail: RetailRules | None = None
 
     def header(self, names: tuple[str, ...]) -> dict[str, Any]:
         """Plain JSON values; agents by name."""
@@ -265,6 +302,7 @@ class WholesaleRules:
             },
             "buy_out_tick": self.buy_out_tick,
             "auctions_guarantees": self.auctions_guarantees,
+            "retail": None if self.retail is None else {**asdict(self.retail), "times": len(self.retail.times)},
         }
 
 

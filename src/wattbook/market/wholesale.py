@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from wattbook.assets.plants import Fleet, available_wh
+from wattbook.assets.plants import Fleet, PlantKind, available_wh
 from wattbook.assets.upgrades import Build, Upgrades
 from wattbook.book import call_auction
 from wattbook.contracts import Desk, Event
 from wattbook.market.day_ahead import Session, clear
+from wattbook.market.retail import Retail
 from wattbook.messages import BUY, SELL, Action, Cause, House, Refusal
 from wattbook.units import MS_PER_HOUR, PPM, half_even
 
@@ -37,6 +38,10 @@ _MOST_ORDER_WH: Final = 1 << 40
 _DESK_TRANSFERS: Final = 1 << 62
 """Transfers of the desk have ids of their own from here on."""
 _CAUSES: Final = 32
+_OF_ENERGY: Final = (Cause.DELIVERY, Cause.VARIATION, Cause.PREMIUM, Cause.PENALTY)
+"""Causes of the desk that are a part of what energy costs; margin comes back."""
+BY_WEATHER: Final = (PlantKind.HYDRO, PlantKind.WIND, PlantKind.SOLAR)
+"""Plants that give what wind, sun or river let them, and follow no schedule."""
 _MARKED: Final = (Event.MARKED_BY_TRADES, Event.MARKED_BY_QUOTES, Event.MARKED_STALE, Event.MARKED_AS_GIVEN)
 
 
@@ -97,6 +102,10 @@ class Wholesale:
         self.contracted_wh = np.zeros((g, p), np.int64)
         self.served_wh = np.zeros((g, p), np.int64)
         self.output_wh = np.zeros((g, p), np.int64)
+        self.paid = np.zeros(g, np.int64)
+        """What each group has paid for its energy so far, imbalance and contracts included [1e-8 EUR]."""
+        self.drawn_wh = np.zeros(g, np.int64)
+        """What each has drawn, net, so far."""
         self.fuel = np.zeros(g, np.int64)
         """What the period's fuel costs [1e-8 EUR]."""
         self.sold_wh = np.zeros(g, np.int64)
@@ -112,8 +121,12 @@ class Wholesale:
         """Spec, spot price and mark of each mark so far [ticks]."""
         self.plants = np.array([self.place[agent] for agent in rules.producers.tolist()], np.int64)
         """Places of the producers among the groups."""
+        self.by_weather = np.isin(rules.plants.kind, BY_WEATHER)
         self.plant_of = {agent: plant for plant, agent in enumerate(rules.producers.tolist())}
-        self.doors = {Action.OFFER: self._order, Action.INVEST: self._invest}
+        self.retail = None if rules.retail is None else Retail(self)
+        self.offered_wh = np.zeros((len(rules.producers), p), np.int64)
+        """What was asked to be sold day ahead."""
+        self.doors = {Action.OFFER: self._order, Action.INVEST: self._invest, Action.TARIFF: self._tariff}
 
     # --- what agents ask for
 
@@ -140,6 +153,14 @@ class Wholesale:
         in_band = self.rules.floor_tick <= command.price_tick <= self.rules.cap_tick
         if command.side not in (BUY, SELL) or not in_band or not 0 < command.quantity_wh <= _MOST_ORDER_WH:
             return int(Refusal.OUT_OF_RANGE)
+        plant = self.plant_of.get(command.agent)
+        if plant is not None:
+            # The same energy is sold once: at the desk, or here.
+            due = 0 if self.desk is None else self.desk.due_wh(command.period).get(command.agent, 0)
+            sold_wh = int(self.offered_wh[plant, command.period]) + (command.side == SELL) * command.quantity_wh
+            if sold_wh - due > self.most_wh(plant, command.time_ms):
+                return int(Refusal.NO_CAPABILITY)
+            self.offered_wh[plant, command.period] = sold_wh
         self.orders.append(command)
         return 0
 
@@ -151,6 +172,10 @@ class Wholesale:
             return int(Refusal.NO_UPGRADE)
         self._pay_for_upgrades(seq, command.time_ms)
         return 0
+
+    def _tariff(self, seq: int, command: Command) -> int:
+        done = self.retail is not None and self.retail.set_tariff(seq, command)
+        return 0 if done else int(Refusal.NO_TARIFF)
 
     def _say(self, seq: int, command: Command) -> int:
         """Say something at the desk."""
@@ -197,6 +222,12 @@ class Wholesale:
                 "imported_wh": outcome.total_bought_wh - outcome.sold_wh,
             },
         )
+        return 0
+
+    def choose(self, seq: int, command: Command) -> int:
+        """Let customers think about leaving."""
+        assert self.retail is not None
+        self.retail.choose(seq, command)
         return 0
 
     def mark(self, seq: int, command: Command) -> int:
@@ -282,6 +313,9 @@ class Wholesale:
             np.int64,
         )
         wanted_w = -(-sold_wh * MS_PER_HOUR // street.period_ms)
+        # What wind and sun give is given, as long as it is worth more than it costs.
+        pays = self.spot_tick[period] >= rules.plants.marginal_tick
+        wanted_w[pays & self.by_weather] = capacity_w[pays & self.by_weather]
         output = self.fleet.run(start_ms, street.period_ms, wanted_w, rules.available_ppm[:, period])
         fuel = output.energy_wh * rules.plants.marginal_tick
         self.output_wh[self.plants, period] = output.energy_wh
@@ -347,12 +381,18 @@ class Wholesale:
         kept = (self.contracted_wh, self.spot_wh, self.served_wh, self.output_wh)
         return Group(*(int(each[place, period]) for each in kept))
 
+    def note(self, agent: int, metered_wh: int, cost: int) -> None:
+        """Note what a group drew in a period, and what it paid at spot and for imbalance."""
+        place = self.place[agent]
+        self.paid[place] += cost
+        self.drawn_wh[place] += metered_wh
+
     def _pay_for_upgrades(self, seq: int, now_ms: int) -> None:
         due = self.upgrades.book(now_ms)
         paying = np.flatnonzero(due)
         if paying.size:
             accounts = np.append(self.rules.producers[paying], self.market.account(House.UPSTREAM))
-            self._post(seq, now_ms, Cause.INVESTMENT, accounts, np.append(-due[paying], int(due[paying].sum())))
+            self.post(seq, now_ms, Cause.INVESTMENT, accounts, np.append(-due[paying], int(due[paying].sum())))
 
     # --- writing down
 
@@ -367,9 +407,13 @@ class Wholesale:
         for cause in sorted({leg.cause for leg in legs}):
             mine = [leg for leg in legs if leg.cause == cause]
             accounts = np.array([leg.account for leg in mine])
-            self._post(seq, now_ms, Cause(cause), accounts, np.array([leg.amount for leg in mine], np.int64))
+            if cause in _OF_ENERGY:
+                for leg in mine:
+                    if leg.account in self.place:
+                        self.paid[self.place[leg.account]] -= leg.amount
+            self.post(seq, now_ms, Cause(cause), accounts, np.array([leg.amount for leg in mine], np.int64))
 
-    def _post(self, seq: int, now_ms: int, cause: Cause, accounts: Ints, amounts: Ints) -> None:
+    def post(self, seq: int, now_ms: int, cause: Cause, accounts: Ints, amounts: Ints) -> None:
         """Post a transfer that belongs to no period; its row tells the period in which it was made."""
         street = self.street
         period = min(max((now_ms - 1 - street.start_ms) // street.period_ms, 0), street.periods - 1)
@@ -424,6 +468,9 @@ class Wholesale:
         arrays = {f"wholesale.{name}": getattr(self, name) for name in _COLUMNS}
         arrays |= {f"wholesale.fleet.{name}": column for name, column in self.fleet.export().items()}
         arrays["wholesale.upgrades"] = self.upgrades.export()
+        if self.retail is not None:
+            arrays["wholesale.bound"] = np.array(self.retail.bound, np.int64).reshape(-1, 3)
+            arrays["wholesale.retail_tick"] = self.street.retail_tick[self.rules.standing]
         arrays["wholesale.orders"] = np.array(self.orders, np.int64).reshape(len(self.orders), -1)
         arrays["wholesale.marks"] = np.array(self.marks, np.int64).reshape(-1, 3)
         arrays["wholesale.counts"] = np.array([self.cleared, self.desk_transfers])
@@ -439,6 +486,9 @@ class Wholesale:
             getattr(self, name)[...] = arrays[f"wholesale.{name}"]
         self.fleet.restore({name: arrays[f"wholesale.fleet.{name}"] for name in self.fleet.export()})
         self.upgrades.restore(arrays["wholesale.upgrades"])
+        if self.retail is not None:
+            self.retail.bound = [(until, place, many) for until, place, many in arrays["wholesale.bound"].tolist()]
+            self.street.retail_tick[self.rules.standing] = arrays["wholesale.retail_tick"]
         self.orders = [Command(*row) for row in arrays["wholesale.orders"].tolist()]
         self.marks = [(spec, spot, mark) for spec, spot, mark in arrays["wholesale.marks"].tolist()]
         self.cleared, self.desk_transfers = arrays["wholesale.counts"].tolist()
@@ -457,5 +507,5 @@ class Wholesale:
 
 _COLUMNS: Final = (
     "spot_tick", "short_tick", "long_tick", "spot_wh", "contracted_wh", "served_wh", "output_wh", "fuel", "sold_wh",
-    "customers", "carry",
+    "customers", "carry", "offered_wh", "paid", "drawn_wh",
 )  # fmt: skip

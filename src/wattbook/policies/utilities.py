@@ -17,6 +17,7 @@ from wattbook.contracts import Verb
 from wattbook.errors import ConfigError
 from wattbook.messages import BUY, SELL
 from wattbook.policies.hedging import Hedge, need_quantile_wh, newsvendor_ppm
+from wattbook.policies.pricing import Pricing
 from wattbook.policies.shelf import (
     GOOD_MS,
     affordable_lots,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from wattbook.policies.wholesale import AtDesk, Building, Offered, Orders, Own, Public
+    from wattbook.policies.wholesale import AtDesk, Building, Offered, Orders, Own, Public, Shop
 
     Ints = NDArray[np.int64]
 
@@ -60,6 +61,8 @@ class UtilityMind:
         Whether it signs at whatever price the band allows.
     counters : bool
         Whether it makes a counter-offer where all quotes are too dear.
+    pricing : Pricing
+        How it prices what it sells, where customers can leave.
     quantile_ppm : int, optional
         Quantile of the need that it buys in all for the day ahead [ppm]; None for the newsvendor's of the imbalance
         prices.
@@ -77,6 +80,7 @@ class UtilityMind:
     green_tick: int = 0
     any_price: bool = False
     counters: bool = False
+    pricing: Pricing = field(default_factory=Pricing)
     quantile_ppm: int | None = None
 
     def __post_init__(self) -> None:
@@ -111,6 +115,10 @@ class UtilityMind:
     def invest(self, own: Own, building: Building, draw: Callable[[int], int], /) -> int:  # noqa: ARG002 - the one form
         """Build nothing: a utility has no plants."""
         return 0
+
+    def price(self, own: Own, public: Public, shop: Shop, draw: Callable[[int], int], /) -> int:  # noqa: ARG002 - the one form
+        """Shift the next day's retail prices."""
+        return self.pricing.shift_tick(shop)
 
     def target_wh(self, own: Own, desk: AtDesk) -> Ints:
         """Give the energy that contracts should fix by now, per period, rounded down (n,)."""
@@ -227,7 +235,7 @@ class _Session:
                 self.offers = {key: each for key, each in self.offers.items() if each.request != offer.request}
 
     def _answer(self, request: int) -> None:
-        """Make a counter-offer to the largest of the quotes that are too dear, and walk away from the rest."""
+        """Make a counter-offer to the largest of what was not signed, and walk away from the rest."""
         quotes = [offer for offer in self._open() if offer.request == request]
         quotes.sort(key=lambda quote: -quote.quantity)
         if not quotes:
@@ -251,12 +259,11 @@ class _Session:
             return False
         expected = self.shelf.expected_tick[row]
         middle = half_even(expected + quote.price_tick, 2)
-        wanted = min(middle, self.mind.highest_tick(self.public, expected, green=self._is_green(quote)))
+        highest = self.mind.highest_tick(self.public, expected, green=self._is_green(quote))
+        wanted = min(middle, highest, quote.price_tick)
         price = on_offer_step(self.shelf.specs[row], self.public, wanted, up=False)
-        if price is None or price >= quote.price_tick:
-            return False
-        lots = min(self._room_lots(row, price), quote.quantity)
-        if lots == 0:
+        lots = 0 if price is None else min(self._room_lots(row, price), quote.quantity)
+        if price is None or lots == 0:
             return False
         self.said.append(
             Say(int(Verb.COUNTER), order=quote.number, price_tick=price, quantity=lots, flags=self._good_ms(row))
@@ -279,7 +286,6 @@ class _Session:
     def _ask(self, rows: list[int]) -> None:
         """Ask for what is missing, one spec after the other, as many lots as overshoot no spec's target."""
         asked = {request.spec for request in self.requests.values()}
-        room_wh, money = self.room_wh, self.money
         for row in rows:
             spec = self.shelf.specs[row]
             price = max(self.shelf.expected_tick[row], 0)
@@ -288,7 +294,6 @@ class _Session:
                 continue
             self.said.append(Say(int(Verb.REQUEST), book=spec.place, side=BUY, quantity=lots, flags=self._good_ms(row)))
             self._commit(row, price, lots)
-        self.room_wh, self.money = room_wh, money
 
     def _order(self) -> list[int]:
         """Rows by energy; among equals, and of those with guarantees, it turns to the others every second time."""
@@ -308,12 +313,14 @@ class _Session:
 
 UTILITY_PERSONAS: Final[Mapping[str, UtilityMind]] = MappingProxyType(
     {
-        "balanced": UtilityMind(persona="balanced", hedge=Hedge("ladder"), mark_up_ppm=30_000, counters=True),
+        "balanced": UtilityMind(
+            persona="balanced", hedge=Hedge("ladder"), mark_up_ppm=30_000, counters=True, pricing=Pricing(PPM)
+        ),
         "eco-friendly": UtilityMind(
             persona="eco-friendly", hedge=Hedge("fixed", 800_000), mark_up_ppm=50_000,
-            green_tick=5 * TICKS_PER_EUR_PER_MWH, counters=True,
+            green_tick=5 * TICKS_PER_EUR_PER_MWH, counters=True, pricing=Pricing(PPM // 2),
         ),
-        "greedy": UtilityMind(persona="greedy"),
+        "greedy": UtilityMind(persona="greedy", pricing=Pricing(feels_ppm=5_000)),
         "depressed": UtilityMind(
             persona="depressed", hedge=Hedge("fixed", PPM), any_price=True, quantile_ppm=PPM // 2
         ),

@@ -255,8 +255,43 @@ class Building(NamedTuple):
     available_ppm: Ints
 
 
+class Shop(NamedTuple):
+    """What a utility knows of its retail business when it sets the next day's tariff.
+
+    Attributes
+    ----------
+    customers, customers_before : int
+        Those that it stands for, now and a day ago.
+    base_tick : int
+        Mean retail price that the scenario says.
+    shift_tick : int
+        By how much its last tariff differed from that.
+    low_tick, high_tick : int
+        Bounds of the next shift.
+    cost_tick : int
+        What a MWh has cost it so far, contracts and imbalance included.
+    planned_tick : int
+        What everybody expected a MWh to cost before there was a spot price.
+    rivals_tick : tuple of int
+        Mean retail prices of the others the day before.
+    """
+
+    customers: int
+    customers_before: int
+    base_tick: int
+    shift_tick: int
+    low_tick: int
+    high_tick: int
+    cost_tick: int
+    planned_tick: int
+    rivals_tick: tuple[int, ...]
+
+
 class WholesaleMind(Protocol):
     """The one form of an agent's decisions in the wholesale market.
+
+    A utility's mind may also have ``price(own, public, shop, draw)``: by how much the next day's retail prices differ
+    from what the scenario says [ticks]. Without it they do not.
 
     ``draw(k)`` is the agent's own k-th random number, uniform on 0 .. 2**63 - 1. A mind keeps nothing between calls:
     what it should know of the past it sees.

@@ -29,7 +29,7 @@ from wattbook.scenario.parts import (
 from wattbook.scenario.running import check_seed
 from wattbook.scenario.spot_prices import MeritOrder, PublishedPrices
 from wattbook.scenario.street import neighbourhood
-from wattbook.scenario.wholesale import Auction, ContractDesk, Producer, Upgrade, producer
+from wattbook.scenario.wholesale import Auction, ContractDesk, Producer, RetailMarket, Upgrade, producer
 
 __all__ = [
     "Auction",
@@ -49,6 +49,7 @@ __all__ = [
     "Prosumer",
     "PublishedPrices",
     "Pv",
+    "RetailMarket",
     "Scenario",
     "Trader",
     "Upgrade",

@@ -206,10 +206,29 @@ def _wholesale_problems(scenario: Scenario) -> list[str]:
     if auction is not None and auction.floor >= auction.cap:
         floor, cap = (measured_text(value, "price") for value in (auction.floor, auction.cap))
         problems.append(f"wholesale.floor={floor} is not below cap={cap}: widen the band")
+    problems += _retail_problems(scenario)
     if isinstance(given, ContractDesk) and scenario.days < LEAST_DESK_DAYS:
         problems.append("wholesale=ContractDesk() needs a second day, for which contracts can be signed: write days=2")
     if given is not None and scenario.traders:
         problems.append(f"{scenario.traders[0].name} is a trader of a laboratory market: leave out wholesale")
+    return problems
+
+
+def _retail_problems(scenario: Scenario) -> list[str]:
+    """Refuse tariffs that would change under products that are traded already, or by which neighbours share."""
+    given, local = scenario.retail, scenario.local
+    if given is None:
+        return []
+    problems = []
+    if not any(each.represents for each in scenario.utilities):
+        problems.append("retail is for customers that utilities stand for, and there are none: write represents=20_000")
+    if local is not None and local.opens_minute <= given.minute:
+        problems.append(f"retail.at={given.at!r} is not before local.opens={local.opens!r}: set tariffs earlier")
+    if local is not None and local.mechanism != "continuous" and given.reprices:
+        problems.append(
+            f"retail changes tariffs, and local.mechanism={local.mechanism!r} goes by those of the scenario: "
+            "write reprices=False"
+        )
     return problems
 
 

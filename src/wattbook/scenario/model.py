@@ -30,7 +30,7 @@ from wattbook.scenario.parts import (
     period_check,
 )
 from wattbook.scenario.spot_prices import SpotPrices  # noqa: TC001 - pydantic resolves it
-from wattbook.scenario.wholesale import BUY_OUT, Producer, WholesaleMarket
+from wattbook.scenario.wholesale import BUY_OUT, Producer, RetailMarket, WholesaleMarket
 from wattbook.units import PPM, eur_per_mwh, minutes, percent
 
 if TYPE_CHECKING:
@@ -133,6 +133,8 @@ class Scenario(Part):
         (``"merit-order"`` for short); or what a market elsewhere published. Default: `SPOT_SHAPE`.
     wholesale : ContractDesk, Auction or None
         How utilities and producers meet (docs/wholesale.md). None: each deals with the outside at its spot price.
+    retail : RetailMarket or None
+        How customers that utilities stand for choose among them. None: they stay, under the tariffs given.
     buy_out : price
         What a utility pays for each MWh of its renewable quota that guarantees of origin do not cover.
     imbalance : Imbalance
@@ -177,6 +179,7 @@ class Scenario(Part):
     engine: Annotated[str, choice(*ENGINES)] = "auto"
     name: Annotated[str, text(NAME_LIMIT)] = ""
     wholesale: WholesaleMarket = None
+    retail: Annotated[RetailMarket | None, optional(instance(RetailMarket, "RetailMarket(...)"))] = None
     buy_out: Annotated[int, measured("price", 0, PRICE_BOUND)] = BUY_OUT
 
     def __init__(self, **values: Any) -> None:

@@ -425,6 +425,9 @@ class Utility(Agent):
     profile: ProfileSource = "H0-A"
     rated: OptionalPower = kw(3)
     renewable_quota: Annotated[int, measured("share", 0, PPM)] = percent(0)
+    green_share: Annotated[int, measured("share", 0, PPM)] = percent(0)
+    exit_fee: Money = eur(0)
+    term: Annotated[int, measured("duration", 0, minutes(60 * 24 * 3650))] = minutes(0)
 
 
 class Trader(Agent):
@@ -529,6 +532,9 @@ def utility(name: str, **values: Any) -> Utility:
         What each of those draws, as a `consumer` does. It is taken as measured.
     renewable_quota : share
         Share of what it sells that guarantees of origin must cover.
+    green_share, exit_fee, term : share, money, duration
+        Where customers choose (`RetailMarket`): how renewable its tariff is said to be, what each pays who leaves, and
+        how long those who come are bound.
     label : str
     credit_limit, cash : money
 

@@ -264,6 +264,39 @@ class ContractDesk(Part):
         return minutes_of(self.marks)
 
 
+class RetailMarket(Part):
+    """Customers that utilities stand for choose among them, and utilities set their tariffs day by day.
+
+    Once a day utilities set the tariffs of the next day; then a part of the customers whose term is over compares them.
+    Sizes are assumptions of calibration.
+
+    Attributes
+    ----------
+    at : str
+        Local clock time; before the local market opens the next day's products.
+    reprices : bool
+        Whether utilities change their tariffs.
+    considering : share
+        Of the customers, that compare each day.
+    loyalty : price
+        Gain at which all of those leave; at half of it half of them do.
+    green_value : price
+        What a tariff that is renewable throughout is worth to them.
+    """
+
+    path: ClassVar[str] = "retail"
+    at: Annotated[str, PlainValidator(clock_time)] = "14:00"
+    reprices: Annotated[bool, flag()] = True
+    considering: Annotated[int, measured("share", 0, PPM)] = percent(2)
+    loyalty: Annotated[int, measured("price", 1, PRICE_BOUND)] = eur_per_mwh(40)
+    green_value: Annotated[int, measured("price", 0, PRICE_BOUND)] = eur_per_mwh(10)
+
+    @property
+    def minute(self) -> int:
+        """Local clock time [minutes after midnight]."""
+        return minutes_of(self.at)
+
+
 def _wholesale(value: object) -> ContractDesk | Auction | None:
     if is_none(value):
         return None

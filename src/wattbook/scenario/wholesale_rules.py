@@ -19,7 +19,7 @@ from wattbook.data import PlantRow, load_fuels, load_plants, local_days, zone
 from wattbook.data.calendar import utc_ms, wall_clock_ms
 from wattbook.errors import ConfigError, DataError
 from wattbook.market.merit_order import CAP_TICK, FLOOR_TICK
-from wattbook.market.setup import WholesaleRules
+from wattbook.market.setup import RetailRules, WholesaleRules
 from wattbook.market.supply import availability_ppm, lay_out
 from wattbook.scenario.calendar import by_hour
 from wattbook.scenario.parts import Utility
@@ -71,7 +71,8 @@ class Day(NamedTuple):
 def has_wholesale(scenario: Scenario) -> bool:
     """Tell whether a scenario has what a wholesale market is needed for."""
     standing = any(each.represents or each.renewable_quota for each in scenario.utilities)
-    return scenario.wholesale is not None or standing or bool(scenario.producers)
+    others = (scenario.wholesale, scenario.retail)
+    return any(each is not None for each in others) or standing or bool(scenario.producers)
 
 
 def weather_digests(scenario: Scenario) -> dict[str, str]:
@@ -112,7 +113,7 @@ def wholesale_rules(
     desk = given if isinstance(given, ContractDesk) else None
     auction = given if isinstance(given, Auction) else desk.spot if desk is not None else None
     at_minute = DAY_AHEAD_MINUTE if auction is None else auction.minute
-    standing = [(row, agent) for row, agent in suppliers if agent.represents]
+    standing = [(row, agent) for row, agent in suppliers if agent.represents or scenario.retail is not None]
     quotas = {row: int(agent.renewable_quota) for row, agent in suppliers}
     link = auction.link if auction is not None else None
     end_ms = horizon.end_ms
@@ -149,6 +150,7 @@ def wholesale_rules(
         quota_ppm=tuple(quotas.get(row, 0) for row in range(roll.size)) if any(quotas.values()) else (),
         buy_out_tick=int(scenario.buy_out),
         comply_ms=(end_ms,) if any(quotas.values()) else (),
+        retail=_retail(scenario, [agent for _, agent in standing], days, horizon),
         auctions_guarantees=desk is None and any(quotas.values()),
     )
 
@@ -242,6 +244,23 @@ def _million_wh(agents: Sequence[Utility], seed: int, horizon: Horizon, library:
             out[place] += library.load(agent.profile, agent.name, rated_w, key, horizon).run_wh
         out[place] = out[place] * (_MILLION // (_SAMPLE * _SHARPER))
     return out
+
+
+def _retail(scenario: Scenario, agents: Sequence[Utility], days: Sequence[Day], horizon: Horizon) -> RetailRules | None:
+    given = scenario.retail
+    if given is None:
+        return None
+    sessions = _sessions(days[1:], given.minute, scenario.timezone, horizon.start_ms)
+    return RetailRules(
+        times=tuple(session for session in sessions if session[0] > horizon.start_ms),
+        reprices=given.reprices,
+        considering_ppm=int(given.considering),
+        loyalty_tick=int(given.loyalty),
+        green_tick=int(given.green_value),
+        green_ppm=tuple(int(agent.green_share) for agent in agents),
+        exit_fee=tuple(int(agent.exit_fee) for agent in agents),
+        term_ms=tuple(int(agent.term) for agent in agents),
+    )
 
 
 # --- the calendar

@@ -31,9 +31,11 @@ ASIDE: Final = frozenset({"engine", "baseline"})
 """Fields of a scenario that change neither what happens nor its fingerprint."""
 
 LATER: Final[dict[str, frozenset[str]]] = {
-    "Scenario": frozenset({"hours", "wholesale", "buy_out"}),
+    "Scenario": frozenset({"hours", "wholesale", "buy_out", "retail"}),
     "Trader": frozenset({"reaction"}),
-    "Utility": frozenset({"persona", "represents", "profile", "rated", "renewable_quota"}),
+    "Utility": frozenset(
+        {"persona", "represents", "profile", "rated", "renewable_quota", "green_share", "exit_fee", "term"}
+    ),
 }
 """Fields that came later: where they say nothing new they are left out, so that digests of before hold."""
 

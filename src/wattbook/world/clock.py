@@ -43,6 +43,7 @@ class Rank(IntEnum):
     DESK = 8
     MARK = 9
     DAY_AHEAD = 10
+    RETAIL = 11
     HORIZON = 15
 
 

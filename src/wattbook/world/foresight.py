@@ -14,6 +14,8 @@ import numpy as np
 
 from wattbook.assets.plants import PlantKind
 from wattbook.chance import NORMAL_SCALE, key_of, normal_units
+from wattbook.contracts import Kind
+from wattbook.market.wholesale import BY_WEATHER
 from wattbook.policies.wholesale import Own, Public
 from wattbook.units import MS_PER_DAY, PPM
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from wattbook.contracts.bilateral import Contract
     from wattbook.market.wholesale import Wholesale
 
     Ints = NDArray[np.int64]
@@ -33,7 +36,6 @@ SERVED_SD_PPM: Final = 30_000
 WEATHER_SD_PPM: Final = 100_000
 """Standard deviation of the forecast of a day's wind, sun or river: 10 %, an assumption of calibration."""
 RENEWABLE: Final = (PlantKind.HYDRO, PlantKind.WIND, PlantKind.SOLAR, PlantKind.BIOMASS)
-BY_WEATHER: Final = (PlantKind.HYDRO, PlantKind.WIND, PlantKind.SOLAR)
 
 
 class Foresight:
@@ -83,7 +85,7 @@ class Foresight:
             marginal_tick=marginal_tick,
             follows_weather=kind in BY_WEATHER,
             renewable=kind in RENEWABLE,
-            contracted_wh=self._contracted(agent, first, end),
+            contracted_wh=self._contracted(agent, first, end, now_ms),
             money=self.wholesale.market.ledger.available(agent),
         )
 
@@ -128,11 +130,16 @@ class Foresight:
         factor = PPM + np.array([errors[day] for day in days.tolist()], np.int64)
         return np.maximum(exact_wh * np.maximum(factor, 0) // PPM, 0)
 
-    def _contracted(self, agent: int, first: int, end: int) -> Ints:
+    def _contracted(self, agent: int, first: int, end: int, now_ms: int) -> Ints:
+        """What contracts deliver to an agent; of a share of a plant's output, what is expected of that."""
         desk = self.wholesale.desk
         total = np.zeros(end - first, np.int64)
         if desk is None:
             return total
+        for contract in desk.bilateral.contracts.values():
+            if desk.terms.specs[contract.spec].kind == Kind.PPA and agent in (contract.buyer, contract.seller):
+                share = self._share_of(contract, first, end, now_ms)
+                total += share if agent == contract.buyer else -share
         for spec, lots in desk.positions(agent).get(agent, {}).items():
             product = desk.terms.specs[spec]
             if not product.is_physical:
@@ -142,6 +149,18 @@ class Foresight:
                 profile = np.array(product.profile_wh[low - product.first_period : high - product.first_period])
                 total[low - first : high - first] += lots * profile
         return total
+
+    def _share_of(self, contract: Contract, first: int, end: int, now_ms: int) -> Ints:
+        """Expect what a pay-as-produced agreement delivers in each period (n,) [Wh]."""
+        desk = self.wholesale.desk
+        assert desk is not None
+        product = desk.terms.specs[contract.spec]
+        plant = self.wholesale.plant_of[contract.seller]
+        by_weather = bool(self.wholesale.by_weather[plant])
+        output = self._output(contract.seller, plant, first, end, now_ms, by_weather=by_weather)
+        periods = np.arange(first, end)
+        inside = (periods >= product.first_period) & (periods < product.past_period)
+        return np.where(inside, output * contract.quantity // PPM, 0)
 
     # --- prices
 

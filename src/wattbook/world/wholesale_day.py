@@ -15,7 +15,7 @@ import numpy as np
 from wattbook.chance import draw, key_of
 from wattbook.contracts import NOBODY, Verb
 from wattbook.messages import Action, Command
-from wattbook.policies.wholesale import Asked, AtDesk, Building, Offered, Orders, Public, Say, Spec
+from wattbook.policies.wholesale import Asked, AtDesk, Building, Offered, Orders, Public, Say, Shop, Spec
 from wattbook.units import PPM, half_even
 from wattbook.world.clock import Alarm, Rank
 from wattbook.world.foresight import Foresight
@@ -43,6 +43,7 @@ class Done(IntEnum):
     OPENINGS = 1
     MARKS = 2
     COMPLIANCES = 3
+    RETAIL = 4
 
 
 class WholesaleDay:
@@ -62,7 +63,7 @@ class WholesaleDay:
 
     Attributes
     ----------
-    counts : (4,) int64
+    counts : (5,) int64
         By `Done`.
     """
 
@@ -92,12 +93,13 @@ class WholesaleDay:
 
     def start(self, env: simpy.Environment) -> None:
         """Start all processes where they stand."""
-        rules = self.rules
+        rules, retail = self.rules, self.rules.retail
         plans: tuple[tuple[Done, Rank, Sequence[int], Callable[[int, int], None]], ...] = (
             (Done.OPENINGS, Rank.DESK, rules.desk_ms, self._open_desk),
             (Done.MARKS, Rank.MARK, rules.mark_ms, self._mark),
             (Done.SESSIONS, Rank.DAY_AHEAD, [at_ms for at_ms, _, _ in rules.sessions], self._clear_day),
             (Done.COMPLIANCES, Rank.COMPLIANCE, rules.comply_ms, self._comply),
+            (Done.RETAIL, Rank.RETAIL, [] if retail is None else [at_ms for at_ms, _, _ in retail.times], self._sell),
         )
         for done, rank, times, work in plans:
             if times:
@@ -183,6 +185,35 @@ class WholesaleDay:
 
     def _comply(self, now_ms: int, number: int) -> None:
         self.market.apply(Command(now_ms, -1, Action.COMPLY, order=number))
+
+    # --- the retail market
+
+    def _sell(self, now_ms: int, number: int) -> None:
+        """Ask utilities for the tariffs of the next day, and let their customers think."""
+        retail, market = self.wholesale.retail, self.market
+        assert retail is not None
+        _, first, count = retail.rules.times[number]
+        for agent in self.order if retail.rules.reprices else ():
+            if agent not in retail.places:
+                continue
+            shift = self._ask(agent, now_ms, self._shift_of, first, count, now_ms)
+            if shift:
+                market.apply(
+                    Command(now_ms, agent, Action.TARIFF, period=first, price_tick=shift, quantity_wh=count)
+                )  # fmt: skip
+        market.apply(Command(now_ms, -1, Action.CHOOSE, period=first, quantity_wh=count))
+
+    def _shift_of(self, agent: int, first: int, count: int, now_ms: int) -> int:
+        price = getattr(self.minds[agent], "price", None)
+        if price is None:
+            return 0
+        retail = self.wholesale.retail
+        assert retail is not None
+        own = self.foresight.own(agent, first, first + count, now_ms)
+        public = self.foresight.public(first, first + count)
+        return int(
+            price(own, public, Shop(**retail.shop(agent, first, count, public.expected_tick)), self._draw(agent))
+        )
 
     # --- the day-ahead market
 

@@ -121,6 +121,7 @@ class World:
         header = street.header() | {"run": provenance or {}}
         self.journal = Journal(streams_of(header), header, sink)
         self.market = Market(street, self.journal)
+        self.street = street = self.market.street
         self.day = MarketDay(self.market)
         self.expectations = Expectations(street, outlook, seed)
         self.sights = _sights(street, self.expectations)
