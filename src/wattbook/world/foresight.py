@@ -131,7 +131,7 @@ class Foresight:
         return np.maximum(exact_wh * np.maximum(factor, 0) // PPM, 0)
 
     def _contracted(self, agent: int, first: int, end: int, now_ms: int) -> Ints:
-        """What contracts deliver to an agent; of a share of a plant's output, what is expected of that."""
+        """Sum up what contracts deliver to an agent; of a share of a plant's output, what is expected of that."""
         desk = self.wholesale.desk
         total = np.zeros(end - first, np.int64)
         if desk is None:
