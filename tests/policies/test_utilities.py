@@ -63,6 +63,15 @@ def test_without_an_off_peak_spec_the_volume_is_covered_by_base():
     assert [(say.book, say.quantity) for say in said] == [(0, 10)]
 
 
+def test_a_profile_that_does_not_fit_is_not_bought_for_the_sake_of_its_sum():
+    # 40 kWh an hour by night, 4 by day; four of the spec's six hours lie in the day.
+    need = np.where(np.array(PEAK) > 0, 8_000, 80_000)
+    profile = (0,) * 6 + (1_000,) * 6 + (0,) * 12
+    (said,) = says(HALF, own_of(need=need), desk_of([spec_of(0, profile)]))
+    # Its periods' targets add up to 96 kWh, 16 lots; beyond the fourth, two thirds of a lot are not needed.
+    assert said.quantity == 4
+
+
 @pytest.mark.parametrize(
     ("kind", "lots", "contracted", "asked"),
     [

@@ -16,7 +16,7 @@ import numpy as np
 from wattbook.contracts import Verb
 from wattbook.errors import ConfigError
 from wattbook.messages import BUY, SELL
-from wattbook.policies.hedging import Hedge, need_quantile_wh, newsvendor_ppm
+from wattbook.policies.hedging import Hedge, fitting_lots, need_quantile_wh, newsvendor_ppm
 from wattbook.policies.shelf import (
     GOOD_MS,
     affordable_lots,
@@ -136,9 +136,9 @@ class _Session:
         self.money = own.money
         self.signed: list[int] = []
         # Lots of a spec take `overlap` Wh of what may be signed in the periods of each other spec.
-        held = (self.shelf.energy_wh > 0).astype(np.int64)
-        self.overlap_wh = held @ self.shelf.energy_wh.T
-        self.room_wh = held @ (mind.target_wh(own, desk) - covered_wh(own, desk, self.shelf))
+        self.held = (self.shelf.energy_wh > 0).astype(np.int64)
+        self.overlap_wh = self.held @ self.shelf.energy_wh.T
+        self.open_wh = mind.target_wh(own, desk) - covered_wh(own, desk, self.shelf)
         self.requests = {a.number: a for a in desk.asked if a.agent == own.agent and own.now_ms < a.until_ms}
         self.offers = {o.number: o for o in desk.offered if o.spec in self.shelf.row and own.now_ms < o.until_ms}
         self.is_last = desk.round + 1 >= desk.rounds
@@ -171,13 +171,15 @@ class _Session:
     # --- what may be signed
 
     def _room_lots(self, row: int, price_tick: int) -> int:
-        """Most lots that overshoot the target of no spec's periods, and that can be paid for."""
+        """Most lots that overshoot the target of no spec's periods, fit what is open, and can be paid for."""
         touched = self.overlap_wh[:, row] > 0
-        room = int((np.maximum(self.room_wh[touched], 0) // self.overlap_wh[touched, row]).min())
-        return min(room, affordable_lots(self.money, price_tick, self.shelf.lot_wh(row)))
+        room_wh = np.maximum(self.held[touched] @ self.open_wh, 0)
+        room = int((room_wh // self.overlap_wh[touched, row]).min())
+        fitting = fitting_lots(self.open_wh, self.shelf.energy_wh[row])
+        return min(room, fitting, affordable_lots(self.money, price_tick, self.shelf.lot_wh(row)))
 
     def _commit(self, row: int, price_tick: int, lots: int) -> None:
-        self.room_wh = self.room_wh - lots * self.overlap_wh[:, row]
+        self.open_wh = self.open_wh - lots * self.shelf.energy_wh[row]
         self.money -= set_aside(price_tick, lots * self.shelf.lot_wh(row))
 
     def _own_offers(self) -> list[Offered]:
