@@ -111,9 +111,11 @@ def test_it_asks_for_what_its_money_can_be_margin_for():
 
 def test_what_is_left_of_yesterday_is_ended_first():
     asked = [asked_of(1), asked_of(7, agent=3)]
-    offered = [offered_of(2), offered_of(4, maker=0, side=BUY, request=3, turn=2)]
-    said = says(HALF, own_of(need=10_000), desk_of(asked=asked, offered=offered))
+    counters = [offered_of(number, maker=0, side=BUY, request=number - 1, turn=2, quantity=3) for number in (2, 4)]
+    said = says(HALF, own_of(need=10_000), desk_of(asked=asked, offered=[*counters, offered_of(5)]))
+    # With the request its counter-offer is gone; the other one's request is over already.
     assert [(say.verb, say.order) for say in said] == [(Verb.WITHDRAW, 1), (Verb.WITHDRAW, 4), (Verb.REQUEST, 0)]
+    assert said[-1].quantity == 5
 
 
 def test_it_turns_to_another_contract_on_the_same_energy_when_nobody_answers():

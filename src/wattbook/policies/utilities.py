@@ -226,7 +226,6 @@ class _Session:
             if offer.request:
                 self.signed.append(row)
                 del self.requests[offer.request]
-                self.offers = {key: each for key, each in self.offers.items() if each.request != offer.request}
 
     def _answer(self, request: int) -> None:
         """Make a counter-offer to the largest of what was not signed, and walk away from the rest."""
