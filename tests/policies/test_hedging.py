@@ -16,6 +16,7 @@ from wattbook.errors import ConfigError
 from wattbook.policies.hedging import (
     LADDER,
     Hedge,
+    fitting_lots,
     ladder_ppm,
     minimum_variance_ppm,
     need_quantile_wh,
@@ -73,6 +74,37 @@ def test_the_ratio_minimises_the_variance_of_what_is_left(changes):
     best = minimum_variance_ppm(spot, marks, 500_000)
     assert 0 <= best <= PPM
     assert all(variance(best) <= variance(other) for other in (max(best - 1, 0), min(best + 1, PPM), 0, PPM))
+
+
+ENERGIES = st.lists(st.tuples(st.integers(-500, 500), st.integers(0, 40)), min_size=1, max_size=12)
+
+
+@given(ENERGIES.filter(lambda pairs: any(energy for _, energy in pairs)))
+def test_lots_that_fit_leave_the_least_gap_to_the_target(pairs):
+    left, energy = (np.array(column, np.int64) for column in zip(*pairs, strict=True))
+
+    def gap(lots):
+        return int(np.abs(left - lots * energy).sum())
+
+    lots = fitting_lots(left, energy)
+    assert lots >= 0
+    assert lots == 0 or gap(lots) <= gap(lots - 1)
+    # Where a period's room holds a part of a lot, the next one may come nearer; the one after never does.
+    assert gap(lots + 1) <= gap(lots + 2)
+
+
+@pytest.mark.parametrize(
+    ("left", "energy", "lots"),
+    [
+        ([30, 10], [1, 1], 30),  # half of each lot falls into the first period
+        ([30, 10, 10], [1, 1, 1], 10),
+        ([30, 10, 10], [3, 1, 1], 10),
+        ([-5, -5], [1, 1], 0),
+        ([29, 5], [10, 0], 2),
+    ],
+)
+def test_lots_that_fit_by_hand(left, energy, lots):
+    assert fitting_lots(np.array(left), np.array(energy)) == lots
 
 
 @pytest.mark.parametrize(

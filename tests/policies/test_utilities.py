@@ -63,6 +63,15 @@ def test_without_an_off_peak_spec_the_volume_is_covered_by_base():
     assert [(say.book, say.quantity) for say in said] == [(0, 10)]
 
 
+def test_a_profile_that_does_not_fit_is_not_bought_for_the_sake_of_its_sum():
+    # 40 kWh an hour by night, 4 by day; four of the spec's six hours lie in the day.
+    need = np.where(np.array(PEAK) > 0, 8_000, 80_000)
+    profile = (0,) * 6 + (1_000,) * 6 + (0,) * 12
+    (said,) = says(HALF, own_of(need=need), desk_of([spec_of(0, profile)]))
+    # Its periods' targets add up to 96 kWh, 16 lots; beyond the fourth, two thirds of a lot are not needed.
+    assert said.quantity == 4
+
+
 @pytest.mark.parametrize(
     ("kind", "lots", "contracted", "asked"),
     [
@@ -102,9 +111,11 @@ def test_it_asks_for_what_its_money_can_be_margin_for():
 
 def test_what_is_left_of_yesterday_is_ended_first():
     asked = [asked_of(1), asked_of(7, agent=3)]
-    offered = [offered_of(2), offered_of(4, maker=0, side=BUY, request=3, turn=2)]
-    said = says(HALF, own_of(need=10_000), desk_of(asked=asked, offered=offered))
+    counters = [offered_of(number, maker=0, side=BUY, request=number - 1, turn=2, quantity=3) for number in (2, 4)]
+    said = says(HALF, own_of(need=10_000), desk_of(asked=asked, offered=[*counters, offered_of(5)]))
+    # With the request its counter-offer is gone; the other one's request is over already.
     assert [(say.verb, say.order) for say in said] == [(Verb.WITHDRAW, 1), (Verb.WITHDRAW, 4), (Verb.REQUEST, 0)]
+    assert said[-1].quantity == 5
 
 
 def test_it_turns_to_another_contract_on_the_same_energy_when_nobody_answers():

@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from desk_days import AHEAD_HOURS, BUY, SELL, Days
+from desk_days import AHEAD_HOURS, BUY, HOUR_MS, SELL, Days
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from wattbook.contracts import Event, Verb
 from wattbook.policies import PRODUCER_PERSONAS, UTILITY_PERSONAS
@@ -168,3 +170,26 @@ def test_a_quiet_session_leaves_no_request_behind():
     days.day()
     assert not days.desk.board.requests
     assert not [offer for offer in days.desk.board.offers.values() if offer.maker in (0, 1)]
+
+
+@settings(max_examples=60)
+@given(
+    utilities=st.lists(st.sampled_from(sorted(UTILITY_PERSONAS)), min_size=2, max_size=2),
+    producers=st.lists(st.sampled_from(sorted(PRODUCER_PERSONAS)), min_size=3, max_size=3),
+    order=st.permutations(range(5)),
+    rounds=st.integers(1, 7),
+    max_rounds=st.integers(1, 5),
+    money=st.sampled_from([0, 10**8, 10**9, 10**14]),
+)
+def test_whoever_meets_all_that_is_said_is_admitted_and_no_promise_is_too_large(
+    utilities, producers, order, rounds, max_rounds, money
+):
+    days = days_of(
+        utilities, producers, kind=Watched, order=order, rounds=rounds, max_rounds=max_rounds, money=money
+    )  # fmt: skip
+    days.deliver_until(12)
+    days.session()
+    days.now_ms += HOUR_MS // 2
+    days.session()
+    assert not sum(days.fixed_wh(agent, physical_only=False) for agent in range(5)).any(), "C1"
+    assert sum(days.money.values()) == 5 * money

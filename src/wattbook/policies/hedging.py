@@ -139,6 +139,31 @@ def price_changes(past_tick: Iterable[Sequence[tuple[int, int]]]) -> tuple[list[
     return spot, marks
 
 
+def fitting_lots(open_wh: Ints, energy_wh: Ints) -> int:
+    """Give the most lots of which the last still brings cover nearer to its target, summed over the periods.
+
+    Parameters
+    ----------
+    open_wh : (n,)
+        What is not covered of each period's target; below 0 where more is covered.
+    energy_wh : (n,)
+        Energy of one lot, somewhere above 0.
+
+    Notes
+    -----
+    This is the weighted median of the lots that each period has room for: at least half of the last lot's energy falls
+    into periods that still have room for it.
+
+    >>> fitting_lots(np.array([30, 10, 5, -7]), np.array([2, 1, 1, 0]))
+    15
+    """
+    held = np.flatnonzero(energy_wh > 0)
+    lots = open_wh[held] // energy_wh[held]
+    falling = np.argsort(-lots, kind="stable")
+    reached = np.cumsum(energy_wh[held][falling])
+    return max(int(lots[falling][np.searchsorted(2 * reached, int(reached[-1]))]), 0)
+
+
 def newsvendor_ppm(price: int, short: int, long: int) -> int:
     """Give the quantile of its production that a group sells for the day ahead: (price - long) / (short - long) [ppm].
 

@@ -17,6 +17,7 @@ from wattbook.assets.upgrades import MS_PER_YEAR
 from wattbook.contracts import Verb
 from wattbook.errors import ConfigError
 from wattbook.messages import BUY, SELL
+from wattbook.policies.shares import shares_sold
 from wattbook.policies.shelf import (
     GOOD_MS,
     affordable_lots,
@@ -58,6 +59,8 @@ class ProducerMind:
         Share of its expected output that it sells ahead at most [ppm].
     firm_ppm : int
         The same for plants that follow the weather; the smaller of both holds for these [ppm].
+    share_ppm : int
+        Share of the output of a renewable plant that it sells as it comes, with its guarantees [ppm].
     posts : bool
         Whether it also posts prices for what nobody asked it for.
     builds_beyond_ppm : int
@@ -80,6 +83,7 @@ class ProducerMind:
     premium_tick: int = 0
     forward_ppm: int = PPM
     firm_ppm: int = PPM // 2
+    share_ppm: int = 0
     posts: bool = False
     builds_beyond_ppm: int = PPM // 10
     builds_ppm: int = PPM // 10
@@ -88,6 +92,7 @@ class ProducerMind:
     def __post_init__(self) -> None:
         bounds = {
             "mark_up_ppm": (0, 100 * PPM), "premium_tick": (-_MOST_TICK, _MOST_TICK), "forward_ppm": (0, PPM),
+            "share_ppm": (0, PPM),
             "firm_ppm": (0, PPM), "builds_beyond_ppm": (0, 100 * PPM), "builds_ppm": (0, 100 * PPM),
             "builds_after_ms": (1, 1 << 53),
         }  # fmt: skip
@@ -101,7 +106,7 @@ class ProducerMind:
 
     def at_desk(self, own: Own, public: Public, desk: AtDesk, draw: Callable[[int], int], /) -> Sequence[Say]:  # noqa: ARG002 - the one form
         """Tidy up, answer counter-offers, quote what it is asked for, post the rest."""
-        return _Stand(self, own, public, desk).says()
+        return [*_Stand(self, own, public, desk).says(), *shares_sold(self, own, public, desk)]
 
     def day_ahead(self, own: Own, public: Public, draw: Callable[[int], int], /) -> Orders:  # noqa: ARG002 - the one form
         """Offer what is not contracted at marginal cost, buy back what costs less than that, buy what is missing.
@@ -299,11 +304,13 @@ class _Stand:
 PRODUCER_PERSONAS: Final[Mapping[str, ProducerMind]] = MappingProxyType(
     {
         "balanced": ProducerMind(
-            persona="balanced", premium_tick=3 * TICKS_PER_EUR_PER_MWH, forward_ppm=800_000, firm_ppm=500_000
+            persona="balanced", premium_tick=3 * TICKS_PER_EUR_PER_MWH, forward_ppm=800_000, firm_ppm=500_000,
+            share_ppm=500_000,
         ),
-        "at-cost": ProducerMind(persona="at-cost", posts=True, forward_ppm=800_000),
+        "at-cost": ProducerMind(persona="at-cost", posts=True, forward_ppm=800_000, share_ppm=800_000),
         "greedy": ProducerMind(
-            persona="greedy", mark_up_ppm=200_000, premium_tick=10 * TICKS_PER_EUR_PER_MWH, builds_beyond_ppm=PPM // 2
+            persona="greedy", mark_up_ppm=200_000, premium_tick=10 * TICKS_PER_EUR_PER_MWH, builds_beyond_ppm=PPM // 2,
+            share_ppm=300_000,
         ),
         "merchant": ProducerMind(persona="merchant", forward_ppm=0, firm_ppm=0),
     }

@@ -16,8 +16,9 @@ import numpy as np
 from wattbook.contracts import Verb
 from wattbook.errors import ConfigError
 from wattbook.messages import BUY, SELL
-from wattbook.policies.hedging import Hedge, need_quantile_wh, newsvendor_ppm
+from wattbook.policies.hedging import Hedge, fitting_lots, need_quantile_wh, newsvendor_ppm
 from wattbook.policies.pricing import Pricing
+from wattbook.policies.shares import shares_bought
 from wattbook.policies.shelf import (
     GOOD_MS,
     affordable_lots,
@@ -61,6 +62,8 @@ class UtilityMind:
         Whether it signs at whatever price the band allows.
     counters : bool
         Whether it makes a counter-offer where all quotes are too dear.
+    shares_ppm : int
+        Which part of its need it buys as shares of renewable plants' output, with their guarantees [ppm].
     pricing : Pricing
         How it prices what it sells, where customers can leave.
     quantile_ppm : int, optional
@@ -80,11 +83,17 @@ class UtilityMind:
     green_tick: int = 0
     any_price: bool = False
     counters: bool = False
+    shares_ppm: int = 0
     pricing: Pricing = field(default_factory=Pricing)
     quantile_ppm: int | None = None
 
     def __post_init__(self) -> None:
-        bounds = {"mark_up_ppm": (-PPM, 100 * PPM), "green_tick": (0, _MOST_TICK), "quantile_ppm": (0, PPM)}
+        bounds = {
+            "mark_up_ppm": (-PPM, 100 * PPM),
+            "green_tick": (0, _MOST_TICK),
+            "quantile_ppm": (0, PPM),
+            "shares_ppm": (0, PPM),
+        }
         given = {name: getattr(self, name) for name in bounds if getattr(self, name) is not None}
         found = [
             f"utility {self.persona!r}: {name}={value!r} is no whole number in {bounds[name][0]} .. {bounds[name][1]}"
@@ -98,7 +107,8 @@ class UtilityMind:
 
     def at_desk(self, own: Own, public: Public, desk: AtDesk, draw: Callable[[int], int], /) -> Sequence[Say]:  # noqa: ARG002 - the one form
         """Tidy up, sign what is worth it, answer what is too dear, ask for what is missing."""
-        return _Session(self, own, public, desk).says()
+        # What it takes of shares changes what is missing: the rest is said in the next round.
+        return shares_bought(self, own, public, desk) or _Session(self, own, public, desk).says()
 
     def day_ahead(self, own: Own, public: Public, draw: Callable[[int], int], /) -> Orders:  # noqa: ARG002 - the one form
         """Buy what is not contracted of the need's quantile at the cap, sell what is left over at the floor."""
@@ -144,10 +154,14 @@ class _Session:
         self.money = own.money
         self.signed: list[int] = []
         # Lots of a spec take `overlap` Wh of what may be signed in the periods of each other spec.
-        held = (self.shelf.energy_wh > 0).astype(np.int64)
-        self.overlap_wh = held @ self.shelf.energy_wh.T
-        self.room_wh = held @ (mind.target_wh(own, desk) - covered_wh(own, desk, self.shelf))
-        self.requests = {a.number: a for a in desk.asked if a.agent == own.agent and own.now_ms < a.until_ms}
+        self.held = (self.shelf.energy_wh > 0).astype(np.int64)
+        self.overlap_wh = self.held @ self.shelf.energy_wh.T
+        self.open_wh = mind.target_wh(own, desk) - covered_wh(own, desk, self.shelf)
+        self.requests = {
+            asked.number: asked
+            for asked in desk.asked
+            if asked.agent == own.agent and own.now_ms < asked.until_ms and asked.spec in self.shelf.row
+        }
         self.offers = {o.number: o for o in desk.offered if o.spec in self.shelf.row and own.now_ms < o.until_ms}
         self.is_last = desk.round + 1 >= desk.rounds
 
@@ -179,13 +193,15 @@ class _Session:
     # --- what may be signed
 
     def _room_lots(self, row: int, price_tick: int) -> int:
-        """Most lots that overshoot the target of no spec's periods, and that can be paid for."""
+        """Most lots that overshoot the target of no spec's periods, fit what is open, and can be paid for."""
         touched = self.overlap_wh[:, row] > 0
-        room = int((np.maximum(self.room_wh[touched], 0) // self.overlap_wh[touched, row]).min())
-        return min(room, affordable_lots(self.money, price_tick, self.shelf.lot_wh(row)))
+        room_wh = np.maximum(self.held[touched] @ self.open_wh, 0)
+        room = int((room_wh // self.overlap_wh[touched, row]).min())
+        fitting = fitting_lots(self.open_wh, self.shelf.energy_wh[row])
+        return min(room, fitting, affordable_lots(self.money, price_tick, self.shelf.lot_wh(row)))
 
     def _commit(self, row: int, price_tick: int, lots: int) -> None:
-        self.room_wh = self.room_wh - lots * self.overlap_wh[:, row]
+        self.open_wh = self.open_wh - lots * self.shelf.energy_wh[row]
         self.money -= set_aside(price_tick, lots * self.shelf.lot_wh(row))
 
     def _own_offers(self) -> list[Offered]:
@@ -232,7 +248,6 @@ class _Session:
             if offer.request:
                 self.signed.append(row)
                 del self.requests[offer.request]
-                self.offers = {key: each for key, each in self.offers.items() if each.request != offer.request}
 
     def _answer(self, request: int) -> None:
         """Make a counter-offer to the largest of what was not signed, and walk away from the rest."""
@@ -319,6 +334,7 @@ UTILITY_PERSONAS: Final[Mapping[str, UtilityMind]] = MappingProxyType(
         "eco-friendly": UtilityMind(
             persona="eco-friendly", hedge=Hedge("fixed", 800_000), mark_up_ppm=50_000,
             green_tick=5 * TICKS_PER_EUR_PER_MWH, counters=True, pricing=Pricing(PPM // 2),
+            shares_ppm=400_000,
         ),
         "greedy": UtilityMind(persona="greedy", pricing=Pricing(feels_ppm=5_000)),
         "depressed": UtilityMind(

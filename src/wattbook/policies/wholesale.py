@@ -10,15 +10,20 @@ Owns the one form of these decisions. Knows no market and no desk: whoever asks 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+
+import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     Ints = NDArray[np.int64]
+
+
+NOTHING: Final = np.zeros(0, np.int64)
 
 
 class Own(NamedTuple):
@@ -178,6 +183,12 @@ class AtDesk(NamedTuple):
         Agents whose plants earn guarantees of origin.
     past_tick : tuple of tuple of (int, int)
         One history for each future that was marked: spot price and mark at each mark, oldest first [ticks].
+    outlook_wh : mapping of int to (n,) int64
+        By agent that it may trade with, what is publicly expected of plants that follow the weather.
+    shares_wh : (n,) int64
+        What is expected of the shares of output that it has bought, less those that it has sold.
+    tape : tuple of (time_ms, spec, price_tick, quantity_wh)
+        Signings that are public by now, without names, oldest first.
     """
 
     round: int
@@ -192,6 +203,9 @@ class AtDesk(NamedTuple):
     max_rounds: int
     renewable: tuple[int, ...] = ()
     past_tick: tuple[tuple[tuple[int, int], ...], ...] = ()
+    outlook_wh: Mapping[int, Ints] = MappingProxyType({})
+    shares_wh: Ints = NOTHING
+    tape: tuple[tuple[int, int, int, int], ...] = ()
 
 
 class Say(NamedTuple):

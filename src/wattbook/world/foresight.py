@@ -136,10 +136,7 @@ class Foresight:
         total = np.zeros(end - first, np.int64)
         if desk is None:
             return total
-        for contract in desk.bilateral.contracts.values():
-            if desk.terms.specs[contract.spec].kind == Kind.PPA and agent in (contract.buyer, contract.seller):
-                share = self._share_of(contract, first, end, now_ms)
-                total += share if agent == contract.buyer else -share
+        total += self.shares_wh(agent, first, end, now_ms)
         for spec, lots in desk.positions(agent).get(agent, {}).items():
             product = desk.terms.specs[spec]
             if not product.is_physical:
@@ -149,6 +146,26 @@ class Foresight:
                 profile = np.array(product.profile_wh[low - product.first_period : high - product.first_period])
                 total[low - first : high - first] += lots * profile
         return total
+
+    def shares_wh(self, agent: int, first: int, end: int, now_ms: int) -> Ints:
+        """Expect what the shares of output deliver that an agent has bought, less those that it has sold (n,) [Wh]."""
+        total = np.zeros(end - first, np.int64)
+        desk = self.wholesale.desk
+        for contract in () if desk is None else desk.bilateral.contracts.values():
+            is_share = desk is not None and desk.terms.specs[contract.spec].kind == Kind.PPA
+            if is_share and agent in (contract.buyer, contract.seller):
+                share = self._share_of(contract, first, end, now_ms)
+                total += share if agent == contract.buyer else -share
+        return total
+
+    def outlook_wh(self, first: int, end: int, now_ms: int) -> dict[int, Ints]:
+        """Tell what is publicly expected of each plant that follows the weather, by its owner (n,) each [Wh]."""
+        plants = self.wholesale.plant_of
+        return {
+            agent: self._output(agent, plant, first, end, now_ms, by_weather=True)
+            for agent, plant in plants.items()
+            if self.wholesale.by_weather[plant]
+        }
 
     def _share_of(self, contract: Contract, first: int, end: int, now_ms: int) -> Ints:
         """Expect what a pay-as-produced agreement delivers in each period (n,) [Wh]."""

@@ -121,16 +121,25 @@ class WholesaleDay:
         first = -(-(now_ms - self.street.start_ms) // self.street.period_ms)
         if first >= self.street.periods:
             return
-        public = self.foresight.public(first, self.street.periods)
+        periods = self.street.periods
+        public = self.foresight.public(first, periods)
+        outlook = self.foresight.outlook_wh(first, periods, now_ms)
         for round_ in range(self.rules.rounds):
             for agent in self.order:
-                said = self._ask(agent, now_ms, self._at_desk, first, public, round_, now_ms)
+                said = self._ask(agent, now_ms, self._at_desk, first, public, outlook, round_, now_ms)
                 for word in said or ():
                     self.market.apply(_spoken(now_ms, agent, word))
 
-    def _at_desk(self, agent: int, first: int, public: Public, round_: int, now_ms: int) -> list[Say]:
+    def _at_desk(
+        self, agent: int, first: int, public: Public, outlook: dict[int, Ints], round_: int, now_ms: int
+    ) -> list[Say]:
         own = self.foresight.own(agent, first, self.street.periods, now_ms)
-        said = self.minds[agent].at_desk(own, public, self._desk_of(agent, round_, now_ms), self._draw(agent))
+        reach = self._reaches[agent]
+        desk = self._desk_of(agent, round_, now_ms)._replace(
+            outlook_wh={other: wh for other, wh in outlook.items() if other in reach},
+            shares_wh=self.foresight.shares_wh(agent, first, self.street.periods, now_ms),
+        )
+        said = self.minds[agent].at_desk(own, public, desk, self._draw(agent))
         return [_whole_say(word) for word in list(said)[:MOST_SAID]]
 
     def _desk_of(self, agent: int, round_: int, now_ms: int) -> AtDesk:
@@ -174,6 +183,7 @@ class WholesaleDay:
             reaches=reach,
             max_rounds=terms.max_rounds,
             renewable=terms.renewable,
+            tape=tuple((line.time_ms, line.spec, line.price_tick, line.quantity_wh) for line in desk.tape(now_ms)),
             past_tick=tuple(
                 tuple((spot, mark) for marked, spot, mark in self.wholesale.marks if marked == spec)
                 for spec in sorted({spec for spec, _, _ in self.wholesale.marks})
