@@ -9,7 +9,9 @@ import pytest
 from wattbook.errors import ConfigError
 from wattbook.market.forward_game import LinearDemand, play_forward_game
 from wattbook.policies.quantity import Arbitrageur, QuantitySearch, QuantitySeller
+from wattbook.scenario.fields import Typed
 from wattbook.scenario.forward_game import ForwardGame
+from wattbook.scenario.varying import _changed
 from wattbook.units import eur_per_mwh
 
 PERCENT = 0.01
@@ -94,7 +96,7 @@ def test_other_demand_and_costs(choke, cost, rounds):
 )
 def test_more_sellers_and_unequal_costs(costs, rounds):
     played = ForwardGame(
-        choke=eur_per_mwh(60), cost=tuple(int(eur_per_mwh(cost)) for cost in costs), sellers=len(costs), rounds=rounds
+        choke=eur_per_mwh(60), cost=[eur_per_mwh(cost) for cost in costs], sellers=len(costs), rounds=rounds
     ).play()
     assert price(played) == pytest.approx(solved(60, costs, rounds), rel=PERCENT)
     if rounds == 0:
@@ -125,7 +127,9 @@ def test_arbitrageurs_neither_gain_nor_lose_and_sellers_lose_by_the_desk():
 
 
 def test_the_same_game_ends_the_same():
-    games = [ForwardGame(choke=eur_per_mwh(20), rounds=2, cost=(300, 500)).play() for _ in range(2)]
+    games = [
+        ForwardGame(choke=eur_per_mwh(20), rounds=2, cost=(eur_per_mwh(3), eur_per_mwh(5))).play() for _ in range(2)
+    ]
     assert games[0] == games[1]
 
 
@@ -156,14 +160,24 @@ def test_sellers_that_overlook_the_others_answer_stay_at_cournot():
 
 def test_bad_games_are_refused_with_all_that_is_wrong():
     with pytest.raises(ConfigError) as refused:
-        ForwardGame(choke=0, sellers=0, rounds=-1, observable=1)
-    assert len(refused.value.problems) == 4
+        ForwardGame(choke=100, sellers=0, rounds=-1, observable=1, slope=eur_per_mwh(0.3), cost="cheap", desk=True)
+    assert [problem.split("=")[0] for problem in refused.value.problems] == [
+        "game.choke", "game.slope", "game.cost", "game.sellers", "game.rounds", "game.observable",
+        "game.desk is unknown: allowed are arbitrageurs, choke, cost, observable, rounds, sellers, slope",
+    ]  # fmt: skip
     with pytest.raises(ConfigError, match="cost has 2 entries for 3 sellers"):
-        ForwardGame(sellers=3, cost=(1, 2))
-    with pytest.raises(ConfigError, match="give less than choke"):
+        ForwardGame(sellers=3, cost=[eur_per_mwh(1), eur_per_mwh(2)])
+    with pytest.raises(ConfigError, match="is not below choke"):
         ForwardGame(cost=eur_per_mwh(100))
-    with pytest.raises(ConfigError, match="take a divisor"):
-        ForwardGame(slope=30)
+
+
+def test_values_are_set_by_name_as_on_a_command_line():
+    typed = {"choke": "60", "cost": "5,15", "rounds": "0", "observable": "no", "slope": "2"}
+    game = _changed("game", ForwardGame(), {key: Typed(value) for key, value in typed.items()})
+    assert (game.choke, game.cost_tick, game.rounds) == (6_000, (500, 1_500), 0)
+    assert (game.observable, game.slope) == (False, 200)
+    with pytest.raises(ConfigError, match=r"game.ronds is unknown.*rounds"):
+        _changed("game", game, {"ronds": Typed("2")})
 
 
 def test_no_closed_form_stands_in_the_package():

@@ -45,9 +45,9 @@ CHOKE_BOUND_TICK: Final = 50_000
 SELLERS_BOUND: Final = 100
 ROUNDS_BOUND: Final = 100
 FLOOR_TICK: Final = 0
+MWH_WH: Final = 1_000_000
 _TOTALS_AT_ONCE: Final = 32
 """Totals in one clearing: so many ladders of 10,000 bids stay in a processor's cache."""
-_MWH: Final = 1_000_000
 _MINUTE_MS: Final = 60_000
 
 
@@ -84,15 +84,15 @@ class LinearDemand:
 
     def __init__(self, choke_tick: int, slope_tick: int) -> None:
         problems = whole_problems("choke", choke_tick, 1, CHOKE_BOUND_TICK, "price", "give eur_per_mwh(100)")
-        more = whole_problems("slope", slope_tick, 1, _MWH, "price", "give eur_per_mwh(1), for each MWh")
-        if not more and _MWH % slope_tick:
+        more = whole_problems("slope", slope_tick, 1, MWH_WH, "price", "give eur_per_mwh(1), for each MWh")
+        if not more and MWH_WH % slope_tick:
             more = [
-                f"slope={slope_tick} makes bids of a fraction of a Wh: take a divisor of 1,000,000, as 50, 80, 100 or 200"
+                f"slope={slope_tick} makes bids of a fraction of a Wh: take a divisor of 1000000, as 80, 100 or 200"
             ]
         if problems or more:
             raise ConfigError(f"forward game: {problem}" for problem in (*problems, *more))
         self.choke_tick = int(choke_tick)
-        self.rung_wh = _MWH // int(slope_tick)
+        self.rung_wh = MWH_WH // int(slope_tick)
         self.most_wh = self.choke_tick * self.rung_wh
         ticks = np.arange(self.choke_tick - 1, -1, -1, dtype=np.int64)
         self.bids = Bids(ticks, np.full(self.choke_tick, self.rung_wh, np.int64))

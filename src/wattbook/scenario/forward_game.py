@@ -5,36 +5,59 @@ Owns the description's checks. Knows neither how sellers search nor how the game
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from wattbook.assets.config import whole_problems
-from wattbook.errors import ConfigError
+from pydantic import PlainValidator
+
 from wattbook.market.forward_game import (
     CHOKE_BOUND_TICK,
+    MWH_WH,
     ROUNDS_BOUND,
     SELLERS_BOUND,
     LinearDemand,
     play_forward_game,
 )
+from wattbook.scenario.faults import FieldError, report, shown
+from wattbook.scenario.fields import Typed, bounded, flag, measured, quantity, whole
+from wattbook.scenario.parts import Part
 from wattbook.units import eur_per_mwh
 
 if TYPE_CHECKING:
     from wattbook.market.forward_game import Played
 
 
-@dataclass(frozen=True, slots=True)
-class ForwardGame:
+def _slope(value: object) -> int:
+    """Take a slope whose bids are whole Wh."""
+    slope = quantity(value, "price")
+    bounded(slope, "price", 1, MWH_WH)
+    if MWH_WH % slope:
+        raise FieldError(
+            "makes bids of a fraction of a Wh: write eur_per_mwh(1), or 0.5, 0.8, 1.25, 2, 2.5, 4, 5 or 10"
+        )
+    return slope
+
+
+def _costs(value: object) -> int | tuple[int, ...]:
+    """Take one cost, or one of each seller; on a command line with commas between them."""
+    if isinstance(value, Typed) and "," in value:
+        value = [Typed(each) for each in value.split(",")]
+    costs = [quantity(each, "price") for each in (value if isinstance(value, list | tuple) else [value])]
+    for cost in costs:
+        bounded(cost, "price", 0, CHOKE_BOUND_TICK)
+    return tuple(costs) if isinstance(value, list | tuple) else costs[0]
+
+
+class ForwardGame(Part):
     """Sellers of quantities that know demand P = choke - slope x Q and their costs, with or without a forward market.
 
-    Parameters
+    Attributes
     ----------
-    choke : int
-        Price at which nobody buys any more.
-    slope : int
-        By how much a MWh more lowers the price.
-    cost : int or tuple of int
-        Cost of a MWh, of all sellers or of each; all know all of them.
+    choke : price
+        Price at which nobody buys any more, up to 500 EUR/MWh.
+    slope : price
+        By how much a MWh more lowers the price; a rung of demand, one tick of price, is a whole number of Wh.
+    cost : price or list of price
+        Cost of a MWh, of all sellers or of each; all know all of them. Below `choke`.
     sellers : int
         How many sell.
     rounds : int
@@ -52,20 +75,27 @@ class ForwardGame:
     References
     ----------
     Allaz & Vila (1993), Journal of Economic Theory 59:1-16.
+
+    Examples
+    --------
+    >>> from wattbook.units import eur_per_mwh
+    >>> ForwardGame(choke=eur_per_mwh(20), cost=eur_per_mwh(5), rounds=0).play().spot_tick
+    1000
     """
 
-    choke: int = eur_per_mwh(100)
-    slope: int = eur_per_mwh(1)
-    cost: int | tuple[int, ...] = eur_per_mwh(10)
-    sellers: int = 2
-    rounds: int = 1
-    observable: bool = True
-    arbitrageurs: int = 2
+    path: ClassVar[str] = "game"
+    choke: Annotated[int, measured("price", 1, CHOKE_BOUND_TICK)] = eur_per_mwh(100)
+    slope: Annotated[int, PlainValidator(_slope)] = eur_per_mwh(1)
+    cost: Annotated[int | tuple[int, ...], PlainValidator(_costs)] = eur_per_mwh(10)
+    sellers: Annotated[int, whole(1, SELLERS_BOUND)] = 2
+    rounds: Annotated[int, whole(0, ROUNDS_BOUND)] = 1
+    observable: Annotated[bool, flag()] = True
+    arbitrageurs: Annotated[int, whole(1, SELLERS_BOUND)] = 2
 
-    def __post_init__(self) -> None:
-        if problems := self._problems():
-            raise ConfigError(f"forward game: {problem}" for problem in problems)
-        LinearDemand(self.choke, self.slope)  # which checks them together
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**values)
+        if self.is_whole and (problems := self._problems()):
+            report(problems)
 
     @property
     def cost_tick(self) -> tuple[int, ...]:
@@ -73,7 +103,7 @@ class ForwardGame:
         return self.cost if isinstance(self.cost, tuple) else (self.cost,) * self.sellers
 
     def play(self) -> Played:
-        """Play the game."""
+        """Play the game: `Played` tells prices, deals, positions, profits, and what the desk wrote down."""
         from wattbook.policies.quantity import Arbitrageur, QuantitySearch, QuantitySeller
 
         demand = LinearDemand(self.choke, self.slope)
@@ -89,19 +119,13 @@ class ForwardGame:
         )
 
     def _problems(self) -> list[str]:
-        found = whole_problems("choke", self.choke, 1, CHOKE_BOUND_TICK, "price", "give eur_per_mwh(100)")
-        found += whole_problems("sellers", self.sellers, 1, SELLERS_BOUND, "number", "give 2")
-        found += whole_problems("rounds", self.rounds, 0, ROUNDS_BOUND, "number", "give 0 (no desk), 1, 2 or 3")
-        found += whole_problems("arbitrageurs", self.arbitrageurs, 1, SELLERS_BOUND, "number", "give 2")
-        if not isinstance(self.observable, bool):
-            found.append(f"observable={self.observable!r} is neither True nor False")
-        return found or self._problems_of_costs()
-
-    def _problems_of_costs(self) -> list[str]:
-        if len(self.cost_tick) != self.sellers:
-            return [f"cost has {len(self.cost_tick)} entries for {self.sellers} sellers: give one, or one each"]
-        return [
-            problem
-            for cost in self.cost_tick
-            for problem in whole_problems("cost", cost, 0, self.choke - 1, "price", "give less than choke")
+        found = [
+            f"game.cost={shown(cost)} is not below choke={shown(self.choke)}: nobody would produce; write less"
+            for cost in dict.fromkeys(self.cost_tick)
+            if cost >= self.choke
         ]
+        if len(self.cost_tick) != self.sellers:
+            found.append(
+                f"game.cost has {len(self.cost_tick)} entries for {self.sellers} sellers: write one, or one each"
+            )
+        return found
