@@ -43,7 +43,8 @@ PRODUCTION: Final = 64
 CHOKE_BOUND_TICK: Final = 50_000
 """Highest price that anybody pays: the list of prices that a seller asks for has as many entries, of as many bids."""
 SELLERS_BOUND: Final = 100
-ROUNDS_BOUND: Final = 100
+ROUNDS_BOUND: Final = 3
+"""A search through three rounds takes many minutes already."""
 FLOOR_TICK: Final = 0
 MWH_WH: Final = 1_000_000
 _TOTALS_AT_ONCE: Final = 32
