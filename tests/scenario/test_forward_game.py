@@ -18,7 +18,7 @@ PERCENT = 0.01
 
 
 def allaz_vila(choke, cost, rounds):
-    """Price of the duopoly after so many observed forward rounds (1993, proposition 2.1 and section 3)."""
+    """Price of the duopoly after so many observed forward rounds."""
     return cost + (choke - cost) / (2 * rounds + 3)
 
 

@@ -12,7 +12,8 @@ References
 ----------
 Allaz & Vila (1993), Journal of Economic Theory 59:1-16, for the game: forward sales that rivals observe, competitive
 arbitrage, quantities at spot. There everything is continuous; here quantities are whole steps and prices whole ticks.
-Hughes & Kao (1997), Journal of Industrial Economics 45:121-131, for positions that rivals do not observe.
+Hughes & Kao (1997), International Journal of Industrial Organization 16:121-133, for positions that
+rivals do not observe.
 """
 
 from __future__ import annotations
