@@ -205,6 +205,8 @@ class WholesaleRules:
         The same as it is expected the day before: failures are not foreseen, weather is by an error of its own.
     reaches : tuple of (int, int)
         Pairs of producer and utility (agents) that may deal with each other at the desk.
+    elastic : tuple of int
+        Agents that draw just what they buy.
     standing : (u,) int64
         Utilities (agents) that stand for customers, ascending.
     customers : (u,) int64
@@ -274,6 +276,7 @@ class WholesaleRules:
     comply_ms: tuple[int, ...] = ()
     auctions_guarantees: bool = False
     retail: RetailRules | None = None
+    elastic: tuple[int, ...] = ()
 
     def header(self, names: tuple[str, ...]) -> dict[str, Any]:
         """Plain JSON values; agents by name."""

@@ -285,22 +285,24 @@ class Wholesale:
     def deliver(self, seq: int, period: int) -> None:
         """Let plants run for a period that is over, and read the customers' meters."""
         self._run_plants(seq, period, {} if self.desk is None else self.desk.due_wh(period))
-        standing = self.rules.standing
-        if not standing.size:
-            return
+        standing, elastic = self.rules.standing, self.rules.elastic
         energy_wh, self.carry[:] = np.divmod(self.customers * self.rules.million_wh[:, period] + self.carry, _MILLION)
-        for agent, served_wh in zip(standing.tolist(), energy_wh.tolist(), strict=True):
-            self.served_wh[self.place[agent], period] = served_wh
-        self.market.journal.extend(
-            "served",
-            {
-                "command": np.full(standing.size, seq),
-                "period": np.full(standing.size, period),
-                "agent": standing,
-                "customers": self.customers,
-                "energy_wh": energy_wh,
-            },
-        )
+        bought = [max(0, int(self.spot_wh[self.place[agent], period])) for agent in elastic]
+        agents = np.array([*standing.tolist(), *elastic], np.int64)
+        served_wh = np.array([*energy_wh.tolist(), *bought], np.int64)
+        for agent, each in zip(agents.tolist(), served_wh.tolist(), strict=True):
+            self.served_wh[self.place[agent], period] = each
+        if agents.size:
+            self.market.journal.extend(
+                "served",
+                {
+                    "command": np.full(agents.size, seq),
+                    "period": np.full(agents.size, period),
+                    "agent": agents,
+                    "customers": np.array([*self.customers.tolist(), *(0 for _ in elastic)], np.int64),
+                    "energy_wh": served_wh,
+                },
+            )
 
     def _run_plants(self, seq: int, period: int, due: dict[int, int]) -> None:
         rules, street = self.rules, self.street

@@ -49,6 +49,8 @@ class Own(NamedTuple):
         Bought - sold so far by contracts that deliver energy.
     money : int
         What it could pay now.
+    lots : mapping of int to int
+        By contract of the desk's catalogue, bought - sold so far.
     """
 
     agent: int
@@ -64,6 +66,7 @@ class Own(NamedTuple):
     renewable: bool
     contracted_wh: Ints
     money: int
+    lots: Mapping[int, int] = MappingProxyType({})
 
 
 class Public(NamedTuple):
@@ -80,6 +83,8 @@ class Public(NamedTuple):
         What the short are expected to pay, and the long to get, for imbalance, as shares of the spot price.
     floor_tick, cap_tick : int
         Band of day-ahead orders.
+    others_lots : mapping of int to mapping of int to int
+        By agent and contract, what everybody holds, where positions are observable; empty otherwise.
     """
 
     expected_tick: Ints
@@ -88,6 +93,7 @@ class Public(NamedTuple):
     long_ppm: int
     floor_tick: int
     cap_tick: int
+    others_lots: Mapping[int, Mapping[int, int]] = MappingProxyType({})
 
 
 class Spec(NamedTuple):

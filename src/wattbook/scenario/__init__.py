@@ -10,6 +10,7 @@ from wattbook.assets import Battery, Forecast, Pv
 from wattbook.scenario.cities import City, city
 from wattbook.scenario.compiling import Compiled, compile_street
 from wattbook.scenario.estimating import Estimate
+from wattbook.scenario.forward_game import ForwardGame
 from wattbook.scenario.horizon import HorizonEfficiency, horizon_efficiency
 from wattbook.scenario.loading import find_script, load_scenario, shipped_scenarios
 from wattbook.scenario.model import Scenario
@@ -40,6 +41,7 @@ __all__ = [
     "ContractDesk",
     "Estimate",
     "Forecast",
+    "ForwardGame",
     "HorizonEfficiency",
     "Imbalance",
     "LocalMarket",

@@ -189,6 +189,7 @@ def whole_problems(scenario: Scenario) -> list[str]:
     problems += mechanism_problems(scenario)
     problems += engine_problems(scenario, scenario.engine)
     problems += _wholesale_problems(scenario)
+    problems += _game_problems(scenario)
     return [*problems, *_horizon_problems(scenario), *_imbalance_problems(scenario)]
 
 
@@ -211,6 +212,31 @@ def _wholesale_problems(scenario: Scenario) -> list[str]:
         problems.append("wholesale=ContractDesk() needs a second day, for which contracts can be signed: write days=2")
     if given is not None and scenario.traders:
         problems.append(f"{scenario.traders[0].name} is a trader of a laboratory market: leave out wholesale")
+    return problems
+
+
+def _game_problems(scenario: Scenario) -> list[str]:
+    """Refuse a game with others around, or without time for its rounds."""
+    if scenario.game is None:
+        return []
+    alone = {
+        "agents": not scenario.agents,
+        "local": scenario.local is None,
+        "wholesale": scenario.wholesale is None,
+        "retail": scenario.retail is None,
+    }
+    problems = [
+        f"{name} is given with a game, which has its own people and its own market: write "
+        f"{'agents=[]' if name == 'agents' else f'{name}=None'}"
+        for name, holds in alone.items()
+        if not holds
+    ]
+    start_ms, end_ms = horizon_ms(scenario.start, scenario.days, scenario.timezone, scenario.hours)
+    before_ms = end_ms - start_ms - scenario.period_ms
+    if before_ms < (scenario.game.rounds + 2) * MS_PER_MINUTE:
+        problems.append(
+            "game needs a period before the one of delivery, for its rounds: write hours=2, period=minutes(60)"
+        )
     return problems
 
 

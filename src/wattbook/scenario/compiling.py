@@ -21,6 +21,7 @@ from wattbook.messages import BUY, SELL
 from wattbook.policies import Mind, home, idle, nominate, zero_intelligence
 from wattbook.scenario.calendar import bills_ms, by_hour, horizon_ms, opens_ms
 from wattbook.scenario.estimating import require_memory
+from wattbook.scenario.game_rules import game_minds, game_rules
 from wattbook.scenario.mechanism_rules import auction_rules, mid_market_tick, sharing_rules
 from wattbook.scenario.parts import CONNECTION, REACTION, Agent, Consumer, LocalMarket, Prosumer, Trader, Utility
 from wattbook.scenario.profiles import Horizon, Library, is_file
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from wattbook.assets import Battery
+    from wattbook.market.setup import WholesaleRules
     from wattbook.policies.wholesale import WholesaleMind
     from wattbook.scenario.model import Scenario
     from wattbook.scenario.parts import Network
@@ -87,7 +89,7 @@ def compile_street(scenario: Scenario, seed: int) -> Compiled:
         If it would not fit into memory.
     """
     require_memory(scenario)
-    roll = Roll.of(scenario.agents)
+    roll = Roll.of(scenario.agents if scenario.game is None else scenario.game.agents())
     start_ms, end_ms = horizon_ms(scenario.start, scenario.days, scenario.timezone, scenario.hours)
     horizon = Horizon(start_ms, end_ms, scenario.period_ms)
     library = Library()
@@ -95,13 +97,20 @@ def compile_street(scenario: Scenario, seed: int) -> Compiled:
     needs_before = scenario.forecast.kind == "persistence" or scenario.meter_failures > 0
     series = _series(roll, seed, horizon, starts_ms, library, needs_before=needs_before)
     street = _street(scenario, roll, horizon, starts_ms, series, seed)
-    wholesale = wholesale_rules(scenario, roll, seed, horizon, starts_ms, library)
+    if scenario.game is not None:
+        wholesale: WholesaleRules | None = game_rules(scenario.game, roll, horizon)
+    else:
+        wholesale = wholesale_rules(scenario, roll, seed, horizon, starts_ms, library)
     if wholesale is not None:
         street = replace(street, wholesale=wholesale)
     outlook = Outlook(scenario.forecast, series.load_before_wh, series.generation_before_wh)
     inputs = library.digests() | spot_digests(scenario.spot) | weather_digests(scenario)
     minds = _minds(roll)
-    asked = {} if wholesale is None else wholesale_minds(roll)
+    asked: dict[int, WholesaleMind] = {}
+    if scenario.game is not None:
+        asked = game_minds(scenario.game, roll, horizon)
+    elif wholesale is not None:
+        asked = wholesale_minds(roll)
     minds = tuple(None if row in asked else mind for row, mind in enumerate(minds))
     return Compiled(street, minds, outlook, dict(sorted(inputs.items())), asked)
 

@@ -5,25 +5,20 @@ Owns the description's checks. Knows neither how sellers search nor how the game
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import PlainValidator
 
-from wattbook.market.forward_game import (
-    CHOKE_BOUND_TICK,
-    MWH_WH,
-    ROUNDS_BOUND,
-    SELLERS_BOUND,
-    LinearDemand,
-    play_forward_game,
-)
+from wattbook.market.linear_demand import CHOKE_BOUND_TICK, MWH_WH
 from wattbook.scenario.faults import FieldError, report, shown
 from wattbook.scenario.fields import Typed, bounded, flag, measured, quantity, whole
-from wattbook.scenario.parts import Part
-from wattbook.units import eur_per_mwh
+from wattbook.scenario.parts import MONEY_BOUND, Agent, Part, Utility
+from wattbook.scenario.wholesale import Producer
+from wattbook.units import Quantity, eur_per_mwh, watt
 
-if TYPE_CHECKING:
-    from wattbook.market.forward_game import Played
+SELLERS_BOUND: Final = 100
+ROUNDS_BOUND: Final = 3
+"""A search through three rounds takes many minutes already."""
 
 
 def _slope(value: object) -> int:
@@ -79,8 +74,8 @@ class ForwardGame(Part):
     Examples
     --------
     >>> from wattbook.units import eur_per_mwh
-    >>> ForwardGame(choke=eur_per_mwh(20), cost=eur_per_mwh(5), rounds=0).play().spot_tick
-    1000
+    >>> [agent.name for agent in ForwardGame(choke=eur_per_mwh(20), cost=eur_per_mwh(5), rounds=0).agents()]
+    ['demand', 'arbitrageur-1', 'arbitrageur-2', 'seller-1', 'seller-2']
     """
 
     path: ClassVar[str] = "game"
@@ -102,21 +97,22 @@ class ForwardGame(Part):
         """Cost of each seller [ticks]."""
         return self.cost if isinstance(self.cost, tuple) else (self.cost,) * self.sellers
 
-    def play(self) -> Played:
-        """Play the game: `Played` tells prices, deals, positions, profits, and what the desk wrote down."""
-        from wattbook.policies.quantity import Arbitrageur, QuantitySearch, QuantitySeller
-
-        demand = LinearDemand(self.choke, self.slope)
-        # All know the same, so one search serves all.
-        search = QuantitySearch(demand.price_of, self.cost_tick, demand.rung_wh, demand.most_wh)
-        return play_forward_game(
-            demand,
-            self.cost_tick,
-            [QuantitySeller(search, row) for row in range(self.sellers)],
-            [Arbitrageur(search, observable=self.observable) for _ in range(self.arbitrageurs)],
-            rounds=self.rounds,
-            observable=self.observable,
-        )
+    def agents(self) -> tuple[Agent, ...]:
+        """Everybody of the game, as a scenario would list them."""
+        width = len(str(max(self.sellers, self.arbitrageurs)))
+        free: dict[str, Any] = {"retail": eur_per_mwh(0), "feed_in": eur_per_mwh(0), "credit_limit": MONEY_BOUND}
+        most_w = -(-self.choke * MWH_WH // self.slope)
+        return (
+            Utility(name="demand", **free),
+            *(Utility(name=f"arbitrageur-{i:0{width}}", **free) for i in range(1, self.arbitrageurs + 1)),
+            *(
+                Producer(
+                    name=f"seller-{i:0{width}}", plant="gas", capacity=watt(max(most_w, 1_000)),
+                    cost=Quantity(cost, "price"), outages=False, credit_limit=MONEY_BOUND,
+                )
+                for i, cost in enumerate(self.cost_tick, start=1)
+            ),
+        )  # fmt: skip
 
     def _problems(self) -> list[str]:
         found = [

@@ -17,6 +17,7 @@ from wattbook.scenario.checks import agent_problems, cautions, whole_problems
 from wattbook.scenario.cities import City
 from wattbook.scenario.faults import FieldError, is_collecting_faults, problems_of, raise_all
 from wattbook.scenario.fields import choice, flag, instance, is_none, measured, optional, text, whole
+from wattbook.scenario.forward_game import ForwardGame
 from wattbook.scenario.parts import (
     PRICE_BOUND,
     Agent,
@@ -133,6 +134,8 @@ class Scenario(Part):
         (``"merit-order"`` for short); or what a market elsewhere published. Default: `SPOT_SHAPE`.
     wholesale : ContractDesk, Auction or None
         How utilities and producers meet (docs/wholesale.md). None: each deals with the outside at its spot price.
+    game : ForwardGame or None
+        Sellers of quantities who meet forward and at spot, in the place of all agents and markets.
     retail : RetailMarket or None
         How customers that utilities stand for choose among them. None: they stay, under the tariffs given.
     buy_out : price
@@ -179,6 +182,7 @@ class Scenario(Part):
     engine: Annotated[str, choice(*ENGINES)] = "auto"
     name: Annotated[str, text(NAME_LIMIT)] = ""
     wholesale: WholesaleMarket = None
+    game: Annotated[ForwardGame | None, optional(instance(ForwardGame, "ForwardGame(...)"))] = None
     retail: Annotated[RetailMarket | None, optional(instance(RetailMarket, "RetailMarket(...)"))] = None
     buy_out: Annotated[int, measured("price", 0, PRICE_BOUND)] = BUY_OUT
 
@@ -193,7 +197,7 @@ class Scenario(Part):
         agents = [each for each in listed or () if each.is_whole]
         unharmed = not problems and not is_collecting_faults()
         if listed is not None:
-            problems += agent_problems(agents, complete=unharmed)
+            problems += agent_problems(agents, complete=unharmed and values.get("game") is None)
         if unharmed:
             problems += whole_problems(self)
         raise_all(problems)

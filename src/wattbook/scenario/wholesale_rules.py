@@ -71,7 +71,7 @@ class Day(NamedTuple):
 def has_wholesale(scenario: Scenario) -> bool:
     """Tell whether a scenario has what a wholesale market is needed for."""
     standing = any(each.represents or each.renewable_quota for each in scenario.utilities)
-    others = (scenario.wholesale, scenario.retail)
+    others = (scenario.wholesale, scenario.retail, scenario.game)
     return any(each is not None for each in others) or standing or bool(scenario.producers)
 
 

@@ -31,7 +31,7 @@ ASIDE: Final = frozenset({"engine", "baseline"})
 """Fields of a scenario that change neither what happens nor its fingerprint."""
 
 LATER: Final[dict[str, frozenset[str]]] = {
-    "Scenario": frozenset({"hours", "wholesale", "buy_out", "retail"}),
+    "Scenario": frozenset({"hours", "wholesale", "buy_out", "retail", "game"}),
     "Trader": frozenset({"reaction"}),
     "Utility": frozenset(
         {"persona", "represents", "profile", "rated", "renewable_quota", "green_share", "exit_fee", "term"}

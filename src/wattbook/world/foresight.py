@@ -14,7 +14,7 @@ import numpy as np
 
 from wattbook.assets.plants import PlantKind
 from wattbook.chance import NORMAL_SCALE, key_of, normal_units
-from wattbook.contracts import Kind
+from wattbook.contracts import NOBODY, Kind
 from wattbook.market.wholesale import BY_WEATHER
 from wattbook.policies.wholesale import Own, Public
 from wattbook.units import MS_PER_DAY, PPM
@@ -87,6 +87,7 @@ class Foresight:
             renewable=kind in RENEWABLE,
             contracted_wh=self._contracted(agent, first, end, now_ms),
             money=self.wholesale.market.ledger.available(agent),
+            lots={} if self.wholesale.desk is None else self.wholesale.desk.positions(agent).get(agent, {}),
         )
 
     def public(self, first: int, end: int) -> Public:
@@ -94,7 +95,9 @@ class Foresight:
         expected, sd = self._prices(first, end)
         rules = self.rules
         spread = max(0, rules.imbalance_ppm)
-        return Public(expected, sd, PPM + spread, PPM - spread, rules.floor_tick, rules.cap_tick)
+        desk = self.wholesale.desk
+        shown = desk.positions(NOBODY) if desk is not None and desk.terms.observable == "everybody" else {}
+        return Public(expected, sd, PPM + spread, PPM - spread, rules.floor_tick, rules.cap_tick, shown)
 
     # --- energy
 
