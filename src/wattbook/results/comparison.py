@@ -18,7 +18,7 @@ from wattbook.errors import ConfigError
 from wattbook.results.comparison_text import comparison_text
 from wattbook.results.divergence import divergence
 from wattbook.results.energy import edge_wh, meter_sums
-from wattbook.results.money import decomposition, group_receipts, received
+from wattbook.results.money import decomposition, group_receipts, groups_of, received
 from wattbook.results.scenario_differences import mapping_differences, scenario_differences
 from wattbook.units import MS_PER_HOUR, half_even
 
@@ -126,7 +126,7 @@ def compare(a: Run, b: Run) -> Comparison:
         versions=mapping_differences(a.info["versions"], b.info["versions"]),
         inputs=mapping_differences(a.info["inputs"], b.info["inputs"]),
         figures=_figures(a, b),
-        receipts=_paired(group_receipts(a.record), group_receipts(b.record)),
+        receipts=_paired(*(group_receipts(run.record, groups_of(a.record, b.record)) for run in (a, b))),
         decomposition=decomposition(b.record, a.record),
         bills=_bills_told(bills),
         winners=_winners(bills),
