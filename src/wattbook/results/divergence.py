@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from wattbook.messages import COMMANDS, SHARES, STREAMS, Action
-from wattbook.results.tables import TABLES, word
+from wattbook.messages import COMMANDS, CONTRACTS, SHARES, STREAMS, WHOLESALE_STREAMS, Action
+from wattbook.results import catalogue
+from wattbook.results.tables import word
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping, Sequence
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 
 _UNKNOWN: Final = 1 << 61
 """Added to a number that names nothing (a refused command may hold any), so that it meets no number that does."""
-_FACTS: Final = (*(stream for stream in STREAMS if stream is not COMMANDS), SHARES)
+_FACTS: Final = (
+    *(stream for stream in STREAMS if stream is not COMMANDS), SHARES, *WHOLESALE_STREAMS, CONTRACTS,
+)  # fmt: skip
 _KINDS: Final = {
     "agent": "agent", "buyer": "agent", "seller": "agent", "utility": "agent", "account": "account", "book": "book",
     "period": "period",
@@ -218,7 +221,7 @@ def _entry(entries: Sequence[str], number: int) -> str | None:
 
 def _fact(record: Record, name: str, columns: dict[str, NDArray[Any]]) -> dict[str, Any]:
     """Give the row as the table `name` has it, times as whole milliseconds."""
-    told = TABLES[name](record.part(name, columns), None).row(0, named=True)
+    told = catalogue.fact(name, record.part(name, columns)).row(0, named=True)
     return {f"{key}_ms" if isinstance(value, dt.datetime) else key: _plain(value) for key, value in told.items()}
 
 
