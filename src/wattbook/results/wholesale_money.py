@@ -184,13 +184,34 @@ class Payments:
             np.add.at(total, rows[side][mine], sign * value[mine])
         return total
 
-    def _owed(self) -> Ints:
-        """Tell what each agent (a,) has been called for and not paid."""
-        rows, owed = self._record.rows(CONTRACTS), np.zeros(self._record.place.agents, np.int64)
+    def _owed(self) -> tuple[Ints, int]:
+        """Tell what each agent (a,) has been called for and not paid, and how far calls are from losses.
+
+        A call is for what was owed before and what the mark, or the settlement, has lost.
+        """
+        rows, owed, error = self._record.rows(CONTRACTS), np.zeros(self._record.place.agents, np.int64), 0
+        lost = self._lost_at(rows)
         mine = picked(rows, Event.CALLED, Event.CALL_PAID)
-        for event, agent, amount in zip(*(rows[name][mine].tolist() for name in _CALLS), strict=True):
-            owed[agent] = amount if event == Event.CALLED else owed[agent] - amount
-        return owed
+        for event, command, agent, amount in zip(*(rows[name][mine].tolist() for name in _CALLS), strict=True):
+            if event == Event.CALLED:
+                error += abs(amount - int(owed[agent]) - lost.get((command, agent), 0))
+                owed[agent] = amount
+            else:
+                owed[agent] -= amount
+                error += max(0, -int(owed[agent]))
+        return owed, error
+
+    @staticmethod
+    def _lost_at(rows: Columns) -> dict[tuple[int, int], int]:
+        """Sum what each agent lost at each mark and settlement, by command and agent."""
+        mine = picked(rows, Event.VARIATION, Event.SETTLED)
+        agent = np.where(rows["buyer"] != NOBODY, rows["buyer"], rows["seller"])[mine]
+        lost: dict[tuple[int, int], int] = {}
+        for command, who, amount in zip(
+            rows["command"][mine].tolist(), agent.tolist(), rows["amount"][mine].tolist(), strict=True
+        ):
+            lost[command, who] = lost.get((command, who), 0) - amount
+        return lost
 
     def _contracts_error(self) -> int:
         market, record = self._market, self._record
@@ -204,7 +225,8 @@ class Payments:
         moved += self._between(Event.DIFFERENCE) + self._between(Event.PENALTY) - self._sum(Event.LOSS_TO_GAINS)
         collateral = self._sum(Event.COLLATERAL_LOCKED) - self._sum(Event.COLLATERAL_RELEASED)
         fund = self._sum(Event.CONTRIBUTED) - self._sum(Event.REDEEMED)
-        held, owed = self._held(), self._owed()
+        held, (owed, miscalled) = self._held(), self._owed()
+        error += miscalled
         kept = np.where(borne, 0, held + fund)
         # A defaulter has its own back; what others bore of its loss it has not paid.
         spared = self._sum(Event.LOSS_TO_CAPITAL) + sum(self._sum(event, "seller") for event in _LAYERS[3:])
@@ -261,7 +283,7 @@ class Payments:
         return error
 
 
-_CALLS: Final = ("event", "buyer", "amount")
+_CALLS: Final = ("event", "command", "buyer", "amount")
 
 
 def _settle_order(record: Record) -> Ints:

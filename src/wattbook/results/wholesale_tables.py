@@ -136,7 +136,7 @@ def positions(record: Record) -> dict[str, Column]:
     group = {name: told[name] for name in ("seq", "period", "agent", "contracted_wh", "spot_wh", "metered_wh")}
     group["deviation_wh"] = group["metered_wh"] - group["contracted_wh"] - group["spot_wh"]
     parts = [group]
-    if "meters" in record.streams:  # a single fact is shown without them
+    if record.wholesale is not None and "meters" in record.streams:  # a single fact is shown without them
         read = record.streams["meters"]
         home = {name: read[name] for name in ("seq", "period", "agent", "traded_wh", "residual_wh")}
         home["metered_wh"] = home["traded_wh"] + home["residual_wh"]
