@@ -200,13 +200,18 @@ def _command(record: Record, columns: Columns) -> dict[str, Any]:
     place, row = record.place, {name: int(column[0]) for name, column in columns.items()}
     action = row["action"]
     meant = row["order"] if action == Action.QUARANTINE else None
+    shelf, venues = list(place.books), [book["venue"] for book in record.header["books"]]
+    if action >= Action.REQUEST and record.wholesale is not None:
+        # At the contract desk a command's book is a contract; most verbs only refer to an offer.
+        names = action in (Action.REQUEST, Action.POST)
+        shelf, venues = (list(record.wholesale.specs) if names else []), []
     return {
         "seq": row["seq"],
         "time_ms": row["time_ms"],
         "agent": _entry(place.names, row["agent"]),
         "action": word(Action(action)) if action in set(Action) else str(action),
-        "venue": _entry([book["venue"] for book in record.header["books"]], row["book"]),
-        "book": _entry(place.books, row["book"]),
+        "venue": _entry(venues, row["book"]),
+        "book": _entry(shelf, row["book"]),
         "period_ms": place.start_ms + row["period"] * place.period_ms if 0 <= row["period"] < place.periods else None,
         "order": None if meant is not None else row["order"],
         "quarantined": None if meant is None else _entry(place.names, meant),
