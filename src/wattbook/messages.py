@@ -130,10 +130,12 @@ class Refusal(IntEnum):
     OUT_OF_RANGE = 114
     NO_IMPROVEMENT = 115
     NOT_IN_WHOLESALE = 116
-    """Neither a utility nor a producer, or there is no such market."""
+    """There is no contract desk."""
     NO_PLANT = 117
     NO_UPGRADE = 118
     """None is for sale, or not so large a one, or the one before is still being built."""
+    NOT_CONNECTED = 119
+    """This producer and this utility do not deal with each other."""
 
 
 class House(IntEnum):

@@ -95,7 +95,7 @@ def compile_street(scenario: Scenario, seed: int) -> Compiled:
     needs_before = scenario.forecast.kind == "persistence" or scenario.meter_failures > 0
     series = _series(roll, seed, horizon, starts_ms, library, needs_before=needs_before)
     street = _street(scenario, roll, horizon, starts_ms, series, seed)
-    wholesale = wholesale_rules(scenario, roll, seed, horizon, starts_ms, library)
+    wholesale = wholesale_rules(scenario, roll, seed, horizon, starts_ms, library, street.spot_tick)
     if wholesale is not None:
         street = replace(street, wholesale=wholesale)
     outlook = Outlook(scenario.forecast, series.load_before_wh, series.generation_before_wh)

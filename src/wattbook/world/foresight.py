@@ -14,8 +14,10 @@ import numpy as np
 
 from wattbook.assets.plants import PlantKind
 from wattbook.chance import NORMAL_SCALE, key_of, normal_units
+from wattbook.contracts import Kind
+from wattbook.data.calendar import wall_clock_ms
 from wattbook.policies.wholesale import Own, Public
-from wattbook.units import MS_PER_DAY, PPM
+from wattbook.units import MS_PER_DAY, MS_PER_HOUR, PPM
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,6 +60,9 @@ class Foresight:
         self._asked: tuple[int, int, int, int] | None = None
         self._answer = (np.zeros(0, np.int64), np.zeros(0, np.int64))
         self._utilities = set(wholesale.utilities.tolist())
+        street = self.street
+        starts_ms = street.start_ms + np.arange(street.periods) * street.period_ms
+        self._slots = wall_clock_ms(starts_ms, street.timezone) % MS_PER_DAY // street.period_ms
 
     def own(self, agent: int, first: int, end: int, now_ms: int) -> Own:
         """Tell what an agent knows of itself for the periods `first` to before `end`."""
@@ -70,7 +75,7 @@ class Foresight:
             plant = self.wholesale.plant_of[agent]
             kind = PlantKind(int(self.rules.plants.kind[plant]))
             marginal_tick = int(self.rules.plants.marginal_tick[plant])
-            available_wh = self._output(agent, plant, first, end, now_ms, by_weather=kind in BY_WEATHER)
+            available_wh = self._output(agent, plant, first, end, now_ms)
         return Own(
             agent=agent,
             now_ms=now_ms,
@@ -83,7 +88,7 @@ class Foresight:
             marginal_tick=marginal_tick,
             follows_weather=kind in BY_WEATHER,
             renewable=kind in RENEWABLE,
-            contracted_wh=self._contracted(agent, first, end),
+            contracted_wh=self._contracted(agent, first, end, now_ms),
             money=self.wholesale.market.ledger.available(agent),
         )
 
@@ -108,9 +113,9 @@ class Foresight:
         sd_wh = np.array([isqrt(a * a + b * b) for a, b in zip(sd_wh.tolist(), apart.tolist(), strict=True)], np.int64)
         return need_wh, sd_wh
 
-    def _output(self, agent: int, plant: int, first: int, end: int, now_ms: int, *, by_weather: bool) -> Ints:
+    def _output(self, agent: int, plant: int, first: int, end: int, now_ms: int) -> Ints:
         able = self.wholesale.available_wh(agent, first, end, now_ms)
-        if not by_weather:
+        if PlantKind(int(self.rules.plants.kind[plant])) not in BY_WEATHER:
             return able
         most = self.wholesale.most_wh(plant, now_ms)
         return np.clip(self._blurred(agent, able, first, WEATHER_SD_PPM), 0, most)
@@ -128,7 +133,8 @@ class Foresight:
         factor = PPM + np.array([errors[day] for day in days.tolist()], np.int64)
         return np.maximum(exact_wh * np.maximum(factor, 0) // PPM, 0)
 
-    def _contracted(self, agent: int, first: int, end: int) -> Ints:
+    def _contracted(self, agent: int, first: int, end: int, now_ms: int) -> Ints:
+        """Sum up contracts that deliver: fixed amounts, and shares of what their sellers are expected to give."""
         desk = self.wholesale.desk
         total = np.zeros(end - first, np.int64)
         if desk is None:
@@ -141,33 +147,37 @@ class Foresight:
             if low < high:
                 profile = np.array(product.profile_wh[low - product.first_period : high - product.first_period])
                 total[low - first : high - first] += lots * profile
+        for contract in desk.bilateral.contracts.values():
+            product = desk.terms.specs[contract.spec]
+            if product.kind == Kind.PPA and agent in (contract.buyer, contract.seller):
+                low, high = max(first, product.first_period), min(end, product.past_period)
+                if low < high and contract.seller in self.wholesale.plant_of:
+                    able = self._output(contract.seller, self.wholesale.plant_of[contract.seller], low, high, now_ms)
+                    sign = 1 if agent == contract.buyer else -1
+                    total[low - first : high - first] += sign * (able * contract.quantity // PPM)
         return total
 
     # --- prices
 
     def _prices(self, first: int, end: int) -> tuple[Ints, Ints]:
         """Mean and standard deviation of the last days' spot prices at the same time of day, (n,) each [ticks]."""
-        per_day = MS_PER_DAY // self.street.period_ms
-        known = self.wholesale.cleared
         expected = self.rules.expected_tick[first:end].copy()
         sd = np.zeros(end - first, np.int64)
-        spot = self.wholesale.spot_tick
-        cache: dict[int, tuple[int, int] | None] = {}
-        for i, period in enumerate(range(first, end)):
-            slot = period % per_day
-            if slot not in cache:
-                last = known - 1 - (known - 1 - slot) % per_day
-                past = [int(spot[last - day * per_day]) for day in range(DAYS_REMEMBERED) if last >= day * per_day]
-                cache[slot] = _moments(past)
-            if (found := cache[slot]) is not None:
-                expected[i], sd[i] = found
+        # A day has 25 hours at most, so what is older cannot be among the last.
+        past = slice(max(0, self.wholesale.cleared - (DAYS_REMEMBERED + 1) * 25 * MS_PER_HOUR // self.street.period_ms),
+                     self.wholesale.cleared)  # fmt: skip
+        seen: dict[int, list[int]] = {}
+        for slot, price in zip(self._slots[past].tolist(), self.wholesale.spot_tick[past].tolist(), strict=True):
+            seen.setdefault(slot, []).append(price)
+        found = {slot: _moments(prices[-DAYS_REMEMBERED:]) for slot, prices in seen.items()}
+        for i, slot in enumerate(self._slots[first:end].tolist()):
+            if slot in found:
+                expected[i], sd[i] = found[slot]
         return expected, sd
 
 
-def _moments(values: list[int]) -> tuple[int, int] | None:
-    """Mean and standard deviation, rounded down; None of nothing."""
-    if not values:
-        return None
+def _moments(values: list[int]) -> tuple[int, int]:
+    """Mean and standard deviation, rounded down, of at least one value."""
     count = len(values)
     mean = sum(values) // count
     return mean, isqrt(sum((value - mean) ** 2 for value in values) // count)
