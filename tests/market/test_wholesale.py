@@ -260,6 +260,35 @@ def test_the_houses_capital_lies_in_the_clearing_account_from_the_start(make_mar
     assert int(market.ledger.balance[clearing]) == 50 * EUR, "all margins are back"
 
 
+def test_who_cannot_pay_a_margin_call_is_out_and_the_houses_account_is_what_it_keeps(make_market):
+    market = make_market(credit=10 * EUR, desk=dataclasses.replace(desk_terms(), call_ms=QUARTER_MS))
+    desk, clearing = market.wholesale.desk, market.account(House.CLEARING)
+
+    def kept():
+        assert int(market.ledger.balance[clearing]) == 50 * EUR + desk.house.cash
+        return desk.owed(U)
+
+    assert sign_forward(market, P, U, 100, 9_000, FUTURE) == 0
+    assert market.apply(Command(START_MS, -1, Action.MARK)) == 0
+    assert kept() == 0
+    # 200 kWh lose 80 EUR/MWh: 16 EUR. U had 10 EUR, of which 1.80 EUR are its margin.
+    assert sign_forward(market, P, V, 1, 1_000, FUTURE) == 0
+    assert market.apply(Command(START_MS, -1, Action.MARK)) == 0
+    assert kept() > 7 * EUR
+    clear_day(market)
+    run_period(market, 0)
+    run_period(market, 1)
+    events = market.journal.read("contracts")
+    assert {Event.CALLED, Event.DEFAULTED, Event.LOSS_TO_MARGIN, Event.LOSS_TO_CAPITAL} <= set(events["event"].tolist())
+    assert kept() == 0
+    assert U in desk.house.defaulted
+    # It deals no more at the desk, and goes on buying day ahead.
+    assert market.apply(say(U, Verb.PAY, end_of(1))) == 200 + Code.DEFAULTED
+    for period in range(2, PERIODS):
+        run_period(market, period)
+    assert market.wholesale.group(U, 2).contracted_wh == 0
+
+
 def test_quotas_are_settled_on_own_sales_once(make_market):
     quotas = tuple(500_000 if agent == U else 0 for agent in range(6))
     market = make_market(quota_ppm=quotas, buy_out_tick=6_000, million_wh=np.full((1, PERIODS), 10**9, np.int64))
