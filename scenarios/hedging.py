@@ -1,7 +1,7 @@
 """Who pays when prices jump: a utility that lives on spot prices, or one that buys ahead?
 
 Two utilities of 20,000 customers each and four producers with firm plants. Spot prices are those of Houston in July
-2022 (ERCOT, day ahead), read as so many EUR/MWh: after a week at 60 to 120 they pass 2,000 on the seventh day. They know
+2022 (ERCOT, day ahead), read as so many EUR/MWh: after days at 60 to 120 they pass 2,000 on the seventh. They know
 nothing of the customers' weather. Blue lives on spot, red buys by a ladder: 30, 60, 90 % as delivery comes nearer. The
 same with calm prices, where buying ahead costs its premium and saves nothing:
 

@@ -100,7 +100,7 @@ def compile_street(scenario: Scenario, seed: int) -> Compiled:
     if scenario.game is not None:
         wholesale: WholesaleRules | None = game_rules(scenario.game, roll, horizon)
     else:
-        wholesale = wholesale_rules(scenario, roll, seed, horizon, starts_ms, library)
+        wholesale = wholesale_rules(scenario, roll, seed, horizon, starts_ms, library, street.spot_tick)
     if wholesale is not None:
         street = replace(street, wholesale=wholesale)
     outlook = Outlook(scenario.forecast, series.load_before_wh, series.generation_before_wh)
