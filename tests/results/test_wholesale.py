@@ -25,10 +25,13 @@ from wattbook import (
     utility,
     verify,
 )
-from wattbook.contracts import Event
+from wattbook.contracts import Event, Kind, Verb
 from wattbook.errors import CorruptError
 from wattbook.journal import Journal, read_journal
-from wattbook.messages import streams_of
+from wattbook.messages import SELL, streams_of
+from wattbook.policies.producers import ProducerMind
+from wattbook.policies.utilities import UtilityMind
+from wattbook.policies.wholesale import Say
 from wattbook.results import Record, recount
 from wattbook.results.catalogue import LATER, table_names
 from wattbook.results.energy import energy_errors
@@ -168,6 +171,55 @@ def test_other_kinds_of_contracts_balance_as_well(contracts, tmp_path):
     assert "signed" in set(run.contracts["event"])
     assert not any((run.metrics["energy_errors_wh"] | run.metrics["money_errors"]).values())
     assert len(recount(run.save(tmp_path / "run"))) > 40
+
+
+class GreenSeller(ProducerMind):
+    """Posts half of its output, once."""
+
+    def at_desk(self, own, public, desk, draw, /):
+        shares = [spec for spec in desk.specs if spec.kind == Kind.PPA]
+        if desk.round or not shares or desk.lots.get(shares[0].place):
+            return []
+        verb, good_ms = int(Verb.POST), 3_600_000
+        return [Say(verb, book=shares[0].place, side=SELL, price_tick=5_000, quantity=500_000, flags=good_ms)]
+
+
+class GreenBuyer(UtilityMind):
+    """Takes half of what is posted."""
+
+    def at_desk(self, own, public, desk, draw, /):
+        posted = [each for each in desk.offered if each.side == SELL and each.request == 0 and each.quantity >= 250_000]
+        return [
+            Say(int(Verb.TAKE), order=each.number, price_tick=each.price_tick, quantity=250_000) for each in posted[:1]
+        ]
+
+
+def test_shares_of_output_and_their_guarantees_balance_as_well(tmp_path):
+    run = Scenario(
+        start="2016-06-06", days=3, spot="merit-order", wholesale=ContractDesk(),
+        agents=[
+            consumer("home", profile="H0-B", rated=kw(4)),
+            utility("blue", persona=GreenBuyer(), retail=eur_per_mwh(160), feed_in=eur_per_mwh(5), represents=20_000,
+                    renewable_quota=percent(20)),
+            producer("hill-wind", kind="wind", capacity=mw(20), persona=GreenSeller()),
+        ],
+    ).run(seed=7, baseline=False)  # fmt: skip
+    assert {"signed", "delivered"} <= set(run.contracts["event"])
+    assert {"moved", "retired"} <= set(run.certificates["event"])
+    assert not any((run.metrics["energy_errors_wh"] | run.metrics["money_errors"]).values())
+    quota = run.metrics["wholesale"]["utilities"]["blue"]["quota"]
+    assert quota["covered_wh"] > 0
+    assert quota["cancelled"] * 1_000_000 >= quota["covered_wh"]
+    assert quota["renewable_share"] > 0
+    assert run.metrics["wholesale"]["hedge_ratio"] > 0
+    assert run.metrics["wholesale"]["forwards"] == []
+    assert len(recount(run.save(tmp_path / "run"))) > 40
+    assert energy_errors(bent(run.record, "contracts", "quantity_wh", Event.DELIVERED))["contracts"] > 0
+    for column in ("price_tick", "amount"):
+        assert money_errors(bent(run.record, "contracts", column, Event.DELIVERED))["contracts"] > 0
+    bend(tmp_path / "run", "contracts", at("amount", on("delivered")))
+    with pytest.raises(CorruptError, match="energy x price"):
+        recount(tmp_path / "run")
 
 
 def bent(record, stream, column, event=None, change=1):

@@ -268,6 +268,8 @@ class WholesaleCount:
         strange = given.join(signed, on=["contract", "buyer", "seller"], how="anti").select("contract", "time", "buyer")
         self.count.agree("contracts: delivered + replaced = contracted", "contracts", wrong)
         self.count.agree("contracts: delivered between those who signed", "contracts", strange)
+        cost = pl.col("quantity_wh") * pl.col("price_tick")
+        self.count.agree("contracts: energy x price", "contracts", given.filter(pl.col("amount") != -cost))
 
     def _physical(self) -> pl.Expr:
         """Rows that settle a future which delivers."""

@@ -66,15 +66,20 @@ def worded(words: Mapping[int, str]) -> Words:
 
 
 _DESK_CODES: Final = 200
-"""The contract desk's own refusals stand in orders as this and their number."""
-_CODES: Final = worded(
-    {int(code): word(code) for code in (*Code, *Refusal)}
-    | {_DESK_CODES + int(code): word(code) for code in DeskCode if code != DeskCode.OK}
+"""The contract desk's own refusals stand in orders as this and their number; other runs' files do not list them."""
+_REASONS: Final = {int(code): word(code) for code in (*Code, *Refusal)}
+_CODES: Final = worded(_REASONS)
+_CODES_WITH_DESK: Final = worded(
+    _REASONS | {_DESK_CODES + int(code): word(code) for code in DeskCode if code != DeskCode.OK}
 )
 _EVENTS: Final = worded({REFUSED: "refused", **{int(event): word(event) for event in Event}})
 _SIDES: Final = worded({BUY: "buy", SELL: "sell"})
 _CAUSES, _PATHS, _ACTIONS = (worded({int(each): word(each) for each in kind}) for kind in (Cause, Path, Action))
 _FREE: Final = Words("real", [0.0])
+
+
+def _codes(record: Record) -> Words:
+    return _CODES if record.wholesale is None else _CODES_WITH_DESK
 
 
 def moments(ms: NDArray[Any]) -> Numbers:
@@ -130,7 +135,7 @@ def orders(record: Record) -> dict[str, Column]:
         "event": _EVENTS.of(rows["event"]),
         "side": _SIDES.of(rows["side"]),
         **wholes(rows, "price_tick", "quantity_wh", "remaining_wh"),
-        "code": _CODES.of(rows["code"]),
+        "code": _codes(record).of(rows["code"]),
     }
 
 
@@ -218,7 +223,7 @@ def _decided(record: Record, rows: Mapping[str, NDArray[Any]]) -> dict[str, Colu
         "agent": named(record, "names", mine["agent"]),
         "policy": named(record, "policy", mine["agent"]),
         "action": _ACTIONS.of(mine["action"]),
-        "outcome": _CODES.of(outcomes(record, mine["seq"])),
+        "outcome": _codes(record).of(outcomes(record, mine["seq"])),
         "cost_usd": _FREE.of(np.zeros(len(mine["seq"]), np.uint8)),
     }
 

@@ -15,6 +15,8 @@ from wattbook.results.wholesale_header import CERTIFICATES
 from wattbook.units import MS_PER_HOUR, PPM
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from wattbook.messages import Stream
@@ -248,17 +250,25 @@ def _futures_error(record: Record) -> int:
         error += int(np.abs(net).sum())
     known, closed = settled(record), set(spec[picked(rows, Event.CLOSED_OUT)].tolist())
     made, due = picked(rows, Event.NOVATED), picked(rows, Event.SETTLED)
-    pairs = np.unique(np.stack([spec[made | due], party[made | due]]), axis=1)
-    for each, agent in pairs.T.tolist():
+    for rows_of in _apart(np.flatnonzero(made | due), spec, party):
+        each = int(spec[rows_of[0]])
         if each in closed or not market.lot_wh[each]:
             continue  # what was closed out delivers less than was signed
-        whose = (spec == each) & (party == agent)
-        lots = int(energy[whose & made].sum()) // int(market.lot_wh[each])
+        signed, settling = rows_of[made[rows_of]], rows_of[due[rows_of] & (period[rows_of] >= 0)]
+        lots = int(energy[signed].sum()) // int(market.lot_wh[each])
         told = np.zeros(record.place.periods, np.int64)
-        mine = whose & due & (period >= 0)
-        np.add.at(told, period[mine], energy[mine])
+        np.add.at(told, period[settling], energy[settling])
         error += int(np.abs(lots * market.wh(each, record.place.periods) * known - told).sum())
     return error + _covered_error(record, party)
+
+
+def _apart(rows: Ints, *keys: NDArray[Any]) -> Iterator[Ints]:
+    """Give the places of `rows` (n,) group by group, those together that have the same keys."""
+    if not len(rows):
+        return
+    order = rows[np.lexsort([key[rows] for key in keys])]
+    edges = np.logical_or.reduce([np.diff(key[order]) != 0 for key in keys])
+    yield from np.split(order, np.flatnonzero(edges) + 1)
 
 
 def _covered_error(record: Record, party: Ints) -> int:
@@ -283,12 +293,12 @@ def _bilateral_error(record: Record) -> int:
     settle = _settle_seqs(record)
     output = np.maximum(-by_group(record, POSITIONS, "metered_wh"), 0)
     given = picked(rows, Event.DELIVERED, Event.REPLACED) & (rows["contract"] >= 0) & (period >= 0)
-    error, seen = 0, np.zeros(len(given), np.bool_)
+    parts = {int(rows["contract"][part[0]]): part for part in _apart(np.flatnonzero(given), rows["contract"])}
+    error = 0
     for each in signed_contracts(record):
-        mine = given & (rows["contract"] == each.number)
-        seen |= mine
-        strange = mine & ((rows["buyer"] != each.buyer) | (rows["seller"] != each.seller))
-        error += int(rows["quantity_wh"][strange].sum())
+        mine = parts.pop(each.number, np.zeros(0, np.int64))
+        strange = (rows["buyer"][mine] != each.buyer) | (rows["seller"][mine] != each.seller)
+        error += int(rows["quantity_wh"][mine[strange]].sum())
         told = np.zeros(periods, np.int64)
         np.add.at(told, period[mine], rows["quantity_wh"][mine])
         kind = market.spec_kind[each.spec]
@@ -304,7 +314,8 @@ def _bilateral_error(record: Record) -> int:
         # What was settled before it was cancelled.
         due = np.where((settle >= 0) & (settle < each.cancelled), due, 0)
         error += int(np.abs(due - told).sum())
-    return error + int(rows["quantity_wh"][given & ~seen].sum())
+    # What nobody signed.
+    return error + sum(int(rows["quantity_wh"][part].sum()) for part in parts.values())
 
 
 def _settle_seqs(record: Record) -> Ints:

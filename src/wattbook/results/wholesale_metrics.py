@@ -385,8 +385,7 @@ def _open_interest(record: Record, book: _Book) -> list[int]:
     until = [place.start_ms + end * place.period_ms for end in ends]
     left = np.zeros((len(market.specs), len(ends)), np.int64)
     for spec in range(len(market.specs)):
-        lot = market.wh(spec, place.periods)
-        left[spec] = [int(market.lot_wh[spec]) - int(lot[:end].sum()) for end in ends]
+        left[spec] = market.lot_wh[spec] - np.cumsum(market.wh(spec, place.periods))[np.array(ends) - 1]
     total = np.zeros(len(ends), np.int64)
     for (spec, _), steps in _lots(record).items():
         held = np.array([sum(lots for at_ms, lots in steps if at_ms <= end) for end in until], np.int64)

@@ -184,6 +184,12 @@ class Payments:
             np.add.at(total, rows[side][mine], sign * value[mine])
         return total
 
+    def _mispriced(self) -> int:
+        """Sum how far what deliveries are said to cost is from energy x price."""
+        rows = self._record.rows(CONTRACTS)
+        mine = picked(rows, Event.DELIVERED, Event.REPLACED) & (rows["contract"] >= 0)
+        return int(np.abs(rows["amount"] + rows["quantity_wh"] * rows["price_tick"])[mine].sum())
+
     def _owed(self) -> tuple[Ints, int]:
         """Tell what each agent (a,) has been called for and not paid, and how far calls are from losses.
 
@@ -226,7 +232,7 @@ class Payments:
         collateral = self._sum(Event.COLLATERAL_LOCKED) - self._sum(Event.COLLATERAL_RELEASED)
         fund = self._sum(Event.CONTRIBUTED) - self._sum(Event.REDEEMED)
         held, (owed, miscalled) = self._held(), self._owed()
-        error += miscalled
+        error += miscalled + self._mispriced()
         kept = np.where(borne, 0, held + fund)
         # A defaulter has its own back; what others bore of its loss it has not paid.
         spared = self._sum(Event.LOSS_TO_CAPITAL) + sum(self._sum(event, "seller") for event in _LAYERS[3:])
