@@ -22,6 +22,7 @@ from wattbook.market.setup import WholesaleRules
 from wattbook.market.supply import availability_ppm, lay_out
 from wattbook.scenario.calendar import by_hour
 from wattbook.scenario.parts import Utility
+from wattbook.scenario.profiles import is_file
 from wattbook.scenario.wholesale import Auction, ContractDesk, Producer
 from wattbook.units import MS_PER_DAY, MS_PER_HOUR, PPM, QUANTA_PER_CENT
 
@@ -230,7 +231,8 @@ def _million_wh(agents: Sequence[Utility], horizon: Horizon, library: Library) -
     out = np.zeros((len(agents), horizon.periods), np.int64)
     for place, agent in enumerate(agents):
         many = library.load(agent.profile, agent.name, int(agent.rated or 0) * _SAMPLE, None, horizon).run_wh
-        out[place] = many * (_MILLION // _SAMPLE)
+        # A profile of its own is that of one customer, whatever its rating.
+        out[place] = many * (_MILLION if is_file(agent.profile) else _MILLION // _SAMPLE)
     return out
 
 
@@ -308,7 +310,8 @@ def _desk_terms(
         return None
     specs = _catalogue(desk, days, horizon, starts_ms, timezone)
     if not specs:
-        raise ConfigError("wholesale: a contract desk needs a second day, for which contracts can be signed: add days")
+        problem = f"no day from the run's second on has hours of {', '.join(desk.profiles)}"
+        raise ConfigError(f"wholesale.profiles: {problem}: add days, or the profile 'base'")
     return DeskTerms(
         agents=agents,
         specs=specs,
