@@ -84,7 +84,7 @@ def test_scenarios_at_random_have_everything_in_them():
         Event.NOVATED,
         Event.DELIVERED,
         Event.REPLACED,
-        Event.CALLED,
+        Event.VARIATION,
         Event.MARKED_BY_TRADES,
         Event.SETTLED,
     } <= events

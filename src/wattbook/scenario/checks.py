@@ -126,7 +126,8 @@ def _supplier_problems(members: Sequence[Consumer | City], utilities: Sequence[s
 def _own_problems(agent: Agent) -> list[str]:
     """List what is wrong between the values of one agent."""
     if isinstance(agent, Utility):
-        return _tariff_problems(agent)
+        lacks = agent.represents and agent.rated is None and not is_file(agent.profile)
+        return _tariff_problems(agent) + ([_needs_a_rating(agent)] if lacks else [])
     if isinstance(agent, Trader):
         return _trader_problems(agent)
     problems = []
@@ -136,8 +137,12 @@ def _own_problems(agent: Agent) -> list[str]:
     if isinstance(agent, Prosumer):
         problems += unitless(f"{agent.name}.pv", agent.pv) + unitless(f"{agent.name}.battery", agent.battery)
     if isinstance(agent, Consumer) and agent.rated is None and not is_file(agent.profile):
-        problems.append(f"{agent.name}.rated=None: the shipped profile {agent.profile!r} needs a rating, as kw(3)")
+        problems.append(_needs_a_rating(agent))
     return problems
+
+
+def _needs_a_rating(agent: Consumer | Utility) -> str:
+    return f"{agent.name}.rated=None: the shipped profile {agent.profile!r} needs a rating, as kw(3)"
 
 
 def _trader_problems(trader: Trader) -> list[str]:

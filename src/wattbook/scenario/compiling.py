@@ -453,6 +453,7 @@ def _about(agent: Agent, *, in_wholesale: bool) -> dict[str, str]:
     """Tell people of an agent, in the journal's header."""
     if isinstance(agent, Producer) or (isinstance(agent, Utility) and in_wholesale):
         own = agent.persona
-        return {"persona": str(getattr(own, "persona", "")), "policy": own.name, "label": agent.label}
+        name = str(getattr(own, "name", type(own).__name__))
+        return {"persona": str(getattr(own, "persona", "")), "policy": name, "label": agent.label}
     mind = mind_of(agent)
     return {"persona": mind.persona, "policy": mind.name, "label": agent.label}

@@ -343,7 +343,8 @@ def _desk_terms(
         return None
     specs = _catalogue(desk, days, horizon, starts_ms, timezone)
     if not specs:
-        raise ConfigError("wholesale: a contract desk needs a second day, for which contracts can be signed: add days")
+        problem = f"no day from the run's second on has hours of {', '.join(desk.profiles)}"
+        raise ConfigError(f"wholesale.profiles: {problem}: add days, or the profile 'base'")
     return DeskTerms(
         agents=agents,
         specs=specs,
