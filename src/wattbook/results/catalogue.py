@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from wattbook.messages import CONTRACTS
 from wattbook.results import tables as common
 from wattbook.results.columns import frame_of
-from wattbook.results.wholesale_tables import DESK, WHOLESALE, desk_rows
+from wattbook.results.wholesale_tables import DESK, RETAIL, WHOLESALE, desk_rows
 
 if TYPE_CHECKING:
     import polars as pl
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from wattbook.results.columns import Column
     from wattbook.results.record import Record
 
-LATER: Final = {**WHOLESALE, **DESK}
+LATER: Final = {**WHOLESALE, **DESK, **RETAIL}
 """Tables that not every run has."""
 
 
@@ -23,7 +23,8 @@ def table_names(record: Record) -> list[str]:
     """Tables of a run."""
     market = record.wholesale
     desk = DESK if market is not None and market.has_desk else {}
-    return [*common.TABLES, *(WHOLESALE if market is not None else {}), *desk]
+    retail = RETAIL if market is not None and market.has_retail else {}
+    return [*common.TABLES, *(WHOLESALE if market is not None else {}), *desk, *retail]
 
 
 def whole(name: str, record: Record, baseline: Record | None) -> dict[str, Column]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
@@ -222,8 +223,15 @@ def _named(figures: Mapping[str, Any], begin: str, end: str, text: Callable[[Any
 
 
 def _figures(told: Mapping[str, Any]) -> Iterator[str]:
+    same = []
     for label, name, text in _ROWS:
-        yield _pair(label, told["figures"][name], text)
+        pair = told["figures"][name]
+        if "wholesale.hedge_ratio" in told["figures"] and pair["difference"] == 0:
+            same.append(f"{label} {text(pair['a'])}")
+        else:
+            yield _pair(label, pair, text)
+    for number, line in enumerate(wrap(", ".join(same), _WIDTH - _LABEL - 2)):
+        yield _row("the same" if number == 0 else "", line)
     bills = told["bills"]
     if bills["homes"]:
         yield _pair("all bills EUR", bills["total"], _whole_eur)
@@ -262,6 +270,9 @@ def _gain(parts: Mapping[str, Any]) -> Iterator[str]:
 def _deciles(bills: Mapping[str, Any]) -> Iterator[str]:
     if not bills["homes"]:
         yield _row("bills", "no home is in both")
+        return
+    if not any(decile["mean"]["difference"] for decile in bills["deciles"]):
+        yield _row("bills", "the same in each tenth of the homes, from the lowest to the highest bills")
         return
     width = (_WIDTH - _LABEL) // max(len(bills["deciles"]), 10)
     yield _row(

@@ -15,7 +15,7 @@ import numpy as np
 from wattbook.data import zone
 from wattbook.errors import ConfigError, CorruptError
 from wattbook.journal import FRAME_ROWS, read_journal, write_journal
-from wattbook.messages import SHARES, Cause, House, Path, Stream, Venue, streams_of
+from wattbook.messages import SHARES, TARIFFS, Cause, House, Path, Stream, Venue, streams_of
 from wattbook.results.wholesale_header import (
     WholesalePlace,
     contract_faults,
@@ -240,8 +240,15 @@ class Record:
 
     @cached_property
     def place(self) -> Place:
-        """The header as arrays."""
-        return Place.of(self.header, self.people)
+        """The header as arrays, with tariffs as they were in the end."""
+        place = Place.of(self.header, self.people)
+        changed = self.rows(TARIFFS)
+        if len(changed["agent"]):
+            row = np.full(place.agents, -1)
+            row[place.supplier] = np.arange(len(place.supplier))
+            # A period's last row holds: of one assignment twice NumPy keeps the later.
+            place.retail_tick[row[changed["agent"]], changed["period"]] = changed["retail_tick"]
+        return place
 
     @cached_property
     def people(self) -> dict[str, list[Any]]:
@@ -555,16 +562,23 @@ def stream_faults(header: Mapping[str, Any], streams: Mapping[str, Columns]) -> 
     agents, periods = len(people_of(header)["agent"]), header["periods"]
     highest = {
         "agent": agents, "buyer": agents, "seller": agents, "utility": agents, "account": len(header["accounts"]),
-        "book": len(header["books"]), "period": periods, "cause": len(Cause), "path": len(Path),
+        "old": agents, "new": agents, "book": len(header["books"]), "period": periods, "cause": len(Cause),
+        "path": len(Path),
     }  # fmt: skip
     faults = []
-    later = [name for name in ("shares", "spot", "supply", "served", "positions") if name in streams]
+    later = [
+        name for name in ("shares", "spot", "supply", "served", "positions", "tariffs", "switches") if name in streams
+    ]
     for stream in ("trades", "postings", "meters", "flows", "groups", *later):
         for name in streams[stream].keys() & highest.keys():
             lowest = -1 if (stream, name) == ("postings", "period") else 0
             column = streams[stream][name]
             if column.size and not (lowest <= column.min() and column.max() < highest[name]):
                 faults.append(f"{stream}.{name} holds numbers outside {lowest}..{highest[name] - 1}")
+    if "tariffs" in streams and not faults:
+        names = people_of(header)["agent"]
+        if {names[agent] for agent in np.unique(streams["tariffs"]["agent"]).tolist()} - set(header["tariffs"]):
+            faults.append("tariffs.agent names an agent without a tariff")
     if "contracts" in streams:
         faults += contract_faults(header["wholesale"], agents, periods, streams["contracts"])
     return sorted(faults)

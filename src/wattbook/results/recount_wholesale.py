@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 MARKET_TABLES: Final = ("positions", "served", "spot", "supply")
 DESK_TABLES: Final = ("certificates", "contracts", "margins")
+RETAIL_TABLES: Final = ("switches", "tariffs")
 _DESK_CAUSES: Final = ("margin", "variation", "delivery", "collateral", "fund", "premium", "penalty")
 _OWN: Final = ("contracted_wh", "spot_wh", "deviation_wh")
 _HOME: Final = ("traded_wh", "residual_wh")
@@ -36,9 +37,13 @@ def due_tables(scenario: dict[str, Any]) -> tuple[str, ...]:
     agents = scenario.get("agents") or ()
     desk = scenario.get("wholesale")
     asked = any(each["kind"] == "producer" or each.get("represents") or each.get("renewable_quota") for each in agents)
-    if desk is None and not asked:
+    game, retail = scenario.get("game"), scenario.get("retail")
+    if desk is None and game is None and retail is None and not asked:
         return ()
-    return (*MARKET_TABLES, *(DESK_TABLES if desk is not None and "profiles" in desk else ()))
+    # Without a desk the register of guarantees is one, where there is a quota.
+    signs = (desk is not None and "profiles" in desk) or any(each.get("renewable_quota") for each in agents)
+    signs |= game is not None and game["rounds"] > 0
+    return (*MARKET_TABLES, *(DESK_TABLES if signs else ()), *(RETAIL_TABLES if retail is not None else ()))
 
 
 class WholesaleCount:
@@ -55,7 +60,8 @@ class WholesaleCount:
         self.scenario: dict[str, Any] = count.manifest["scenario"]
         self.positions, self.served, self.spot, self.supply = (self.table(name) for name in MARKET_TABLES)
         self.groups = self.table("groups").rename({"utility": "agent"})
-        whose = {agent["name"] for agent in self.scenario["agents"] if agent["kind"] in ("utility", "producer")}
+        groups = count.agents.filter(pl.col("kind").cast(pl.String).is_in(["utility", "producer"]))
+        whose = set(groups["agent"].cast(pl.String).to_list())
         self.own = self.positions.filter(pl.col("agent").is_in(list(whose)))
         self.homes = self.positions.filter(~pl.col("agent").is_in(list(whose)))
 
@@ -160,7 +166,9 @@ class WholesaleCount:
         both = first.join(known, on="agent", how="full", coalesce=True).sort("agent")
         bad = (pl.col("plant").ne_missing(pl.col("kind"))) | (pl.col("capacity_w").ne_missing(pl.col("built_w")))
         periods = self.own["period"].n_unique()
-        wrong = both.filter(bad) if periods else both.clear()
+        # The people of a game are not listed one by one.
+        told = periods and self.scenario.get("game") is None
+        wrong = both.filter(bad) if told else both.clear()
         counted = rows.group_by("agent").agg(pl.len(), pl.col("period").n_unique().alias("periods")).sort("agent")
         uneven = counted.filter((pl.col("len") != periods) | (pl.col("periods") != periods))
         self.count.agree("supply: the scenario's plants, as they were built", "supply", wrong)
@@ -212,6 +220,8 @@ class WholesaleCount:
             pl.col("period").dt.convert_time_zone(zone).dt.hour().cast(pl.Int64).alias("hour")
         )
         both = here.join(known, on=["agent", "hour"], how="left")
+        if self.scenario.get("retail") is not None:
+            both = self._as_set(both)
         wrong = both.filter((pl.col("tick") != pl.col("retail_tick")) | (pl.col("customers") < 0))
         self.count.agree("served: at the scenario's tariffs", "served", wrong)
         # What a utility got for retail, less what its homes paid.
@@ -225,6 +235,17 @@ class WholesaleCount:
         both = net.join(due, on=["period", "agent"], how="full", coalesce=True).sort("period", "agent")
         wrong = both.filter(pl.col("amount").fill_null(0) != pl.col("due").fill_null(0))
         self.count.agree("served: energy x tariff is paid", "postings", wrong)
+
+    def _as_set(self, served: pl.DataFrame) -> pl.DataFrame:
+        """Put the tariffs that were set later in the place of the scenario's, and count those who changed sides."""
+        last = self.table("tariffs").group_by("period", "agent", maintain_order=True).last()
+        later = last.select("period", "agent", pl.col("retail_tick").alias("set"))
+        every = served.group_by("period").agg(pl.col("customers").sum())
+        stood_for = sum(each.get("represents", 0) for each in self.scenario["agents"])
+        wrong = every.filter(pl.col("customers") != stood_for).sort("period")
+        self.count.agree("served: customers change sides and are never lost", "served", wrong)
+        both = served.join(later, on=["period", "agent"], how="left")
+        return both.with_columns(pl.coalesce("set", "tick").alias("tick"))
 
     # --- contracts
 
@@ -273,7 +294,12 @@ class WholesaleCount:
 
     def _physical(self) -> pl.Expr:
         """Rows that settle a future which delivers."""
-        return _SETTLED if self.scenario["wholesale"]["contracts"] == "future" else pl.lit(value=False)
+        return _SETTLED if self._market().get("contracts") == "future" else pl.lit(value=False)
+
+    def _market(self) -> dict[str, Any]:
+        """Give the scenario's wholesale market; empty where a game has its own."""
+        market: dict[str, Any] = self.scenario.get("wholesale") or {}
+        return market
 
     def _covered(self) -> None:
         rows = self.desk
@@ -321,7 +347,7 @@ class WholesaleCount:
             bank = self.count.scan("postings").filter(pl.col("account") == "CLEARING")
             cash = bank.select(pl.col("amount").sum()).collect().item()
             due_all = int(agents["due"].sum())
-            capital = self.scenario["wholesale"]["house_capital"]
+            capital = self._market().get("house_capital", 0)
             self.count.agree_on(
                 "postings: CLEARING has its capital and what it keeps", "postings", cash, capital - due_all
             )

@@ -155,6 +155,16 @@ class Run:
         return self.table("certificates")
 
     @property
+    def tariffs(self) -> pl.DataFrame:
+        """One row per period and utility whose tariff was set after the start."""
+        return self.table("tariffs")
+
+    @property
+    def switches(self) -> pl.DataFrame:
+        """One row per time and pair of utilities: customers who went from one to the other."""
+        return self.table("switches")
+
+    @property
     def positions(self) -> pl.DataFrame:
         """One row per period and agent: contracted, bought at spot, traded locally, metered."""
         return self.table("positions")

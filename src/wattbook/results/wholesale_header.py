@@ -82,6 +82,7 @@ _SOUND: Final[dict[str, Callable[[Any], bool]]] = {
     "desk": _is_desk,
     "quota_ppm": _numbers,
     "buy_out_tick": _number,
+    "retail": lambda value: value is None or isinstance(value, dict),
 }
 
 
@@ -177,6 +178,7 @@ class WholesalePlace:
     link_wh: int
     link_tick: int
     has_desk: bool
+    has_retail: bool
     specs: tuple[str, ...]
     spec_kind: Ints
     first_period: Ints
@@ -216,6 +218,7 @@ class WholesalePlace:
             link_wh=told["link"]["most_wh"],
             link_tick=told["link"]["extra_tick"],
             has_desk=told["desk"] is not None,
+            has_retail=told["retail"] is not None,
             specs=tuple(spec["name"] for spec in specs),
             spec_kind=np.array([spec["kind"] for spec in specs], np.int64),
             first_period=np.array([spec["first_period"] for spec in specs], np.int64),

@@ -11,7 +11,7 @@ import numpy as np
 
 from wattbook.contracts import Event
 from wattbook.contracts.words import WH_PER_CERTIFICATE
-from wattbook.messages import CONTRACTS, POSITIONS, SERVED, SPOT, SUPPLY
+from wattbook.messages import CONTRACTS, POSITIONS, SERVED, SPOT, SUPPLY, SWITCHES, TARIFFS
 from wattbook.results.columns import Numbers, Words
 from wattbook.results.energy import sorted_by
 from wattbook.results.tables import moments, named, period_start, wholes, word, worded
@@ -197,6 +197,27 @@ def served(record: Record) -> dict[str, Column]:
     }
 
 
+def tariffs(record: Record) -> dict[str, Column]:
+    """Give one row per period and utility whose tariff was set after the start, in the order in which they were set."""
+    rows = record.rows(TARIFFS)
+    return {
+        "period": period_start(record, rows["period"]),
+        "agent": named(record, "names", rows["agent"]),
+        **wholes(rows, "retail_tick", "feed_in_tick"),
+    }
+
+
+def switches(record: Record) -> dict[str, Column]:
+    """Give one row per time and pair of utilities: how many customers went from one to the other."""
+    rows = record.rows(SWITCHES)
+    return {
+        "time": moments(rows["time_ms"]),
+        "old": named(record, "names", rows["old"]),
+        "new": named(record, "names", rows["new"]),
+        **wholes(rows, "customers", "fee"),
+    }
+
+
 WHOLESALE: Final[dict[str, Callable[[Record], dict[str, Column]]]] = {
     "positions": positions,
     "served": served,
@@ -210,3 +231,8 @@ DESK: Final[dict[str, Callable[[Record], dict[str, Column]]]] = {
     "margins": margins,
 }
 """Tables of every run with a contract desk."""
+RETAIL: Final[dict[str, Callable[[Record], dict[str, Column]]]] = {
+    "switches": switches,
+    "tariffs": tariffs,
+}
+"""Tables of every run in which customers choose."""
