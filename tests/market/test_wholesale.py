@@ -184,6 +184,16 @@ def test_a_utilitys_and_a_producers_period_to_the_last_quantum(make_market):
     ]  # fmt: skip
 
 
+def test_a_plant_gives_what_is_due_in_the_very_period(make_market):
+    market = make_market()
+    assert sign_forward(market, P, U, 50, 9_500) == 0
+    clear_day(market)
+    for period in range(PERIODS):
+        run_period(market, period)
+    supply = market.journal.read("supply")
+    assert supply["output_wh"][supply["agent"] == P].tolist() == [0, 50_000, 50_000, 50_000, 0, 0, 0, 0]
+
+
 def test_with_single_prices_the_short_and_the_long_have_the_same(make_market):
     market = make_market(imbalance_ppm=-1)
     a_contracted_period(market)
@@ -517,6 +527,7 @@ def test_money_sums_to_zero_at_every_step_and_the_journal_replays(make_market, a
 def test_a_market_saved_between_any_two_commands_goes_on_the_same(make_market, auction):
     given = {
         "auction": auction, "upgrades": (TERMS, None), "buy_out_tick": 6_000, "link_tick": 100,
+        "million_wh": np.full((1, PERIODS), 90_000_777, np.int64),
         "quota_ppm": tuple(500_000 if agent == U else 0 for agent in range(6)),
     }  # fmt: skip
     rows, whole = busy_day(), make_market(**given)
