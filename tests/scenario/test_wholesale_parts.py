@@ -110,10 +110,8 @@ WRONG = [
         "blue.rated=None: the shipped profile 'H0-A' needs a rating, as kw(3)",
     ),
     (
-        lambda: make(
-            agents=[consumer("ada"), utility("blue", renewable_quota=percent(5), **PRICES)], wholesale=Auction()
-        ),
-        "blue.renewable_quota asks for guarantees of origin, which are traded at a desk: write wholesale=Contract",
+        lambda: make(agents=[consumer("ada"), utility("blue", renewable_quota=percent(5), **PRICES)], wholesale=None),
+        "blue.renewable_quota asks for guarantees of origin, which are traded in a wholesale market: write wholesale=",
     ),
     (
         lambda: compile_street(make(start="2016-06-03", wholesale=ContractDesk(profiles=["peak"], green=False)), 7),

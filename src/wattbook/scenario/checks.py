@@ -416,7 +416,11 @@ def cautions(scenario: Scenario) -> list[str]:
             found.append(f"{', '.join(alone)}: one member alone on its feeder and no district book to trade in")
     served = {member.supplier for member in members} | {city.supplier for city in cities}
     if None not in served or not (members or cities):
-        found += [f"{each.name} has no customers" for each in scenario.utilities if each.name not in served]
+        found += [
+            f"{each.name} has no customers"
+            for each in scenario.utilities
+            if each.name not in served and not each.represents and scenario.retail is None
+        ]
     return found
 
 
