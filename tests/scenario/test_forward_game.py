@@ -11,7 +11,9 @@ from wattbook import Auction, ForwardGame, LocalMarket, RetailMarket, Run, load_
 from wattbook.errors import ConfigError
 from wattbook.market.linear_demand import LinearDemand
 from wattbook.policies.quantity import QuantitySearch, QuantitySeller
+from wattbook.scenario import compile_street
 from wattbook.units import eur_per_mwh, minutes
+from wattbook.world import World
 
 PERCENT = 0.01
 
@@ -177,6 +179,20 @@ def test_the_same_game_ends_the_same_in_both_engines():
     prints = {scenario.run(seed=7, engine=engine).fingerprint for engine in ("processes", "population", "auto")}
     assert len(prints) == 1
     assert scenario.run(seed=8).fingerprint not in prints, "who is asked first is drawn"
+
+
+@pytest.mark.parametrize("minutes_before", [3, 2, 1, 0])
+def test_a_game_that_stops_between_its_rounds_goes_on_with_minds_that_remember_nothing(minutes_before):
+    compiled = [compile_street(scenario_of(choke=eur_per_mwh(2), cost=eur_per_mwh(0.5), rounds=2), 7) for _ in range(3)]
+    through, stopped, resumed = (
+        World(each.street, each.minds, each.outlook, 7, wholesale_minds=each.wholesale_minds) for each in compiled
+    )
+    through.run()
+    street = compiled[0].street
+    stopped.run(until_ms=street.start_ms + street.period_ms - minutes_before * 60_000)
+    resumed.restore(stopped.checkpoint())
+    resumed.run()
+    assert resumed.checkpoint() == through.checkpoint()
 
 
 class Blind(QuantitySeller):

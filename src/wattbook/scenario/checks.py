@@ -27,7 +27,7 @@ from wattbook.units import MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, UNKNOWN, eur_
 LEAST_DESK_DAYS: Final = 2
 SLOW_ROUNDS: Final = 3
 SLOW_CHOKE: Final = eur_per_mwh(3)
-"""A search through three forward rounds takes half a minute of CPU up to here, and had not ended after three at 5."""
+"""A search through three forward rounds takes half a minute of CPU up to here; at 5 it had not ended after two."""
 LEAST_RETAIL: Final = eur_per_mwh(10)
 LEAST_VAT: Final = percent(1)
 """Below these a price was probably meant in EUR/kWh or ct/kWh, and a share in whole parts."""
