@@ -10,6 +10,7 @@ pytestmark = pytest.mark.slow
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 GOLDEN = {
+    "allaz_vila": "df5104ac6424b32888bb51e2c097ad00a3a093453050b3fae06c626e27221703",
     "city": "e6c504f0be7431f68ce3da938aab4315ea68f473897e8d8cff18c4627ef5325a",
     "forecast_errors": "774c3c2c5b605d3cb6e5d37f8b8dbd24190f14ce3fefae41264e4f50117c2c81",
     "laboratory": "a317773f882e00e2bd84eeff770df6828259fa7cc9fda6c4032f0529fd91c67e",

@@ -1,9 +1,15 @@
 """Fixtures of the scenario tests: a scenario small enough to run in a second."""
 
+import sys
+from pathlib import Path
+
 import pytest
 
 from wattbook import Battery, LocalMarket, Pv, Scenario, consumer, prosumer, utility
 from wattbook.units import eur_per_mwh, kw, kwh, minutes
+
+# So that tests of this folder find each other's `forward_games`.
+sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture

@@ -11,7 +11,9 @@ from dataclasses import fields
 from math import gcd
 from typing import TYPE_CHECKING, Any, Final
 
+from wattbook.assets.config import CAPACITY_BOUND_W
 from wattbook.errors import ConfigError, nearest
+from wattbook.market.linear_demand import MWH_WH
 from wattbook.scenario.calendar import horizon_ms
 from wattbook.scenario.cities import LONGEST_NAME, City
 from wattbook.scenario.faults import measured_text
@@ -23,6 +25,9 @@ from wattbook.scenario.wholesale import Auction, ContractDesk, Producer
 from wattbook.units import MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, UNKNOWN, eur_per_mwh, percent
 
 LEAST_DESK_DAYS: Final = 2
+SLOW_ROUNDS: Final = 3
+SLOW_CHOKE: Final = eur_per_mwh(3)
+"""A search through three forward rounds takes half a minute of CPU up to here; at 5 it had not ended after two."""
 LEAST_RETAIL: Final = eur_per_mwh(10)
 LEAST_VAT: Final = percent(1)
 """Below these a price was probably meant in EUR/kWh or ct/kWh, and a share in whole parts."""
@@ -242,6 +247,16 @@ def _game_problems(scenario: Scenario) -> list[str]:
         problems.append(
             "game needs a period before the one of delivery, for its rounds: write hours=2, period=minutes(60)"
         )
+    if MWH_WH // scenario.game.slope * MS_PER_HOUR % scenario.period_ms:
+        problems.append(
+            f"game has bids of {MWH_WH // scenario.game.slope} Wh, which no whole number of W gives in a period of "
+            f"{scenario.period_ms // MS_PER_MINUTE} min: write period=minutes(60)"
+        )
+    if scenario.game.most_w(scenario.period_ms) > CAPACITY_BOUND_W:
+        problems.append(
+            "game's demand in one period is more than a plant could give, which is 100000 MW at most: write a larger "
+            "game.slope, a smaller game.choke, or a longer period"
+        )
     return problems
 
 
@@ -395,6 +410,11 @@ def cautions(scenario: Scenario) -> list[str]:
     """Say what is allowed but probably not meant."""
     members, cities = scenario.members, scenario.cities
     found = _unit_cautions(scenario)
+    if scenario.game is not None and scenario.game.rounds >= SLOW_ROUNDS and scenario.game.choke > SLOW_CHOKE:
+        found.append(
+            f"game.rounds={scenario.game.rounds} with a choke price above {measured_text(SLOW_CHOKE, 'price')} is "
+            "searched for many minutes, or hours: write game.rounds=2, or a smaller game.choke"
+        )
     found += [
         f"{each.name}.rated={measured_text(each.rated, 'power')} does not scale a profile of its own: that is taken as "
         "it is, in kWh"

@@ -89,7 +89,7 @@ def compile_street(scenario: Scenario, seed: int) -> Compiled:
         If it would not fit into memory.
     """
     require_memory(scenario)
-    roll = Roll.of(scenario.agents if scenario.game is None else scenario.game.agents())
+    roll = Roll.of(scenario.agents if scenario.game is None else scenario.game.agents(scenario.period_ms))
     start_ms, end_ms = horizon_ms(scenario.start, scenario.days, scenario.timezone, scenario.hours)
     horizon = Horizon(start_ms, end_ms, scenario.period_ms)
     library = Library()
@@ -109,6 +109,7 @@ def compile_street(scenario: Scenario, seed: int) -> Compiled:
     asked: dict[int, WholesaleMind] = {}
     if scenario.game is not None:
         asked = game_minds(scenario.game, roll, horizon)
+        street = replace(street, about={roll.names[row]: _about_mind(mind) for row, mind in asked.items()})
     elif wholesale is not None:
         asked = wholesale_minds(roll)
     minds = tuple(None if row in asked else mind for row, mind in enumerate(minds))
@@ -452,8 +453,13 @@ def _reactions(agents: Sequence[Agent]) -> dict[str, int]:
 def _about(agent: Agent, *, in_wholesale: bool) -> dict[str, str]:
     """Tell people of an agent, in the journal's header."""
     if isinstance(agent, Producer) or (isinstance(agent, Utility) and in_wholesale):
-        own = agent.persona
-        name = str(getattr(own, "name", type(own).__name__))
-        return {"persona": str(getattr(own, "persona", "")), "policy": name, "label": agent.label}
-    mind = mind_of(agent)
-    return {"persona": mind.persona, "policy": mind.name, "label": agent.label}
+        return _about_mind(agent.persona, agent.label)
+    return _about_mind(mind_of(agent), agent.label)
+
+
+def _about_mind(mind: Mind | WholesaleMind, label: str = "") -> dict[str, str]:
+    return {
+        "persona": str(getattr(mind, "persona", "")),
+        "policy": str(getattr(mind, "name", type(mind).__name__)),
+        "label": label,
+    }

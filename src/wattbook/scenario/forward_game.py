@@ -14,9 +14,10 @@ from wattbook.scenario.faults import FieldError, report, shown
 from wattbook.scenario.fields import Typed, bounded, flag, measured, quantity, whole
 from wattbook.scenario.parts import MONEY_BOUND, Agent, Part, Utility
 from wattbook.scenario.wholesale import Producer
-from wattbook.units import Quantity, eur_per_mwh, watt
+from wattbook.units import MS_PER_HOUR, Quantity, eur_per_mwh, watt
 
 SELLERS_BOUND: Final = 100
+W_PER_KW: Final = 1_000
 ROUNDS_BOUND: Final = 3
 """A search through three rounds takes many minutes already."""
 
@@ -73,8 +74,9 @@ class ForwardGame(Part):
 
     Examples
     --------
-    >>> from wattbook.units import eur_per_mwh
-    >>> [agent.name for agent in ForwardGame(choke=eur_per_mwh(20), cost=eur_per_mwh(5), rounds=0).agents()]
+    >>> from wattbook.units import eur_per_mwh, minutes
+    >>> game = ForwardGame(choke=eur_per_mwh(20), cost=eur_per_mwh(5), rounds=0)
+    >>> [agent.name for agent in game.agents(minutes(60))]
     ['demand', 'arbitrageur-1', 'arbitrageur-2', 'seller-1', 'seller-2']
     """
 
@@ -97,17 +99,21 @@ class ForwardGame(Part):
         """Cost of each seller [ticks]."""
         return self.cost if isinstance(self.cost, tuple) else (self.cost,) * self.sellers
 
-    def agents(self) -> tuple[Agent, ...]:
-        """Everybody of the game, as a scenario would list them."""
+    def most_w(self, period_ms: int) -> int:
+        """Power that could serve all of demand in one period [W], a whole kW at least."""
+        # A slope divides a MWh into whole Wh.
+        return max(W_PER_KW, -(-self.choke * (MWH_WH // self.slope) * MS_PER_HOUR // period_ms))
+
+    def agents(self, period_ms: int) -> tuple[Agent, ...]:
+        """Everybody of the game, as a scenario would list them; no plant is too small for its seller's best answer."""
         width = len(str(max(self.sellers, self.arbitrageurs)))
         free: dict[str, Any] = {"retail": eur_per_mwh(0), "feed_in": eur_per_mwh(0), "credit_limit": MONEY_BOUND}
-        most_w = -(-self.choke * MWH_WH // self.slope)
         return (
             Utility(name="demand", **free),
             *(Utility(name=f"arbitrageur-{i:0{width}}", **free) for i in range(1, self.arbitrageurs + 1)),
             *(
                 Producer(
-                    name=f"seller-{i:0{width}}", plant="gas", capacity=watt(max(most_w, 1_000)),
+                    name=f"seller-{i:0{width}}", plant="gas", capacity=watt(self.most_w(period_ms)),
                     cost=Quantity(cost, "price"), outages=False, credit_limit=MONEY_BOUND,
                 )
                 for i, cost in enumerate(self.cost_tick, start=1)

@@ -197,7 +197,7 @@ class Scenario(Part):
         agents = [each for each in listed or () if each.is_whole]
         unharmed = not problems and not is_collecting_faults()
         if listed is not None:
-            problems += agent_problems(agents, complete=unharmed and values.get("game") is None)
+            problems += agent_problems(agents, complete=unharmed and is_none(values.get("game")))
         if unharmed:
             problems += whole_problems(self)
         raise_all(problems)
