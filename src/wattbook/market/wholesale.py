@@ -17,7 +17,7 @@ from wattbook.book import call_auction
 from wattbook.contracts import Desk, Event
 from wattbook.market.day_ahead import Session, clear
 from wattbook.market.retail import Retail
-from wattbook.messages import BUY, SELL, Action, Cause, House, Refusal
+from wattbook.messages import BUY, SELL, Action, Cause, Command, House, Refusal
 from wattbook.units import MS_PER_HOUR, PPM, half_even
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from wattbook.contracts import Row
     from wattbook.market.market import Market
-    from wattbook.messages import Command
 
     Ints = NDArray[np.int64]
 
@@ -471,9 +470,10 @@ class Wholesale:
         arrays |= {f"wholesale.fleet.{name}": column for name, column in self.fleet.export().items()}
         arrays["wholesale.upgrades"] = self.upgrades.export()
         if self.retail is not None:
+            arrays["wholesale.before"] = self.retail.before
             arrays["wholesale.bound"] = np.array(self.retail.bound, np.int64).reshape(-1, 3)
             arrays["wholesale.retail_tick"] = self.street.retail_tick[self.rules.standing]
-        arrays["wholesale.orders"] = np.array(self.orders, np.int64).reshape(len(self.orders), -1)
+        arrays["wholesale.orders"] = np.array(self.orders, np.int64).reshape(-1, len(Command._fields))
         arrays["wholesale.marks"] = np.array(self.marks, np.int64).reshape(-1, 3)
         arrays["wholesale.counts"] = np.array([self.cleared, self.desk_transfers])
         if self.desk is not None:
@@ -482,13 +482,12 @@ class Wholesale:
 
     def restore(self, arrays: dict[str, NDArray[Any]]) -> None:
         """Take on a state that `export` gave."""
-        from wattbook.messages import Command
-
         for name in _COLUMNS:
             getattr(self, name)[...] = arrays[f"wholesale.{name}"]
         self.fleet.restore({name: arrays[f"wholesale.fleet.{name}"] for name in self.fleet.export()})
         self.upgrades.restore(arrays["wholesale.upgrades"])
         if self.retail is not None:
+            self.retail.before[...] = arrays["wholesale.before"]
             self.retail.bound = [(until, place, many) for until, place, many in arrays["wholesale.bound"].tolist()]
             self.street.retail_tick[self.rules.standing] = arrays["wholesale.retail_tick"]
         self.orders = [Command(*row) for row in arrays["wholesale.orders"].tolist()]
@@ -503,6 +502,8 @@ class Wholesale:
         self.fleet.check()
         assert int(self.contracted_wh.sum(axis=0).any()) == 0, "C1: energy contracted is bought and sold"
         assert (self.output_wh >= 0).all(), "S5: negative output"
+        if self.retail is not None:
+            self.retail.check()
         if self.desk is not None:
             self.desk.check()
 
