@@ -175,7 +175,10 @@ class Foresight:
         desk = self.wholesale.desk
         assert desk is not None
         product = desk.terms.specs[contract.spec]
-        plant = self.wholesale.plant_of[contract.seller]
+        plant = self.wholesale.plant_of.get(contract.seller)
+        if plant is None:
+            # Whoever has no plant may still have sold a share of its output: of nothing.
+            return np.zeros(end - first, np.int64)
         by_weather = bool(self.wholesale.by_weather[plant])
         output = self._output(contract.seller, plant, first, end, now_ms, by_weather=by_weather)
         periods = np.arange(first, end)

@@ -6,6 +6,7 @@ shown; how they decide is `wattbook.policies`' business, what comes of it the ma
 
 from __future__ import annotations
 
+import operator
 from enum import IntEnum
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -14,6 +15,7 @@ import numpy as np
 
 from wattbook.chance import draw, key_of
 from wattbook.contracts import NOBODY, Verb
+from wattbook.errors import PolicyError
 from wattbook.messages import Action, Command
 from wattbook.policies.wholesale import Asked, AtDesk, Building, Offered, Orders, Public, Say, Shop, Spec
 from wattbook.units import PPM, half_even
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 
 MOST_SAID: Final = 1_000
 """Commands that one agent may say in one round."""
+_MOST_SHIFT: Final = 1 << 31
+"""More than any price [ticks]."""
 
 
 class Done(IntEnum):
@@ -136,7 +140,7 @@ class WholesaleDay:
         own = self.foresight.own(agent, first, self.street.periods, now_ms)
         reach = self._reaches[agent]
         desk = self._desk_of(agent, round_, now_ms)._replace(
-            outlook_wh={other: wh for other, wh in outlook.items() if other in reach},
+            outlook_wh={other: wh.copy() for other, wh in outlook.items() if other in reach},
             shares_wh=self.foresight.shares_wh(agent, first, self.street.periods, now_ms),
         )
         said = self.minds[agent].at_desk(own, public, desk, self._draw(agent))
@@ -221,9 +225,11 @@ class WholesaleDay:
         assert retail is not None
         own = self.foresight.own(agent, first, first + count, now_ms)
         public = self.foresight.public(first, first + count)
-        return int(
-            price(own, public, Shop(**retail.shop(agent, first, count, public.expected_tick)), self._draw(agent))
-        )
+        shop = Shop(**retail.shop(agent, first, count, public.expected_tick))
+        shift = operator.index(price(own, public, shop, self._draw(agent)))
+        if abs(shift) > _MOST_SHIFT:
+            raise PolicyError(f"a mind shifts its tariff by at most {_MOST_SHIFT} ticks")
+        return shift
 
     # --- the day-ahead market
 
