@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from wholesale_views import DAY_MS, HOUR_MS, desk_of, no_draw, offered_of, own_of, public_of, spec_of
+from wholesale_views import HOUR_MS, desk_of, no_draw, offered_of, own_of, public_of, spec_of
 
 from wattbook.contracts import Code, ContractSpec, Desk, DeskTerms, Event, Kind, Verb
 from wattbook.messages import BUY, SELL, Command
@@ -259,4 +259,3 @@ def test_a_desk_where_shares_are_scarce_sells_them_all_and_no_more():
     held = days.desk.positions(SUN)
     assert held[WIND] == {0: -100_000}
     assert held[SUN] == {0: -800_000}
-    assert DAY_MS // HOUR_MS == FIRST

@@ -15,6 +15,7 @@ from wattbook.assets.plants import Fleet, PlantKind, available_wh
 from wattbook.assets.upgrades import Build, Upgrades
 from wattbook.book import call_auction
 from wattbook.contracts import Desk, Event
+from wattbook.contracts.words import WH_PER_CERTIFICATE
 from wattbook.market.day_ahead import Session, clear
 from wattbook.market.retail import Retail
 from wattbook.messages import BUY, SELL, Action, Cause, Command, House, Refusal
@@ -261,17 +262,24 @@ class Wholesale:
         """Sell guarantees that nobody needs by himself to those who lack them, at one price, at most the buy-out's.
 
         Whoever has some to spare asks for nothing, as they are worth nothing to it; whoever lacks some would pay what
-        buying out costs.
+        buying out costs: for the last one, of which a part is lacking, that part of it.
         """
         assert self.desk is not None
+        certificates, buy_out_tick = self.desk.certificates, self.rules.buy_out_tick
         orders: list[tuple[int, int, int, int, int]] = []
         for agent in self.groups.tolist():
-            quota = self.rules.quota_ppm[agent]
-            held = self.desk.certificates.held(agent)
-            missing = self.desk.certificates.missing(agent, int(self.sold_wh[self.place[agent]]), quota) - held
-            side, price_tick = (BUY, self.rules.buy_out_tick) if missing > 0 else (SELL, 0)
-            if missing:
-                orders.append((len(orders), agent, side, price_tick, abs(missing)))
+            quota, sold_wh = self.rules.quota_ppm[agent], int(self.sold_wh[self.place[agent]])
+            held = certificates.held(agent)
+            lacking, part_wh = divmod(
+                max(0, certificates.missing_wh(agent, sold_wh, quota) - held * WH_PER_CERTIFICATE), WH_PER_CERTIFICATE
+            )
+            spare = max(0, held - certificates.missing(agent, sold_wh, quota))
+            part_tick = part_wh * buy_out_tick // WH_PER_CERTIFICATE
+            for side, price_tick, count in (
+                (BUY, buy_out_tick, lacking), (BUY, part_tick, int(part_wh > 0)), (SELL, 0, spare)
+            ):  # fmt: skip
+                if count:
+                    orders.append((len(orders), agent, side, price_tick, count))
         clearing = call_auction(np.array(orders, np.int64).reshape(-1, 5))
         for _, _, maker, taker, price_tick, count in clearing.fills.tolist():
             buyer, seller = sorted((orders[maker], orders[taker]), key=lambda order: -order[2])
