@@ -126,7 +126,7 @@ def _supplier_problems(members: Sequence[Consumer | City], utilities: Sequence[s
 def _own_problems(agent: Agent) -> list[str]:
     """List what is wrong between the values of one agent."""
     if isinstance(agent, Utility):
-        return _tariff_problems(agent)
+        return _tariff_problems(agent) + _rating_problems(agent)
     if isinstance(agent, Trader):
         return _trader_problems(agent)
     problems = []
@@ -135,9 +135,16 @@ def _own_problems(agent: Agent) -> list[str]:
         problems.append(f"{agent.name} has neither pv nor battery: {remedy}")
     if isinstance(agent, Prosumer):
         problems += unitless(f"{agent.name}.pv", agent.pv) + unitless(f"{agent.name}.battery", agent.battery)
-    if isinstance(agent, Consumer) and agent.rated is None and not is_file(agent.profile):
-        problems.append(f"{agent.name}.rated=None: the shipped profile {agent.profile!r} needs a rating, as kw(3)")
+    if isinstance(agent, Consumer):
+        problems += _rating_problems(agent)
     return problems
+
+
+def _rating_problems(agent: Consumer | Utility) -> list[str]:
+    """Demand a rating for a shipped profile, which is scaled by it."""
+    if agent.rated is not None or is_file(agent.profile):
+        return []
+    return [f"{agent.name}.rated=None: the shipped profile {agent.profile!r} needs a rating, as kw(3)"]
 
 
 def _trader_problems(trader: Trader) -> list[str]:
@@ -411,8 +418,24 @@ def cautions(scenario: Scenario) -> list[str]:
             found.append(f"{', '.join(alone)}: one member alone on its feeder and no district book to trade in")
     served = {member.supplier for member in members} | {city.supplier for city in cities}
     if None not in served or not (members or cities):
-        found += [f"{each.name} has no customers" for each in scenario.utilities if each.name not in served]
-    return found
+        found += [
+            f"{each.name} has no customers"
+            for each in scenario.utilities
+            if each.name not in served and not each.represents and scenario.retail is None
+        ]
+    return found + _retail_cautions(scenario)
+
+
+def _retail_cautions(scenario: Scenario) -> list[str]:
+    """Say which terms of a tariff nobody reads, as no customer ever leaves."""
+    if scenario.retail is not None:
+        return []
+    return [
+        f"{each.name}.{name} is for customers who may leave, and here they stay: write retail=RetailMarket()"
+        for each in scenario.utilities
+        for name in ("exit_fee", "term", "green_share")
+        if getattr(each, name)
+    ]
 
 
 def _unit_cautions(scenario: Scenario) -> list[str]:
