@@ -14,13 +14,16 @@ import pytest
 import typer
 
 from wattbook import (
+    Auction,
     Battery,
+    ContractDesk,
     Forecast,
     Imbalance,
     LocalMarket,
     Network,
     Pv,
     Scenario,
+    Upgrade,
     consumer,
     neighbourhood,
     prosumer,
@@ -32,7 +35,7 @@ from wattbook.cli.app import app
 from wattbook.messages import Action, Cause, House, Refusal, See
 from wattbook.policies import PERSONAS
 from wattbook.results.tables import TABLES, word
-from wattbook.scenario import City
+from wattbook.scenario import City, Producer
 from wattbook.scenario.model import SPOT_SHAPE
 from wattbook.scenario.parts import (
     MEMBER_POLICIES,
@@ -194,8 +197,13 @@ def test_the_paragraphs_of_the_market_rules_are_numbered_in_order():
 
 # --- scenario scripts
 
-PARTS = {part.__name__: part for part in (Scenario, LocalMarket, Network, Imbalance)}
-AGENTS = {"city": City, "consumer": Consumer, "prosumer": Prosumer, "trader": Trader, "utility": Utility}
+PARTS = {
+    part.__name__: part for part in (Scenario, LocalMarket, Network, Imbalance, Upgrade, ContractDesk, Auction)
+}  # fmt: skip
+AGENTS = {
+    "city": City, "consumer": Consumer, "producer": Producer, "prosumer": Prosumer, "trader": Trader,
+    "utility": Utility,
+}  # fmt: skip
 ASSETS = {asset.__name__: asset for asset in (Forecast, Pv, Battery)}
 CALL = re.compile(r"(\w+)\((.*)\)")
 
@@ -234,7 +242,9 @@ def test_the_reference_of_scripts_names_every_field_with_its_default(heading):
     assert set(told) == set(known)
     assert len(told) == len(listed)
     for name, default in known.items():
-        if name != "spot":
+        if name == "persona" and heading in ("utility", "producer"):
+            assert told_default(told[name]) == default.persona
+        elif (heading, name) != ("Scenario", "spot"):
             assert told_default(told[name]) == default, name
 
 
@@ -319,7 +329,7 @@ def test_the_policies_name_every_field_that_they_see():
 
 def test_the_policies_number_every_action_of_agents():
     part = section(page(DOCS / "policies.md"), "What it may ask for")
-    own = {(f"`{action.name}`", str(int(action))) for action in Action if 0 < action < Action.OPEN}
+    own = {(f"`{action.name}`", str(int(action))) for action in Action if 0 < action < Action.OFFER}
     assert own == {row[:2] for row in rows(part)[2:]}
 
 

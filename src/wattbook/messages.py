@@ -137,12 +137,14 @@ class Refusal(IntEnum):
     OUT_OF_RANGE = 114
     NO_IMPROVEMENT = 115
     NOT_IN_WHOLESALE = 116
-    """Neither a utility nor a producer, or there is no such market."""
+    """There is no contract desk."""
     NO_PLANT = 117
-    NO_TARIFF = 119
-    """Nobody is served under it, its day may be traded already, or a price is out of bounds."""
     NO_UPGRADE = 118
     """None is for sale, or not so large a one, or the one before is still being built."""
+    NOT_CONNECTED = 119
+    """This producer and this utility do not deal with each other."""
+    NO_TARIFF = 120
+    """Nobody is served under it, its day may be traded already, or a price is out of bounds."""
 
 
 class House(IntEnum):

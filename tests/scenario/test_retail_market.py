@@ -116,8 +116,11 @@ def test_what_goes_together_is_accepted(given):
 
 
 def test_customers_of_a_shipped_profile_need_a_rating():
-    (problem,) = problems(lambda: scenario_of(blue(rated=None)))
-    assert problem == "blue.rated=None: the shipped profile 'H0-A' needs a rating, as kw(3)"
+    said = "blue.rated=None: the shipped profile 'H0-A' needs a rating, as kw(3)"
+    assert problems(lambda: scenario_of(blue(rated=None))) == [said]
+    # Also of those who are still to come.
+    red = utility("red", retail=eur_per_mwh(160), feed_in=eur_per_mwh(80), represents=5)
+    assert problems(lambda: scenario_of(blue(represents=0, rated=None), red)) == [said]
 
 
 def test_a_utilitys_own_mistakes_are_told_at_once():

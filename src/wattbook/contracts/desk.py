@@ -262,6 +262,18 @@ class Desk:
         self._expire(sheet)
         return self._answer(sheet)
 
+    def close(self, time_ms: int, agent: int, available: Available) -> Answer:
+        """End all that an agent has asked for, offered, or was offered; what it signed stands.
+
+        Raises
+        ------
+        DeskError
+            If the time goes back.
+        """
+        sheet = self._sheet(time_ms, available)
+        self.board.close_agent(agent, sheet)
+        return self._answer(sheet)
+
     def mark(self, time_ms: int, available: Available, given: Mapping[int, int] | None = None) -> Answer:
         """Mark all futures whose delivery has not begun; move variation margin, call, close defaulters out.
 

@@ -99,6 +99,7 @@ def clear(
         at = outside_tick[rows[:, _PERIOD]]
         takes = np.where(rows[:, _SIDE] == BUY, rows[:, _PRICE] >= at, rows[:, _PRICE] <= at)
         return _outcome(session, outside_tick.copy(), np.where(takes, rows[:, _QUANTITY], 0))
+    # Every price of an order is in the band; the outside's is taken at its edge where it lies beyond.
     floor, cap = band
     asks, asked_wh = _table(session, SELL, floor)
     bids, bid_wh = _table(session, BUY, floor)
@@ -115,11 +116,25 @@ def clear(
         floor_tick=floor,
         cap_tick=cap,
     )
+    price_tick = _unmatched(session, spot.price_tick, np.clip(outside_tick, floor, cap), most)
     taken = np.zeros(len(session.rows), np.int64)
     for side, parts in ((SELL, spot.dispatch_wh), (BUY, spot.bought_wh)):
         rows, places = _places(session, side)
         taken[rows] = parts[session.rows[rows, _PERIOD], places]
-    return _outcome(session, spot.price_tick, taken)
+    return _outcome(session, price_tick, taken)
+
+
+def _unmatched(session: Session, price_tick: Ints, outside_tick: Ints, most: int) -> Ints:
+    """Give the price of each period, also where nobody inside asked for one, or only buyers did."""
+    rows = session.rows
+    asked, wanted = session.total_wh(SELL) > 0, session.total_wh(BUY) > 0
+    highest = np.full(session.periods, np.iinfo(np.int64).min)
+    bids = rows[rows[:, _SIDE] == BUY]
+    np.maximum.at(highest, bids[:, _PERIOD], bids[:, _PRICE])
+    # On an island without sellers energy is scarce, not cheap: worth what the last one would have paid.
+    scarce = wanted & ~asked & (most == 0)
+    prices: Ints = np.where(scarce, highest, np.where(asked | wanted, price_tick, outside_tick))
+    return prices
 
 
 def _places(session: Session, side: int) -> tuple[Ints, Ints]:

@@ -169,13 +169,12 @@ class Market:
             # Only a quarantine happens while agents act; whatever else is fixed happens between.
             pages = self.journal if command.action != Action.QUARANTINE else self.stall(command.order).pages
             return self._doors[command.action](_write_command(pages, command), command)
-        if self.wholesale is not None and self.wholesale.knows(command.action):
-            # Facts come of those who have no stall; a home's refusal belongs among its stall's rows.
-            pages = self.journal if command.agent in self.wholesale.groups else self.stall(command.agent).pages
-            seq = _write_command(pages, command)
+        if self.wholesale is not None and self.wholesale.knows(command.agent, command.action):
+            # Those have no stall.
+            seq = _write_command(self.journal, command)
             code = self.wholesale.carry_out(seq, command)
             if code != kernel.OK:
-                _write_refusal(pages, seq, command, code)
+                _write_refusal(self.journal, seq, command, code)
             return code
         stall = self.stall(command.agent)
         seq = _write_command(stall.pages, command)
@@ -406,6 +405,8 @@ class Market:
     def _quarantine(self, seq: int, command: Command) -> int:
         """Shut the agent named by `command.order` out, because its policy failed."""
         self.town.quarantined[command.order] = 1
+        if self.wholesale is not None:
+            self.wholesale.shut_out(seq, command.time_ms, command.order)
         return self._cancel_all(seq, command._replace(agent=command.order))
 
     # --- saving

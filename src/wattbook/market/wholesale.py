@@ -14,11 +14,11 @@ import numpy as np
 from wattbook.assets.plants import Fleet, PlantKind, available_wh
 from wattbook.assets.upgrades import Build, Upgrades
 from wattbook.book import call_auction
-from wattbook.contracts import Desk, Event
+from wattbook.contracts import Desk, Event, Kind, Verb
 from wattbook.contracts.words import WH_PER_CERTIFICATE
 from wattbook.market.day_ahead import Session, clear
 from wattbook.market.retail import Retail
-from wattbook.messages import BUY, SELL, Action, Cause, Command, House, Refusal
+from wattbook.messages import BUY, FOREVER, SELL, Action, Cause, Command, House, Refusal
 from wattbook.units import MS_PER_HOUR, PPM, half_even
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ _MILLION: Final = 1_000_000
 _DESK_CODES: Final = 200
 """The desk's own refusals are journalled as this and their number."""
 _MOST_ORDER_WH: Final = 1 << 40
+_SPARE: Final = 10
+"""Customers at their peak times this is more than anybody could mistake them for."""
 _DESK_TRANSFERS: Final = 1 << 62
 """Transfers of the desk have ids of their own from here on."""
 _CAUSES: Final = 32
@@ -98,6 +100,11 @@ class Wholesale:
         self.cleared = 0
         self.orders: list[Command] = []
         """Sent to the next session."""
+        self.asked_wh: dict[tuple[int, int, int], int] = {}
+        """What they come to, by agent, period and side."""
+        self.largest_wh = self._largest_wh()
+        """Most that an agent may buy, or sell, day ahead in one period: larger numbers are mistakes, and would not fit
+        the ledger in the end."""
         self.spot_wh = np.zeros((g, p), np.int64)
         self.contracted_wh = np.zeros((g, p), np.int64)
         self.served_wh = np.zeros((g, p), np.int64)
@@ -124,24 +131,36 @@ class Wholesale:
         self.by_weather = np.isin(rules.plants.kind, BY_WEATHER)
         self.plant_of = {agent: plant for plant, agent in enumerate(rules.producers.tolist())}
         self.retail = None if rules.retail is None else Retail(self)
+        grown_w = [0 if terms is None else int(terms.most_w) for terms in rules.upgrades]
+        able_w = rules.plants.capacity_w + np.array(grown_w, np.int64)
+        self.able_wh = able_w * street.period_ms // MS_PER_HOUR
+        """What each plant, grown as far as it may, could give in a period."""
         self.offered_wh = np.zeros((len(rules.producers), p), np.int64)
         """What was asked to be sold day ahead."""
         self.doors = {Action.OFFER: self._order, Action.INVEST: self._invest, Action.TARIFF: self._tariff}
+        self.connected = frozenset(rules.reaches) | {(other, one) for one, other in rules.reaches}
+
+    def _largest_wh(self) -> int:
+        """Add up what plants, connections and customers at their peak could ever carry in one period [Wh]."""
+        street, rules = self.street, self.rules
+        homes = street.utility >= 0
+        connections_wh = int(street.buy_limit_wh[homes].sum()) + int(street.sell_limit_wh[homes].sum())
+        plants_w = int(rules.plants.capacity_w.sum()) + sum(int(each.most_w) for each in rules.upgrades if each)
+        peaks_wh = rules.million_wh.max(axis=1, initial=0)
+        customers_wh = int((rules.customers * peaks_wh // _MILLION).sum())
+        plants_wh = plants_w * street.period_ms // MS_PER_HOUR
+        return min(connections_wh + plants_wh + _SPARE * customers_wh, _MOST_ORDER_WH)
 
     # --- what agents ask for
 
-    def knows(self, action: int) -> bool:
-        """Tell whether a command is said here."""
-        return action in self.doors or action >= Action.REQUEST
+    def knows(self, agent: int, action: int) -> bool:
+        """Tell whether a command is said here: by a utility or a producer; to all others the words are unknown."""
+        return agent in self.place and (action in self.doors or action >= Action.REQUEST)
 
     def carry_out(self, seq: int, command: Command) -> int:
-        """Carry out an agent's command; 0 or the reason why it is refused."""
-        if not (0 <= command.agent < self.street.agents):
-            return int(Refusal.UNKNOWN_AGENT)
+        """Carry out a command of a utility or a producer; 0 or the reason why it is refused."""
         if self.market.town.quarantined[command.agent]:
             return int(Refusal.QUARANTINED)
-        if command.agent not in self.place:
-            return int(Refusal.NOT_IN_WHOLESALE)
         door = self.doors.get(Action(command.action)) if command.action in self.doors else None
         return door(seq, command) if door is not None else self._say(seq, command)
 
@@ -151,23 +170,41 @@ class Wholesale:
         if command.period < self.cleared:
             return int(Refusal.GATE_CLOSED)
         in_band = self.rules.floor_tick <= command.price_tick <= self.rules.cap_tick
-        if command.side not in (BUY, SELL) or not in_band or not 0 < command.quantity_wh <= _MOST_ORDER_WH:
+        if command.side not in (BUY, SELL) or not in_band or command.quantity_wh <= 0:
+            return int(Refusal.OUT_OF_RANGE)
+        key = command.agent, command.period, command.side
+        asked_wh = self.asked_wh.get(key, 0) + command.quantity_wh
+        if asked_wh > self.largest_wh:
             return int(Refusal.OUT_OF_RANGE)
         plant = self.plant_of.get(command.agent)
         if plant is not None:
             # The same energy is sold once: at the desk, or here.
             due = 0 if self.desk is None else self.desk.due_wh(command.period).get(command.agent, 0)
             sold_wh = int(self.offered_wh[plant, command.period]) + (command.side == SELL) * command.quantity_wh
-            if sold_wh - due > self.most_wh(plant, command.time_ms):
+            if sold_wh - due > self.able_wh[plant]:
                 return int(Refusal.NO_CAPABILITY)
             self.offered_wh[plant, command.period] = sold_wh
+        self.asked_wh[key] = asked_wh
         self.orders.append(command)
         return 0
+
+    def _keep_orders(self, orders: list[Command]) -> None:
+        """Keep these orders for the sessions to come, and no others."""
+        self.orders, self.asked_wh = orders, {}
+        for order in orders:
+            key = order.agent, order.period, order.side
+            self.asked_wh[key] = self.asked_wh.get(key, 0) + order.quantity_wh
 
     def _invest(self, seq: int, command: Command) -> int:
         plant = self.plant_of.get(command.agent)
         if plant is None:
             return int(Refusal.NO_PLANT)
+        terms = self.rules.upgrades[plant]
+        at_once = (
+            0 if terms is None or command.quantity_wh > terms.most_w else terms.price(max(command.quantity_wh, 0))[0]
+        )
+        if at_once > max(0, self.market.ledger.available(command.agent)):
+            return int(Refusal.NO_FUNDS)
         if self.upgrades.invest(plant, command.quantity_wh, command.time_ms) != Build.OK:
             return int(Refusal.NO_UPGRADE)
         self._pay_for_upgrades(seq, command.time_ms)
@@ -181,11 +218,36 @@ class Wholesale:
         """Say something at the desk."""
         if self.desk is None:
             return int(Refusal.NOT_IN_WHOLESALE)
+        other = self._counterparty(self.desk, command)
+        if other not in (None, command.agent) and (command.agent, other) not in self.connected:
+            return int(Refusal.NOT_CONNECTED)
         answer = self.desk.apply(command, self.market.ledger.available)
         if answer.code:
             return _DESK_CODES + int(answer.code)
         self._write_down(seq, command.time_ms, answer.rows, answer.legs)
         return 0
+
+    @staticmethod
+    def _counterparty(desk: Desk, command: Command) -> int | None:
+        """Tell with whom a command would deal; None where nobody is meant, or nobody lives there."""
+        if command.action == Verb.REQUEST:
+            return command.order - 1 if 0 < command.order <= desk.terms.agents else None
+        if command.action == Verb.QUOTE:
+            request = desk.board.requests.get(command.order)
+            return None if request is None else request.agent
+        if command.action in (Verb.COUNTER, Verb.ACCEPT, Verb.TAKE):
+            offer = desk.board.offers.get(command.order)
+            return None if offer is None else offer.maker
+        return None
+
+    def shut_out(self, seq: int, now_ms: int, agent: int) -> None:
+        """End all that an agent has asked for and offered, because its mind failed; what it signed stands."""
+        if agent not in self.place:
+            return
+        self._keep_orders([order for order in self.orders if order.agent != agent])
+        if self.desk is not None:
+            answer = self.desk.close(now_ms, agent, self.market.ledger.available)
+            self._write_down(seq, now_ms, answer.rows, answer.legs)
 
     # --- what fixed processes ask for
 
@@ -199,7 +261,7 @@ class Wholesale:
             session, self.street.spot_tick[span], auction=rules.auction, band=(rules.floor_tick, rules.cap_tick),
             link=(rules.link_wh, rules.link_tick),
         )  # fmt: skip
-        self.orders = [order for order in self.orders if order.period >= first + count]
+        self._keep_orders([order for order in self.orders if order.period >= first + count])
         self.cleared = first + count
         for agent, bought_wh in outcome.bought_wh.items():
             self.spot_wh[self.place[agent], span] = bought_wh
@@ -317,10 +379,7 @@ class Wholesale:
             return
         start_ms = street.start_ms + period * street.period_ms
         capacity_w = self.fleet.capacity_w(start_ms)
-        sold_wh = np.array(
-            [max(0, -self.spot_wh[self.place[each], period] - due.get(each, 0)) for each in rules.producers.tolist()],
-            np.int64,
-        )
+        sold_wh = np.array([self._scheduled_wh(each, period, due) for each in rules.producers.tolist()], np.int64)
         wanted_w = -(-sold_wh * MS_PER_HOUR // street.period_ms)
         # What wind and sun give is given, as long as it is worth more than it costs.
         pays = self.spot_tick[period] >= rules.plants.marginal_tick
@@ -343,6 +402,30 @@ class Wholesale:
                 "fuel": fuel,
             },
         )
+
+    def _scheduled_wh(self, agent: int, period: int, due: dict[int, int]) -> int:
+        """Say what a producer wants its plant to give: all that it sold, and the shares of output that go with that."""
+        sold_wh = max(0, -int(self.spot_wh[self.place[agent], period]) - due.get(agent, 0))
+        left_ppm = PPM - self.shared_ppm(agent, period)
+        most_wh = self._capacity_steps(self.plant_of[agent], FOREVER)[-1][1] * self.street.period_ms // MS_PER_HOUR
+        # Who has signed away all of its output gives what it can.
+        wanted_wh = -(-sold_wh * PPM // left_ppm) if left_ppm else most_wh
+        return max(sold_wh, min(wanted_wh, most_wh))
+
+    def shared_ppm(self, agent: int, period: int) -> int:
+        """Give the share of its output in `period` that an agent has sold as produced [ppm]."""
+        return sum(share for seller, _, share in self.shares(period) if seller == agent)
+
+    def shares(self, period: int) -> list[tuple[int, int, int]]:
+        """Seller, buyer and share of output [ppm] of each contract that is paid as produced in `period`."""
+        if self.desk is None:
+            return []
+        specs = self.desk.terms.specs
+        return [
+            (contract.seller, contract.buyer, contract.quantity)
+            for contract in self.desk.bilateral.contracts.values()
+            if specs[contract.spec].kind == Kind.PPA and specs[contract.spec].covers(period)
+        ]
 
     def settle(self, seq: int, command: Command, residual_of: Sequence[int]) -> None:
         """Settle contracts, the customers stood for, and fuel of a delivered period.
@@ -498,7 +581,7 @@ class Wholesale:
             self.retail.before[...] = arrays["wholesale.before"]
             self.retail.bound = [(until, place, many) for until, place, many in arrays["wholesale.bound"].tolist()]
             self.street.retail_tick[self.rules.standing] = arrays["wholesale.retail_tick"]
-        self.orders = [Command(*row) for row in arrays["wholesale.orders"].tolist()]
+        self._keep_orders([Command(*row) for row in arrays["wholesale.orders"].tolist()])
         self.marks = [(spec, spot, mark) for spec, spot, mark in arrays["wholesale.marks"].tolist()]
         self.cleared, self.desk_transfers = arrays["wholesale.counts"].tolist()
         if self.desk is not None:

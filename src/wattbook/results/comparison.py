@@ -18,7 +18,7 @@ from wattbook.errors import ConfigError
 from wattbook.results.comparison_text import comparison_text
 from wattbook.results.divergence import divergence
 from wattbook.results.energy import edge_wh, meter_sums
-from wattbook.results.money import decomposition, group_receipts, received
+from wattbook.results.money import decomposition, group_receipts, groups_of, received
 from wattbook.results.scenario_differences import mapping_differences, scenario_differences
 from wattbook.units import MS_PER_HOUR, half_even
 
@@ -35,6 +35,14 @@ FIGURES: Final = (
     "mean_saving", "median_saving", "share_lost", "fines", "incentives", "peak_import_w", "peak_export_w",
 )  # fmt: skip
 """Figures of `wattbook.results.metrics` that are set side by side, with those of ``liquidity``."""
+WHOLESALE: Final = (
+    "spot_mean_eur_per_mwh", "imports_wh", "exports_wh", "hedge_ratio", "utility_cost", "utility_cost_eur_per_mwh",
+    "utility_cost_variance", "utility_profit", "producer_revenue", "producer_cost", "producer_profit", "signed",
+    "margin_calls", "defaults",
+)  # fmt: skip
+"""Figures of `wattbook.results.wholesale_metrics` that are set side by side where a run has a wholesale market."""
+_OF_UTILITIES: Final = ("cost_eur_per_mwh", "cost_variance", "hedge_ratio", "profit")
+_OF_PRODUCERS: Final = ("revenue", "profit", "revenue_at_risk", "output_wh")
 DECILES: Final = 10
 _UNIX: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -126,7 +134,7 @@ def compare(a: Run, b: Run) -> Comparison:
         versions=mapping_differences(a.info["versions"], b.info["versions"]),
         inputs=mapping_differences(a.info["inputs"], b.info["inputs"]),
         figures=_figures(a, b),
-        receipts=_paired(group_receipts(a.record), group_receipts(b.record)),
+        receipts=_paired(*(group_receipts(run.record, groups_of(a.record, b.record)) for run in (a, b))),
         decomposition=decomposition(b.record, a.record),
         bills=_bills_told(bills),
         winners=_winners(bills),
@@ -201,7 +209,13 @@ def _consumption(record: Record) -> tuple[int, int]:
 
 
 def _figures(a: Run, b: Run) -> dict[str, dict[str, Any]]:
-    pairs = _paired(_figures_of(a), _figures_of(b))
+    here, there = _wholesale_of(a), _wholesale_of(b)
+    # What only one of them has, a wholesale market or an agent in it, has no other side.
+    both = dict.fromkeys([*here, *there])
+    pairs = _paired(
+        {**_figures_of(a), **{name: here.get(name) for name in both}},
+        {**_figures_of(b), **{name: there.get(name) for name in both}},
+    )
     if (a.baseline is None) != (b.baseline is None):
         pairs["profit_gini"]["difference"] = None
     return pairs
@@ -218,6 +232,21 @@ def _figures_of(run: Run) -> dict[str, Any]:
         "export_wh": int(np.maximum(-edge, 0).sum()),
         "losses_wh": int(run.record.streams["flows"]["losses_wh"].sum()),
     }
+
+
+def _wholesale_of(run: Run) -> dict[str, Any]:
+    """Figures of a run's wholesale market, those of its utilities and producers by name."""
+    told = run.metrics.get("wholesale")
+    if told is None:
+        return {}
+    found = {name: told[name] for name in WHOLESALE}
+    found |= {f"dispatch.{name}": figure for name, figure in told["dispatch"].items()}
+    quotas = [each["quota"] for each in told["utilities"].values() if each["quota"] is not None]
+    found["buy_out_paid"] = sum(quota["buy_out_paid"] for quota in quotas)
+    for kind, names in (("utilities", _OF_UTILITIES), ("producers", _OF_PRODUCERS)):
+        for agent, figures in told[kind].items():
+            found |= {f"{kind}.{agent}.{name}": figures[name] for name in names}
+    return {f"wholesale.{name}": figure for name, figure in found.items()}
 
 
 def _paired(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

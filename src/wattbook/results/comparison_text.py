@@ -1,10 +1,11 @@
-"""A comparison in one screen: at most 50 lines of 100 columns."""
+"""A comparison in one screen: at most 50 lines of 100 columns, 24 more where there is a wholesale market."""
 
 from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
@@ -24,6 +25,8 @@ _VALUE: Final = 24
 _SHORT_LIST: Final = 3
 _ABOUT: Final = frozenset({"time_ms", "period_ms", "agent", "account", "buyer", "seller", "utility", "path"})
 """What says which fact it is."""
+_AT_THE_DESK: Final = frozenset({"request", "quote", "counter", "accept", "post", "take"})
+"""Actions whose quantity counts lots."""
 _UNIX: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -39,6 +42,7 @@ def comparison_text(told: Mapping[str, Any]) -> str:
         f"{'':<{_LABEL}}{'A':>{_COLUMN}}{'B':>{_COLUMN}}{'B - A':>{_COLUMN}}",
         *_figures(told),
         *_gain(told["decomposition"]),
+        *_wholesale(told["figures"]),
         "",
         *_deciles(told["bills"]),
         *_winners(told["winners"], told["bills"]["homes"]),
@@ -89,6 +93,11 @@ def _changes(told: Mapping[str, Any]) -> Iterator[str]:
     if not told["same"]["seed"]:
         yield f"seed: {told['a']['seed']} -> {told['b']['seed']}"
     own = [change for change in told["scenario"] if change["agent"] is None]
+    kinds = [_wholesale_kind(own, side) for side in ("a", "b")]
+    if kinds[0] != kinds[1] and None not in kinds:
+        # Two markets have hardly a setting in common: which they are says it.
+        yield f"wholesale: {kinds[0]} -> {kinds[1]}"
+        own = [change for change in own if not change["path"].startswith("wholesale.")]
     for change in own:
         yield f"{change['path']}: {_side(change, 'a')} -> {_side(change, 'b')}"
     yield from _changes_of_agents([change for change in told["scenario"] if change["agent"] is not None])
@@ -97,6 +106,14 @@ def _changes(told: Mapping[str, Any]) -> Iterator[str]:
             yield f"{what[:-1]} {name}: {_value(pair['a'])} -> {_value(pair['b'])}"
     if told["same"]["scenario"] and told["same"]["seed"]:
         yield "nothing in scenario and seed" + (": the same journal, all differences are 0" * told["same"]["journal"])
+
+
+def _wholesale_kind(changes: Sequence[Mapping[str, Any]], side: str) -> str | None:
+    """Name the wholesale market of one side by the settings that only it has."""
+    paths = {change["path"] for change in changes if side in change}
+    if "wholesale.profiles" in paths:
+        return "contract desk"
+    return "auction" if "wholesale.at" in paths else None
 
 
 def _changes_of_agents(changes: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -163,9 +180,58 @@ _ROWS: Final[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
 )
 
 
+_SPOT: Final[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
+    ("spot EUR/MWh", "spot_mean_eur_per_mwh", _number(1, 2)),
+    ("hedged %", "hedge_ratio", _number(0.01, 1)),
+    ("imported MWh", "imports_wh", _number(1_000_000, 1)),
+    ("exported MWh", "exports_wh", _number(1_000_000, 1)),
+    ("made, import EUR", "dispatch.cost", _whole_eur),
+    ("  above the least", "dispatch.extra_cost", _whole_eur),
+    ("contracts signed", "signed", _number(1, 0)),
+    ("margin calls", "margin_calls", _number(1, 0)),
+    ("defaults", "defaults", _number(1, 0)),
+    ("bought out EUR", "buy_out_paid", _whole_eur),
+    ("supply EUR/MWh", "utility_cost_eur_per_mwh", _number(1, 2)),
+)
+_AFTER_UTILITIES: Final[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
+    ("  variance by day", "utility_cost_variance", _number(1, 3)),
+    ("utilities got EUR", "utility_profit", _whole_eur),
+    ("producers got EUR", "producer_profit", _whole_eur),
+)
+_MOST_NAMED: Final = 4
+"""Utilities, and producers, that are shown by name."""
+
+
+def _wholesale(figures: Mapping[str, Any]) -> Iterator[str]:
+    """Write the wholesale market's rows; none where neither run has one."""
+    if "wholesale.hedge_ratio" not in figures:
+        return
+    yield ""
+    for label, name, text in _SPOT:
+        yield _pair(label, figures[f"wholesale.{name}"], text)
+    yield from _named(figures, "wholesale.utilities.", ".cost_eur_per_mwh", _number(1, 2))
+    for label, name, text in _AFTER_UTILITIES:
+        yield _pair(label, figures[f"wholesale.{name}"], text)
+    yield from _named(figures, "wholesale.producers.", ".profit", _whole_eur)
+
+
+def _named(figures: Mapping[str, Any], begin: str, end: str, text: Callable[[Any], str]) -> Iterator[str]:
+    mine = [name for name in figures if name.startswith(begin) and name.endswith(end)]
+    for name in mine[:_MOST_NAMED]:
+        label = _cut(name[len(begin) : -len(end)], _LABEL - 3)
+        yield _pair(f"  {label}", figures[name], text)
+
+
 def _figures(told: Mapping[str, Any]) -> Iterator[str]:
+    same = []
     for label, name, text in _ROWS:
-        yield _pair(label, told["figures"][name], text)
+        pair = told["figures"][name]
+        if "wholesale.hedge_ratio" in told["figures"] and pair["difference"] == 0:
+            same.append(f"{label} {text(pair['a'])}")
+        else:
+            yield _pair(label, pair, text)
+    for number, line in enumerate(wrap(", ".join(same), _WIDTH - _LABEL - 2)):
+        yield _row("the same" if number == 0 else "", line)
     bills = told["bills"]
     if bills["homes"]:
         yield _pair("all bills EUR", bills["total"], _whole_eur)
@@ -204,6 +270,9 @@ def _gain(parts: Mapping[str, Any]) -> Iterator[str]:
 def _deciles(bills: Mapping[str, Any]) -> Iterator[str]:
     if not bills["homes"]:
         yield _row("bills", "no home is in both")
+        return
+    if not any(decile["mean"]["difference"] for decile in bills["deciles"]):
+        yield _row("bills", "the same in each tenth of the homes, from the lowest to the highest bills")
         return
     width = (_WIDTH - _LABEL) // max(len(bills["deciles"]), 10)
     yield _row(
@@ -271,7 +340,7 @@ def _command(row: Mapping[str, Any] | None, known_ms: int, clock: str) -> str:
     words += [f"order {row['order']}"] if row["order"] else []
     words += [row["side"]] if row["side"] else []
     # What the market asks for of itself counts products.
-    unit = "Wh" if row["agent"] else "products"
+    unit = ("lots" if row["action"] in _AT_THE_DESK else "Wh") if row["agent"] else "products"
     words += [f"{row['quantity_wh']:,} {unit}"] if row["quantity_wh"] else []
     words += [f"at {row['price_tick'] / TICKS_PER_EUR_PER_MWH:.2f} EUR/MWh"] if row["price_tick"] else []
     words += [f"for {_local(row['period_ms'], clock)[5:16]}"] if row["period_ms"] is not None else []

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from wattbook.messages import COMMANDS, SHARES, STREAMS, Action
-from wattbook.results.tables import TABLES, word
+from wattbook.messages import COMMANDS, CONTRACTS, SHARES, STREAMS, WHOLESALE_STREAMS, Action
+from wattbook.results import catalogue
+from wattbook.results.tables import word
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping, Sequence
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 
 _UNKNOWN: Final = 1 << 61
 """Added to a number that names nothing (a refused command may hold any), so that it meets no number that does."""
-_FACTS: Final = (*(stream for stream in STREAMS if stream is not COMMANDS), SHARES)
+_FACTS: Final = (
+    *(stream for stream in STREAMS if stream is not COMMANDS), SHARES, *WHOLESALE_STREAMS, CONTRACTS,
+)  # fmt: skip
 _KINDS: Final = {
     "agent": "agent", "buyer": "agent", "seller": "agent", "utility": "agent", "account": "account", "book": "book",
     "period": "period",
@@ -197,13 +200,18 @@ def _command(record: Record, columns: Columns) -> dict[str, Any]:
     place, row = record.place, {name: int(column[0]) for name, column in columns.items()}
     action = row["action"]
     meant = row["order"] if action == Action.QUARANTINE else None
+    shelf, venues = list(place.books), [book["venue"] for book in record.header["books"]]
+    if action >= Action.REQUEST and record.wholesale is not None:
+        # At the contract desk a command's book is a contract; most verbs only refer to an offer.
+        names = action in (Action.REQUEST, Action.POST)
+        shelf, venues = (list(record.wholesale.specs) if names else []), []
     return {
         "seq": row["seq"],
         "time_ms": row["time_ms"],
         "agent": _entry(place.names, row["agent"]),
         "action": word(Action(action)) if action in set(Action) else str(action),
-        "venue": _entry([book["venue"] for book in record.header["books"]], row["book"]),
-        "book": _entry(place.books, row["book"]),
+        "venue": _entry(venues, row["book"]),
+        "book": _entry(shelf, row["book"]),
         "period_ms": place.start_ms + row["period"] * place.period_ms if 0 <= row["period"] < place.periods else None,
         "order": None if meant is not None else row["order"],
         "quarantined": None if meant is None else _entry(place.names, meant),
@@ -218,7 +226,7 @@ def _entry(entries: Sequence[str], number: int) -> str | None:
 
 def _fact(record: Record, name: str, columns: dict[str, NDArray[Any]]) -> dict[str, Any]:
     """Give the row as the table `name` has it, times as whole milliseconds."""
-    told = TABLES[name](record.part(name, columns), None).row(0, named=True)
+    told = catalogue.fact(name, record.part(name, columns)).row(0, named=True)
     return {f"{key}_ms" if isinstance(value, dt.datetime) else key: _plain(value) for key, value in told.items()}
 
 

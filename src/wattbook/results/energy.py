@@ -11,6 +11,7 @@ import numpy as np
 
 from wattbook.messages import Venue
 from wattbook.results.record import joined
+from wattbook.results.wholesale_energy import drawn_and_fed, energy_errors_wholesale
 from wattbook.units import MS_PER_HOUR
 
 if TYPE_CHECKING:
@@ -377,9 +378,12 @@ def energy_errors(record: Record) -> dict[str, int]:
         record shows whole Wh, rounded down, so less than one Wh is no error; the sum over the run is what is
         compared, so errors cannot hide below that.
     ``groups`` (E3)
-        Metered = sum of the customers' residuals; nominated + deviation = metered.
+        Metered = sum of the customers' residuals, with what those drew whom the group stands for, less its plants'
+        output; nominated + deviation = metered.
     ``flows`` (E4)
         Feeder + district + standard = what was withdrawn.
+
+    With a wholesale market those of `wattbook.results.wholesale_energy.energy_errors_wholesale` as well.
     """
     sums = meter_sums(record)
     astray = net(record).stray_wh + attendance(record).repeated
@@ -389,6 +393,7 @@ def energy_errors(record: Record) -> dict[str, int]:
         "battery": sums.battery_wh,
         "groups": _groups_error(record, sums),
         "flows": _flows_error(record, sums),
+        **energy_errors_wholesale(record),
     }
 
 
@@ -408,9 +413,13 @@ def _groups_error(record: Record, sums: MeterSums) -> int:
     # A group may be of an agent that supplies nobody.
     row = np.full(place.agents, -1, np.int64)
     row[place.supplier] = np.arange(len(place.supplier))
-    others = np.unique(groups["utility"][row[groups["utility"]] < 0])
+    beside = drawn_and_fed(record)
+    named = np.concatenate([groups["utility"], *(agent for agent, _, _ in beside)])
+    others = np.unique(named[row[named] < 0])
     row[others] = len(place.supplier) + np.arange(len(others))
     totals = np.concatenate([sums.residual_wh, np.zeros((len(others), place.periods), np.int64)])
+    for agent, period, energy_wh in beside:
+        np.add.at(totals, (row[agent], period), energy_wh)
     np.subtract.at(totals, (row[groups["utility"]], groups["period"]), groups["metered_wh"])
     return int(own + np.abs(totals).sum())
 

@@ -17,14 +17,15 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from wattbook.errors import CorruptError, ResourceError
 from wattbook.journal import canonical_json
+from wattbook.results.catalogue import LATER, table_names, whole
 from wattbook.results.columns import columns_of
 from wattbook.results.metrics import MEASURED
 from wattbook.results.parquet import ParquetFile
 from wattbook.results.record import is_moment
-from wattbook.results.tables import TABLES, streamed, whole
+from wattbook.results.tables import TABLES, streamed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     import polars as pl
@@ -39,13 +40,22 @@ MANIFEST: Final = "manifest.json"
 JOURNAL: Final = "journal.wbj"
 BASELINE: Final = "baseline.wbj"
 TABLE_NAMES: Final = {name: f"tables/{name}.parquet" for name in TABLES}
+"""Files of the tables that every run has."""
+LATER_NAMES: Final = {name: f"tables/{name}.parquet" for name in LATER}
+"""Files of the tables that only some runs have."""
 
 _LIMIT: Final = 1 << 63
 
 
-def file_names(has_baseline: bool) -> list[str]:
-    """Names of all files of a run but its manifest."""
-    return sorted([JOURNAL, *([BASELINE] if has_baseline else []), *TABLE_NAMES.values()])
+def file_names(has_baseline: bool, later: Iterable[str] = ()) -> list[str]:
+    """Names of all files of a run but its manifest; `later` are its tables of `LATER_NAMES`."""
+    tables = [*TABLE_NAMES.values(), *(LATER_NAMES[name] for name in later)]
+    return sorted([JOURNAL, *([BASELINE] if has_baseline else []), *tables])
+
+
+def paths_of(record: Record) -> dict[str, str]:
+    """Give the file of each of a run's tables."""
+    return {name: f"tables/{name}.parquet" for name in table_names(record)}
 
 
 # --- the manifest
@@ -220,7 +230,7 @@ def write_all(record: Record, baseline: Record | None, directory: Path) -> dict[
     written = {}
     with contextlib.ExitStack() as open_files:
         targets, tables = {}, []
-        for name, path in TABLE_NAMES.items():
+        for name, path in paths_of(record).items():
             targets[path] = Digesting(open_files.enter_context((directory / path).open("xb")))
             tables.append(TableFile(name, record, baseline, targets[path]))
         # What is unfolded to be written down again becomes the tables' rows as well.

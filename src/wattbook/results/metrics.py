@@ -15,6 +15,7 @@ from wattbook.results.efficiency import efficiency
 from wattbook.results.energy import energy_errors, meter_sums, place_shares, share
 from wattbook.results.liquidity import concentration, liquidity
 from wattbook.results.money import decomposition, money_errors, money_of, received
+from wattbook.results.wholesale_metrics import wholesale_metrics
 from wattbook.units import TICKS_PER_EUR_PER_MWH, half_even
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def metrics(record: Record, baseline: Record | None, measured: Mapping[str, Any]
         "energy_residual_wh": sum(energy.values()),
         "energy_errors_wh": energy,
         "baseline": None if baseline is None else _baseline(record, baseline),
+        **({} if record.wholesale is None else {"wholesale": wholesale_metrics(record)}),
         **{name: measured.get(name) for name in MEASURED},
     }
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from wattbook.messages import Action, Cause, House
-from wattbook.results.energy import attendance, soc_end
+from wattbook.results.energy import attendance, meter_sums, soc_end
 from wattbook.results.record import BLOCK_ROWS
+from wattbook.results.wholesale_money import Payments
 from wattbook.units import QUANTA_PER_CENT
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from wattbook.results.record import Ints, Record
 
 GROUPS: Final = ("homes", "utilities", "network", "state", "upstream", "rounding")
-"""Who gains or loses. A producer counts with upstream; so does the clearing house, which is flat."""
+"""Who gains or loses; the clearing house, which is flat, counts with upstream."""
+_WITH_PRODUCERS: Final = ("homes", "utilities", "producers", "network", "state", "upstream", "rounding")
 _HOUSE_GROUPS: Final = {
     House.GRID: "network",
     House.STATE: "state",
@@ -32,7 +34,7 @@ _HOUSE_GROUPS: Final = {
     House.TREASURY: "state",
     House.ROUNDING: "rounding",
 }
-_KIND_GROUPS: Final = {"utility": "utilities", "producer": "upstream"}
+_KIND_GROUPS: Final = {"utility": "utilities", "producer": "producers"}
 
 
 def money_of(record: Record) -> Ints:
@@ -75,9 +77,15 @@ def received(record: Record) -> Ints:
     return amounts
 
 
-def group_receipts(record: Record) -> dict[str, int]:
-    """Say what each of `GROUPS` got less what it paid over the run [1e-8 EUR]; together 0."""
-    return dict(zip(GROUPS, _by_group(record).sum(axis=1).tolist(), strict=True))
+def groups_of(*records: Record) -> tuple[str, ...]:
+    """Give `GROUPS`, with one of the producers where there are any."""
+    return _WITH_PRODUCERS if any("producer" in record.place.kinds for record in records) else GROUPS
+
+
+def group_receipts(record: Record, groups: tuple[str, ...] | None = None) -> dict[str, int]:
+    """Say what each of `groups` (those of the run) got less what it paid over the run [1e-8 EUR]; together 0."""
+    groups = groups_of(record) if groups is None else groups
+    return dict(zip(groups, _by_group(record, groups).sum(axis=1).tolist(), strict=True))
 
 
 def decomposition(record: Record, other: Record) -> dict[str, Any]:
@@ -86,7 +94,7 @@ def decomposition(record: Record, other: Record) -> dict[str, Any]:
     The runs are of the same span of time; their agents need not be the same.
 
     ``groups``
-        Money (run) - money (other) of each of `GROUPS` [1e-8 EUR]; they sum to 0.
+        Money (run) - money (other) of each of `groups_of` both [1e-8 EUR]; they sum to 0.
     ``causes``
         The same by cause, where anything changed.
     ``real_gain``
@@ -97,10 +105,11 @@ def decomposition(record: Record, other: Record) -> dict[str, Any]:
     ``stored_change_wh``
         Energy in batteries at the end, run - other: part of a real gain may only have been put off.
     """
-    changed = _by_group(record) - _by_group(other)
-    total = dict(zip(GROUPS, changed.sum(axis=1).tolist(), strict=True))
+    groups = groups_of(record, other)
+    changed = _by_group(record, groups) - _by_group(other, groups)
+    total = dict(zip(groups, changed.sum(axis=1).tolist(), strict=True))
     causes = {
-        cause.name.lower().replace("_", "-"): dict(zip(GROUPS, changed[:, cause].tolist(), strict=True))
+        cause.name.lower().replace("_", "-"): dict(zip(groups, changed[:, cause].tolist(), strict=True))
         for cause in Cause
         if changed[:, cause].any()
     }
@@ -114,11 +123,11 @@ def decomposition(record: Record, other: Record) -> dict[str, Any]:
     }
 
 
-def _by_group(record: Record) -> Ints:
-    """Sum postings by group and cause (6, causes) [1e-8 EUR]; endowments aside."""
+def _by_group(record: Record, groups: tuple[str, ...]) -> Ints:
+    """Sum postings by group and cause (groups, causes) [1e-8 EUR]; endowments aside."""
     kinds = [_KIND_GROUPS.get(kind, "homes") for kind in record.place.kinds]
-    row = [GROUPS.index(group) for group in (*kinds, *(_HOUSE_GROUPS[house] for house in House))]
-    total = np.zeros((len(GROUPS), len(Cause)), np.int64)
+    row = [groups.index(group) for group in (*kinds, *(_HOUSE_GROUPS[house] for house in House))]
+    total = np.zeros((len(groups), len(Cause)), np.int64)
     np.add.at(total, row, money_of(record))
     total[:, Cause.ENDOWMENT] = 0
     return total
@@ -133,17 +142,23 @@ def money_errors(record: Record) -> dict[str, int]:
         Per settled period and account the postings for trades and shares are the signed sum of price x quantity.
     ``rounding`` (M6)
         A billing leaves whole cents on every account but ROUNDING, and takes at most half a cent from each.
+
+    With a wholesale market those of `wattbook.results.wholesale_money.Payments.errors` as well.
     """
     transfers, trades, billing = _Transfers(), _Payments(record), _Billing(record)
+    wholesale = None if record.wholesale is None else Payments(record)
     trades.owe()
     for rows in record.pieces("postings", only=_POSTING):
         transfers.add(rows)
         trades.add(rows)
         billing.add(rows)
+        if wholesale is not None:
+            wholesale.add(rows)
     rounding = billing.done()
     # In passing, as they are asked for as well.
     record.memo.setdefault("money", billing.total.done())
-    return {"transfers": transfers.error(), "trades": trades.error(), "rounding": rounding}
+    errors = {"transfers": transfers.error(), "trades": trades.error(), "rounding": rounding}
+    return errors if wholesale is None else errors | wholesale.errors(meter_sums(record).residual_wh)
 
 
 _POSTING: Final = ("command", "period", "transfer", "account", "amount", "cause")

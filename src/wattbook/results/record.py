@@ -15,7 +15,13 @@ import numpy as np
 from wattbook.data import zone
 from wattbook.errors import ConfigError, CorruptError
 from wattbook.journal import FRAME_ROWS, read_journal, write_journal
-from wattbook.messages import SHARES, Cause, House, Path, Venue, streams_of
+from wattbook.messages import SHARES, TARIFFS, Cause, House, Path, Stream, Venue, streams_of
+from wattbook.results.wholesale_header import (
+    WholesalePlace,
+    contract_faults,
+    wholesale_faults,
+    wholesale_reference_faults,
+)
 
 if TYPE_CHECKING:
     import pathlib
@@ -213,14 +219,36 @@ class Record:
     @cached_property
     def shares(self) -> dict[str, NDArray[Any]]:
         """What was shared after the event, (rows,) each; no rows where energy is traded, or neither."""
-        if "shares" in self.streams:
-            return self.streams["shares"]
-        return {name: np.zeros(0, np.int64) for name, _ in SHARES.columns}
+        return self.rows(SHARES)
+
+    def rows(self, stream: Stream) -> dict[str, NDArray[Any]]:
+        """Give a stream that not every journal has, (rows,) each; no rows where there is none."""
+        if stream.name in self.streams:
+            return self.streams[stream.name]
+        return {name: np.zeros(0, np.int64) for name, _ in stream.columns}
+
+    @property
+    def wholesale(self) -> WholesalePlace | None:
+        """The wholesale market's part of the header as arrays; None where there is no such market."""
+        if "wholesale" not in self.header:
+            return None
+        memo = self.place.memo
+        if "wholesale" not in memo:
+            memo["wholesale"] = WholesalePlace.of(self.header["wholesale"], self.place.names, self.place.supplier)
+        found: WholesalePlace = memo["wholesale"]
+        return found
 
     @cached_property
     def place(self) -> Place:
-        """The header as arrays."""
-        return Place.of(self.header, self.people)
+        """The header as arrays, with tariffs as they were in the end."""
+        place = Place.of(self.header, self.people)
+        changed = self.rows(TARIFFS)
+        if len(changed["agent"]):
+            row = np.full(place.agents, -1)
+            row[place.supplier] = np.arange(len(place.supplier))
+            # A period's last row holds: of one assignment twice NumPy keeps the later.
+            place.retail_tick[row[changed["agent"]], changed["period"]] = changed["retail_tick"]
+        return place
 
     @cached_property
     def people(self) -> dict[str, list[Any]]:
@@ -417,6 +445,8 @@ def header_faults(header: object) -> list[str]:
     if not isinstance(header, dict):
         return ["its header is not a mapping"]
     faults = [f"its header has no sound {key!r}" for key, sound in _SOUND.items() if not _holds(sound, header, key)]
+    if "wholesale" in header:
+        faults += wholesale_faults(header["wholesale"])
     return faults or _reference_faults(header)
 
 
@@ -519,6 +549,8 @@ def _reference_faults(header: dict[str, Any]) -> list[str]:
         faults.append("an agent's utility has no tariff")
     if any(feeder is not None and feeder not in books for feeder in people["feeder"]):
         faults.append("an agent's feeder has no book")
+    if "wholesale" in header:
+        faults += wholesale_reference_faults(header["wholesale"], names, set(header["tariffs"]))
     return faults
 
 
@@ -530,13 +562,23 @@ def stream_faults(header: Mapping[str, Any], streams: Mapping[str, Columns]) -> 
     agents, periods = len(people_of(header)["agent"]), header["periods"]
     highest = {
         "agent": agents, "buyer": agents, "seller": agents, "utility": agents, "account": len(header["accounts"]),
-        "book": len(header["books"]), "period": periods, "cause": len(Cause), "path": len(Path),
+        "old": agents, "new": agents, "book": len(header["books"]), "period": periods, "cause": len(Cause),
+        "path": len(Path),
     }  # fmt: skip
     faults = []
-    for stream in ("trades", "postings", "meters", "flows", "groups", *(["shares"] if "shares" in streams else [])):
+    later = [
+        name for name in ("shares", "spot", "supply", "served", "positions", "tariffs", "switches") if name in streams
+    ]
+    for stream in ("trades", "postings", "meters", "flows", "groups", *later):
         for name in streams[stream].keys() & highest.keys():
             lowest = -1 if (stream, name) == ("postings", "period") else 0
             column = streams[stream][name]
             if column.size and not (lowest <= column.min() and column.max() < highest[name]):
                 faults.append(f"{stream}.{name} holds numbers outside {lowest}..{highest[name] - 1}")
+    if "tariffs" in streams and not faults:
+        names = people_of(header)["agent"]
+        if {names[agent] for agent in np.unique(streams["tariffs"]["agent"]).tolist()} - set(header["tariffs"]):
+            faults.append("tariffs.agent names an agent without a tariff")
+    if "contracts" in streams:
+        faults += contract_faults(header["wholesale"], agents, periods, streams["contracts"])
     return sorted(faults)

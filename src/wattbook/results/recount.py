@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 
 from wattbook.errors import CorruptError, ResourceError
+from wattbook.results.recount_wholesale import WholesaleCount, due_tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,6 +97,7 @@ class _Recount:
         self.agents = self.whole("agents")
         self.batteries = self._batteries()
         self.homes = self.agents.filter(pl.col("utility").is_not_null())
+        self.wholesale = WholesaleCount(self) if due_tables(self.manifest["scenario"]) else None
         self.trades()
         self.transfers()
         self.balances()
@@ -105,6 +107,8 @@ class _Recount:
         self.losses()
         self.orders()
         self.fills()
+        if self.wholesale is not None:
+            self.wholesale.all()
 
     # --- reading
 
@@ -149,7 +153,8 @@ class _Recount:
         digest = hashlib.sha256(text.encode()).hexdigest()
         self.agree_on("manifest: its digest is its content's", "manifest.json", self.manifest["digest"], digest)
         listed = self.manifest["files"]
-        due = ["journal.wbj", *(f"tables/{table}.parquet" for table in TABLES)]
+        tables = (*TABLES, *due_tables(self.manifest["scenario"]))
+        due = ["journal.wbj", *(f"tables/{table}.parquet" for table in tables)]
         due += ["baseline.wbj"] if self.manifest["baseline_fingerprint"] is not None else []
         rows = sorted(listed.keys() ^ set(due))
         # No name that a manifest gives is opened, only those that a run has.
@@ -308,7 +313,9 @@ class _Recount:
         self.agree("meters: who has no battery stores nothing", "meters", pl.concat(strange))
         self._charges_at_the_ends(charge)
         self._totals(pl.concat(totals))
-        self._sums_of("groups", "utility", "metered_wh", pl.concat(groups))
+        if self.wholesale is not None:
+            groups += self.wholesale.beside()
+        self._sums_of("groups", "utility", "metered_wh", pl.concat(groups, how="vertical_relaxed"))
         told = self.whole("groups").filter(pl.col("nominated_wh") + pl.col("deviation_wh") != pl.col("metered_wh"))
         self.agree("groups: nominated + deviation = metered", "groups", told)
         self._sums_of("flows", None, "flow_wh", pl.concat(flows))
@@ -400,6 +407,8 @@ class _Recount:
             moved = [deals.select(pl.col(side).alias("agent"), "quantity_wh"), shares.select("agent", shared)]
             volume = pl.concat(moved).group_by("agent").agg(pl.col("quantity_wh").sum().alias(name))
             sums = sums.join(volume.collect(engine="streaming"), on="agent", how="full", coalesce=True)
+        if self.wholesale is not None:
+            sums = self.wholesale.with_groups(sums)
         names = [name for name in sums.columns if name != "agent"]
         both = self.agents.select("agent", *names).join(sums, on="agent", how="left", suffix="_counted")
         unlike = [pl.col(name) != pl.col(f"{name}_counted").fill_null(0) for name in names]

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from wattbook.errors import ConfigError, CorruptError, ResourceError
+from wattbook.results import catalogue
 from wattbook.results import folder as files
 from wattbook.results.comparison import compare
 from wattbook.results.metrics import MEASURED, metrics
 from wattbook.results.origin import origin_faults, quarantines
 from wattbook.results.record import Record
 from wattbook.results.summary import summary
-from wattbook.results.tables import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,6 +44,8 @@ class Run:
     ----------
     trades, orders, postings, meters, agents, decisions, flows, groups, shares : polars.DataFrame
         Made when they are first asked for.
+    positions, served, spot, supply, contracts, margins, certificates : polars.DataFrame
+        The same; without rows where there is no wholesale market, or no contract desk.
     baseline_run : Run or None
         The same scenario and seed without the local market, with all its tables and figures.
     record, baseline : Record
@@ -75,9 +77,9 @@ class Run:
         return int(self.info["seed"])
 
     def table(self, name: str) -> pl.DataFrame:
-        """Give the table `name` of `wattbook.results.tables.TABLES`."""
+        """Give the table `name` of `wattbook.results.catalogue`; one that the run has not got has no rows."""
         if name not in self._frames:
-            self._frames[name] = TABLES[name](self.record, self.baseline)
+            self._frames[name] = catalogue.frame(name, self.record, self.baseline)
         return self._frames[name]
 
     @cached_property
@@ -137,6 +139,51 @@ class Run:
         """One row per period, pool and member, where energy is shared after the event."""
         return self.table("shares")
 
+    @property
+    def contracts(self) -> pl.DataFrame:
+        """One row per event of an offer, a contract or a position at the contract desk."""
+        return self.table("contracts")
+
+    @property
+    def margins(self) -> pl.DataFrame:
+        """One row per agent and movement of margin, variation, call or loss."""
+        return self.table("margins")
+
+    @property
+    def certificates(self) -> pl.DataFrame:
+        """One row per event of guarantees of origin and of quotas."""
+        return self.table("certificates")
+
+    @property
+    def tariffs(self) -> pl.DataFrame:
+        """One row per period and utility whose tariff was set after the start."""
+        return self.table("tariffs")
+
+    @property
+    def switches(self) -> pl.DataFrame:
+        """One row per time and pair of utilities: customers who went from one to the other."""
+        return self.table("switches")
+
+    @property
+    def positions(self) -> pl.DataFrame:
+        """One row per period and agent: contracted, bought at spot, traded locally, metered."""
+        return self.table("positions")
+
+    @property
+    def spot(self) -> pl.DataFrame:
+        """One row per period of the day-ahead market."""
+        return self.table("spot")
+
+    @property
+    def supply(self) -> pl.DataFrame:
+        """One row per period and power plant."""
+        return self.table("supply")
+
+    @property
+    def served(self) -> pl.DataFrame:
+        """One row per period and utility that stands for customers."""
+        return self.table("served")
+
     @cached_property
     def metrics(self) -> dict[str, Any]:
         """The run's figures, see `wattbook.results.metrics`."""
@@ -188,7 +235,8 @@ class Run:
     def _write(self, directory: Path) -> None:
         (directory / "tables").mkdir(parents=True)
         written = files.write_all(self.record, self.baseline, directory)
-        assert sorted(written) == files.file_names(self.baseline is not None)
+        later = [name for name in catalogue.table_names(self.record) if name in files.LATER_NAMES]
+        assert sorted(written) == files.file_names(self.baseline is not None, later)
         manifest = {
             "format": files.FORMAT,
             **{key: self.info[key] for key in _INFO},

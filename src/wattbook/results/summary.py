@@ -24,11 +24,12 @@ _INCIDENTS: Final = 3
 _NAME: Final = 60
 _LINES: Final = 3
 """No row takes more."""
+_MWH: Final = 1_000_000
 _UNIX: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def summary(run: Run) -> str:
-    """Write at most 40 lines of at most 100 columns."""
+    """Write at most 40 lines of at most 100 columns, 8 more where there is a wholesale market."""
     figures = run.metrics
     lines = [
         *_what_ran(run),
@@ -39,6 +40,7 @@ def summary(run: Run) -> str:
         "",
         *_place(figures),
         *_decomposition(figures["baseline"]),
+        *_wholesale(figures.get("wholesale")),
         "",
         *_checks(run, figures),
     ]
@@ -63,7 +65,9 @@ def _what_ran(run: Run) -> Iterator[str]:
     clock = run.record.header["timezone"]
     utilities = place.kinds.count("utility")
     yield _title(run)
-    yield _row("what ran", f"{_many(int(place.homes.sum()), 'home')} and {_many(utilities, 'utility', 'utilities')}")
+    producers = place.kinds.count("producer")
+    dealers = f"{_many(utilities, 'utility', 'utilities')}" + (f", {_many(producers, 'producer')}" if producers else "")
+    yield _row("what ran", f"{_many(int(place.homes.sum()), 'home')} and {dealers}")
     minutes = place.period_ms // MS_PER_MINUTE
     yield _row("", f"{lasting} from {_local_time(place.start_ms, clock)} {clock}, in periods of {minutes} min")
     effort = f"{figures['orders']:,} orders, {figures['trades']:,} trades, {figures['refusals']:,} refused commands"
@@ -190,8 +194,43 @@ def _decomposition(baseline: Mapping[str, Any] | None) -> Iterator[str]:
     gain = parts["real_gain"]
     yield _row("real gain", f"{_eur(gain)}: {'more' if gain < 0 else 'less'} is paid to the grid above; {store}")
     shares = [f"{group} {_eur(money)}" for group, money in parts["groups"].items()]
-    yield _row("who won, who paid", ", ".join(shares[:3]))
-    yield _row("", ", ".join(shares[3:]) + ", together 0")
+    half = (len(shares) + 1) // 2
+    yield _row("who won, who paid", ", ".join(shares[:half]))
+    yield _row("", ", ".join(shares[half:]) + ", together 0")
+
+
+def _wholesale(told: Mapping[str, Any] | None) -> Iterator[str]:
+    """Tell of the wholesale market in at most 8 lines."""
+    if told is None:
+        return
+    yield ""
+    market = "auction" if told["is_auction"] else "the outside's price"
+    spot = [_price(told[f"spot_{which}_eur_per_mwh"]) for which in ("mean", "min", "max")]
+    yield _row("wholesale", f"day ahead ({market}) {spot[0]} EUR/MWh on average, {spot[1]} to {spot[2]}")
+    imported, exported = (f"{told[f'{way}_wh'] / _MWH:,.1f} MWh" for way in ("imports", "exports"))
+    cost = told["dispatch"]
+    yield _row(
+        "", f"{imported} imported, {exported} exported; fuel and net imports {_eur(cost['cost'])},"
+        f" {_eur(cost['extra_cost'])} above the least",
+    )  # fmt: skip
+    hedged = _percent(told["hedge_ratio"])
+    paid, got = _price(told["utility_cost_eur_per_mwh"]), _eur(told["utility_profit"])
+    yield _row("utilities", f"paid {paid} EUR/MWh, {hedged} of their energy by contract; got {got} in all")
+    if told["producers"]:
+        sold, got = _eur(told["producer_revenue"]), _eur(told["producer_profit"])
+        yield _row("producers", f"sold for {sold}; got {got} after fuel and investment")
+    if told["open_interest_by_day_wh"] is not None:
+        calls = f"{_many(told['margin_calls'], 'margin call')}, {_many(told['defaults'], 'default')}"
+        yield _row("contracts", f"{told['signed']} signed, {calls}")
+    quotas = [each["quota"] for each in told["utilities"].values() if each["quota"] is not None]
+    if quotas:
+        covered, short = (sum(each[key] for each in quotas) / _MWH for key in ("covered_wh", "bought_out_wh"))
+        fee = _eur(sum(each["buy_out_paid"] for each in quotas))
+        yield _row("quotas", f"{covered:,.1f} MWh covered by guarantees, {short:,.1f} MWh bought out for {fee}")
+
+
+def _price(figure: float | None) -> str:
+    return "none" if figure is None else f"{figure:,.2f}"
 
 
 def _checks(run: Run, figures: Mapping[str, Any]) -> Iterator[str]:

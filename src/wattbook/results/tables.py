@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from wattbook.book.words import Code, Event
-from wattbook.messages import BUY, REFUSED, SELL, Action, Cause, Path, Refusal
+from wattbook.contracts import Code as DeskCode
+from wattbook.messages import BUY, REFUSED, SELL, SERVED, SUPPLY, Action, Cause, Path, Refusal
 from wattbook.results.answers import outcomes
 from wattbook.results.columns import Flags, Numbers, Words, frame_of
 from wattbook.results.energy import attendance, meter_sums, soc_end, sorted_by
@@ -53,30 +54,41 @@ def _words(record: Record, key: str) -> Words:
     return words
 
 
-def _named(record: Record, key: str, index: NDArray[Any]) -> Picks:
-    """Text (n,) of each number of `index` (n,); null where there is no such name."""
+def named(record: Record, key: str, index: NDArray[Any]) -> Picks:
+    """Give the text (n,) of each number of `index` (n,) under `key`; null where there is no such name."""
     return _words(record, key).of(index)
 
 
-def _worded(words: Mapping[int, str]) -> Words:
-    """Words for whole numbers that lie close together."""
+def worded(words: Mapping[int, str]) -> Words:
+    """Give words for whole numbers that lie close together."""
     least = min(words)
     return Words("text", [words.get(number) for number in range(least, max(words) + 1)], least)
 
 
-_CODES: Final = _worded({int(code): word(code) for code in (*Code, *Refusal)})
-_EVENTS: Final = _worded({REFUSED: "refused", **{int(event): word(event) for event in Event}})
-_SIDES: Final = _worded({BUY: "buy", SELL: "sell"})
-_CAUSES, _PATHS, _ACTIONS = (_worded({int(each): word(each) for each in kind}) for kind in (Cause, Path, Action))
+_DESK_CODES: Final = 200
+"""The contract desk's own refusals stand in orders as this and their number; other runs' files do not list them."""
+_REASONS: Final = {int(code): word(code) for code in (*Code, *Refusal)}
+_CODES: Final = worded(_REASONS)
+_CODES_WITH_DESK: Final = worded(
+    _REASONS | {_DESK_CODES + int(code): word(code) for code in DeskCode if code != DeskCode.OK}
+)
+_EVENTS: Final = worded({REFUSED: "refused", **{int(event): word(event) for event in Event}})
+_SIDES: Final = worded({BUY: "buy", SELL: "sell"})
+_CAUSES, _PATHS, _ACTIONS = (worded({int(each): word(each) for each in kind}) for kind in (Cause, Path, Action))
 _FREE: Final = Words("real", [0.0])
 
 
-def _time(ms: NDArray[Any]) -> Numbers:
+def _codes(record: Record) -> Words:
+    return _CODES if record.wholesale is None else _CODES_WITH_DESK
+
+
+def moments(ms: NDArray[Any]) -> Numbers:
+    """Give times (n,) [ms UTC]."""
     return Numbers(ms, "time")
 
 
-def _start(record: Record, period: NDArray[Any]) -> Picks:
-    """UTC start of each of `period` (n,); null where that is no period of the run."""
+def period_start(record: Record, period: NDArray[Any]) -> Picks:
+    """Give the UTC start of each of `period` (n,); null where that is no period of the run."""
     place = record.place
     if "start" not in place.memo:
         starts = place.start_ms + np.arange(place.periods, dtype=np.int64) * place.period_ms
@@ -86,10 +98,11 @@ def _start(record: Record, period: NDArray[Any]) -> Picks:
 
 
 def _book(record: Record, book: NDArray[Any]) -> dict[str, Column]:
-    return {"venue": _named(record, "venue", book), "book": _named(record, "books", book)}
+    return {"venue": named(record, "venue", book), "book": named(record, "books", book)}
 
 
-def _wholes(columns: Mapping[str, NDArray[Any]], *names: str) -> dict[str, Column]:
+def wholes(columns: Mapping[str, NDArray[Any]], *names: str) -> dict[str, Column]:
+    """Give columns of whole numbers as they are."""
     return {name: Numbers(columns[name]) for name in names}
 
 
@@ -98,14 +111,14 @@ def trades(record: Record) -> dict[str, Column]:
     rows = record.streams["trades"]
     return {
         "seq": Numbers(rows["seq"]),
-        "time": _time(rows["time_ms"]),
+        "time": moments(rows["time_ms"]),
         **_book(record, rows["book"]),
-        "period": _start(record, rows["period"]),
-        "buyer": _named(record, "names", rows["buyer"]),
-        "seller": _named(record, "names", rows["seller"]),
-        **_wholes(rows, "price_tick", "quantity_wh"),
+        "period": period_start(record, rows["period"]),
+        "buyer": named(record, "names", rows["buyer"]),
+        "seller": named(record, "names", rows["seller"]),
+        **wholes(rows, "price_tick", "quantity_wh"),
         "aggressor": _SIDES.of(rows["aggressor"]),
-        **_wholes(rows, "maker_order", "taker_order"),
+        **wholes(rows, "maker_order", "taker_order"),
     }
 
 
@@ -114,15 +127,15 @@ def orders(record: Record) -> dict[str, Column]:
     rows = record.streams["orders"]
     return {
         "seq": Numbers(rows["seq"]),
-        "time": _time(rows["time_ms"]),
+        "time": moments(rows["time_ms"]),
         **_book(record, rows["book"]),
-        "period": _start(record, rows["period"]),
+        "period": period_start(record, rows["period"]),
         "order": Numbers(rows["order"]),
-        "agent": _named(record, "names", rows["agent"]),
+        "agent": named(record, "names", rows["agent"]),
         "event": _EVENTS.of(rows["event"]),
         "side": _SIDES.of(rows["side"]),
-        **_wholes(rows, "price_tick", "quantity_wh", "remaining_wh"),
-        "code": _CODES.of(rows["code"]),
+        **wholes(rows, "price_tick", "quantity_wh", "remaining_wh"),
+        "code": _codes(record).of(rows["code"]),
     }
 
 
@@ -131,10 +144,10 @@ def postings(record: Record) -> dict[str, Column]:
     rows = record.streams["postings"]
     return {
         "seq": Numbers(rows["seq"]),
-        "time": _time(rows["time_ms"]),
-        "period": _start(record, rows["period"]),
+        "time": moments(rows["time_ms"]),
+        "period": period_start(record, rows["period"]),
         "transfer": Numbers(rows["transfer"]),
-        "account": _named(record, "accounts", rows["account"]),
+        "account": named(record, "accounts", rows["account"]),
         "amount": Numbers(rows["amount"]),
         "cause": _CAUSES.of(rows["cause"]),
     }
@@ -148,10 +161,10 @@ def shares(record: Record) -> dict[str, Column]:
     """
     rows = sorted_by(record.shares, "period", "book", "agent")
     return {
-        "period": _start(record, rows["period"]),
+        "period": period_start(record, rows["period"]),
         **_book(record, rows["book"]),
-        "agent": _named(record, "names", rows["agent"]),
-        **_wholes(rows, "claim_wh", "shared_wh", "price_tick"),
+        "agent": named(record, "names", rows["agent"]),
+        **wholes(rows, "claim_wh", "shared_wh", "price_tick"),
     }
 
 
@@ -166,9 +179,9 @@ def meters(record: Record) -> dict[str, Column]:
 def _read(record: Record, rows: Mapping[str, NDArray[Any]]) -> dict[str, Column]:
     """Give meters' rows as they stand."""
     return {
-            "period": _start(record, rows["period"]),
-            "agent": _named(record, "names", rows["agent"]),
-            **_wholes(
+            "period": period_start(record, rows["period"]),
+            "agent": named(record, "names", rows["agent"]),
+            **wholes(
                 rows, "load_wh", "generation_wh", "charge_wh", "discharge_wh", "curtailed_wh", "traded_wh",
                 "residual_wh", "soc_wh",
             ),
@@ -180,9 +193,9 @@ def flows(record: Record) -> dict[str, Column]:
     """Give one row per period and network path: withdrawn energy that came this way, and its losses."""
     rows = sorted_by(record.streams["flows"], "period", "path")
     return {
-        "period": _start(record, rows["period"]),
+        "period": period_start(record, rows["period"]),
         "path": _PATHS.of(rows["path"]),
-        **_wholes(rows, "flow_wh", "losses_wh"),
+        **wholes(rows, "flow_wh", "losses_wh"),
     }
 
 
@@ -190,9 +203,9 @@ def groups(record: Record) -> dict[str, Column]:
     """Give one row per period and balance group."""
     rows = sorted_by(record.streams["groups"], "period", "utility")
     return {
-        "period": _start(record, rows["period"]),
-        "utility": _named(record, "names", rows["utility"]),
-        **_wholes(rows, "nominated_wh", "metered_wh", "deviation_wh", "spot_tick", "imbalance_tick"),
+        "period": period_start(record, rows["period"]),
+        "utility": named(record, "names", rows["utility"]),
+        **wholes(rows, "nominated_wh", "metered_wh", "deviation_wh", "spot_tick", "imbalance_tick"),
     }
 
 
@@ -206,11 +219,11 @@ def _decided(record: Record, rows: Mapping[str, NDArray[Any]]) -> dict[str, Colu
     own = rows["agent"] >= 0
     mine = rows if own.all() else {name: rows[name][own] for name in ("seq", "time_ms", "agent", "action")}
     return {
-        "time": _time(mine["time_ms"]),
-        "agent": _named(record, "names", mine["agent"]),
-        "policy": _named(record, "policy", mine["agent"]),
+        "time": moments(mine["time_ms"]),
+        "agent": named(record, "names", mine["agent"]),
+        "policy": named(record, "policy", mine["agent"]),
         "action": _ACTIONS.of(mine["action"]),
-        "outcome": _CODES.of(outcomes(record, mine["seq"])),
+        "outcome": _codes(record).of(outcomes(record, mine["seq"])),
         "cost_usd": _FREE.of(np.zeros(len(mine["seq"]), np.uint8)),
     }
 
@@ -228,7 +241,7 @@ def agents(record: Record, baseline: Record | None = None) -> dict[str, Column]:
     start = money_of(record)[: record.place.agents, Cause.ENDOWMENT]
     nothing = Numbers(np.zeros(len(bill), np.int64), valid=np.zeros(len(bill), np.bool_))
     return {
-        "agent": _named(record, "names", rank),
+        "agent": named(record, "names", rank),
         **{key: Words("text", who[key]).of(rank) for key in ("kind", "persona", "policy", "utility", "feeder")},
         "money_start": Numbers(start),
         "money_end": Numbers(start - bill),
@@ -251,12 +264,26 @@ def _energy_totals(record: Record) -> dict[str, Ints]:
     np.add.at(bought, parts["agent"], np.maximum(parts["shared_wh"], 0))
     np.add.at(sold, parts["agent"], np.maximum(-parts["shared_wh"], 0))
     return {
-        **meter_sums(record).by_agent,
+        **_with_wholesale(record, meter_sums(record).by_agent),
         "bought_wh": bought,
         "sold_wh": sold,
         "soc_start_wh": place.soc_start_wh,
         "soc_end_wh": soc_end(record),
     }
+
+
+def _with_wholesale(record: Record, sums: dict[str, Ints]) -> dict[str, Ints]:
+    """Add to the meters' sums what plants gave, and what those drew whom utilities stand for."""
+    if record.wholesale is None:
+        return sums
+    sums = {name: column.copy() for name, column in sums.items()}
+    served, output = record.rows(SERVED), record.rows(SUPPLY)
+    for name, rows, column in (
+        ("load_wh", served, "energy_wh"), ("withdrawal_wh", served, "energy_wh"),
+        ("generation_wh", output, "output_wh"), ("injection_wh", output, "output_wh"),
+    ):  # fmt: skip
+        np.add.at(sums[name], rows["agent"], rows[column])
+    return sums
 
 
 _COLUMNS: Final[dict[str, Callable[[Record, Record | None], dict[str, Column]]]] = {

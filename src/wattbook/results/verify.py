@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from wattbook.errors import CorruptError, ResourceError
+from wattbook.results import catalogue
 from wattbook.results import folder as files
 from wattbook.results.energy import energy_errors
 from wattbook.results.metrics import metrics
@@ -21,7 +22,6 @@ from wattbook.results.money import money_errors, money_of
 from wattbook.results.origin import origin_faults, quarantines
 from wattbook.results.record import Record
 from wattbook.results.rereading import same_rows
-from wattbook.results.tables import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,12 +87,14 @@ class _Check:
         """Read every file that a run may have and that is there; note what else there is."""
         found, faults = files.found_names(self.folder)
         self.faults += faults
-        known = files.file_names(has_baseline=True)
+        known = files.file_names(has_baseline=True, later=files.LATER_NAMES)
         return {name: files.read_file(self.folder, name) for name in known if name in found}
 
     def _file_faults(self) -> Iterator[str]:
-        due = files.file_names(self.manifest["baseline_fingerprint"] is not None)
         listed = self.manifest["files"]
+        # Whether the run has these tables says its journal, when it is read.
+        later = [name for name, path in files.LATER_NAMES.items() if path in listed]
+        due = files.file_names(self.manifest["baseline_fingerprint"] is not None, later)
         if sorted(listed) != due:
             yield f"{files.MANIFEST}: lists other files than a run has"
         found, _ = files.found_names(self.folder)
@@ -133,7 +135,11 @@ class _Check:
             yield f"{files.MANIFEST}: incidents are not the journal's"
 
     def _table_faults(self, record: Record, baseline: Record | None) -> Iterator[str]:
-        for table, name in files.TABLE_NAMES.items():
+        due = files.paths_of(record)
+        for table, name in files.LATER_NAMES.items():
+            if (table in due) != (name in self.manifest["files"]):
+                yield f"{name}: {'is missing' if table in due else 'does not belong to this run'}"
+        for table, name in due.items():
             data = self.data.get(name)
             if data is None or files.describe(data) != self.manifest["files"].get(name):
                 continue  # what is not what was written has been noted
@@ -144,7 +150,7 @@ class _Check:
                 yield f"{name}: cannot be made from the journal ({error})"
                 continue
             # Another version of Polars may write other bytes for the same rows: then the rows are compared.
-            if data != written.getvalue() and not same_rows(data, TABLES[table](record, baseline)):
+            if data != written.getvalue() and not same_rows(data, catalogue.frame(table, record, baseline)):
                 yield f"{name}: is not what the journal says"
 
     def _metric_faults(self, record: Record, baseline: Record | None) -> Iterator[str]:

@@ -126,7 +126,8 @@ def _supplier_problems(members: Sequence[Consumer | City], utilities: Sequence[s
 def _own_problems(agent: Agent) -> list[str]:
     """List what is wrong between the values of one agent."""
     if isinstance(agent, Utility):
-        return _tariff_problems(agent) + _rating_problems(agent)
+        lacks = agent.represents and agent.rated is None and not is_file(agent.profile)
+        return _tariff_problems(agent) + ([_needs_a_rating(agent)] if lacks else [])
     if isinstance(agent, Trader):
         return _trader_problems(agent)
     problems = []
@@ -135,16 +136,13 @@ def _own_problems(agent: Agent) -> list[str]:
         problems.append(f"{agent.name} has neither pv nor battery: {remedy}")
     if isinstance(agent, Prosumer):
         problems += unitless(f"{agent.name}.pv", agent.pv) + unitless(f"{agent.name}.battery", agent.battery)
-    if isinstance(agent, Consumer):
-        problems += _rating_problems(agent)
+    if isinstance(agent, Consumer) and agent.rated is None and not is_file(agent.profile):
+        problems.append(_needs_a_rating(agent))
     return problems
 
 
-def _rating_problems(agent: Consumer | Utility) -> list[str]:
-    """Demand a rating for a shipped profile, which is scaled by it."""
-    if agent.rated is not None or is_file(agent.profile):
-        return []
-    return [f"{agent.name}.rated=None: the shipped profile {agent.profile!r} needs a rating, as kw(3)"]
+def _needs_a_rating(agent: Consumer | Utility) -> str:
+    return f"{agent.name}.rated=None: the shipped profile {agent.profile!r} needs a rating, as kw(3)"
 
 
 def _trader_problems(trader: Trader) -> list[str]:
@@ -255,6 +253,11 @@ def _retail_problems(scenario: Scenario) -> list[str]:
     problems = []
     if not any(each.represents for each in scenario.utilities):
         problems.append("retail is for customers that utilities stand for, and there are none: write represents=20_000")
+    problems += [
+        _needs_a_rating(each)
+        for each in scenario.utilities
+        if not each.represents and each.rated is None and not is_file(each.profile)
+    ]
     if local is not None and local.opens_minute <= given.minute:
         problems.append(f"retail.at={given.at!r} is not before local.opens={local.opens!r}: set tariffs earlier")
     if local is not None and local.mechanism != "continuous" and given.reprices:

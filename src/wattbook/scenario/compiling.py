@@ -100,7 +100,7 @@ def compile_street(scenario: Scenario, seed: int) -> Compiled:
     if scenario.game is not None:
         wholesale: WholesaleRules | None = game_rules(scenario.game, roll, horizon)
     else:
-        wholesale = wholesale_rules(scenario, roll, seed, horizon, starts_ms, library)
+        wholesale = wholesale_rules(scenario, roll, seed, horizon, starts_ms, library, street.spot_tick)
     if wholesale is not None:
         street = replace(street, wholesale=wholesale)
     outlook = Outlook(scenario.forecast, series.load_before_wh, series.generation_before_wh)
@@ -453,6 +453,7 @@ def _about(agent: Agent, *, in_wholesale: bool) -> dict[str, str]:
     """Tell people of an agent, in the journal's header."""
     if isinstance(agent, Producer) or (isinstance(agent, Utility) and in_wholesale):
         own = agent.persona
-        return {"persona": str(getattr(own, "persona", "")), "policy": own.name, "label": agent.label}
+        name = str(getattr(own, "name", type(own).__name__))
+        return {"persona": str(getattr(own, "persona", "")), "policy": name, "label": agent.label}
     mind = mind_of(agent)
     return {"persona": mind.persona, "policy": mind.name, "label": agent.label}

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from wattbook.errors import ResourceError
 from wattbook.scenario.calendar import horizon_ms
 from wattbook.scenario.mechanisms import SHARING
+from wattbook.scenario.wholesale_rules import has_wholesale
 from wattbook.units import MS_PER_DAY
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ BASE_BYTES: Final = 320 << 20
 BYTES_PER_CELL: Final = 240
 """Arrays of the street, forecasts and books, per agent and period; the journal is written as it grows."""
 BYTES_PER_PRODUCT: Final = 200
+BYTES_PER_GROUP_CELL: Final = 130
+"""Wholesale market: plants and what is kept of each utility and producer, per period, and their forecasts."""
 COMMANDS_PER_CELL: Final = 1.0
 """Of a member, per product: 0.8 for homes that look once or twice, 1.5 for those that look often."""
 LOOKS_OF_ITS_OWN: Final = 2
@@ -52,6 +55,8 @@ US_PER_HEARD_TURN: Final = 4.0
 US_PER_CELL: Final = 0.8
 """Delivery and settlement, per member and period."""
 US_PER_COMMAND: Final = 2.0
+US_PER_GROUP_CELL: Final = 150.0
+"""Wholesale market: settlement of one utility or producer and its orders, per period."""
 US_PER_SAVED_CELL: Final = 1.4
 """Tables, figures and files, per member and period."""
 USABLE_PERCENT: Final = 80
@@ -109,14 +114,17 @@ def estimate(scenario: Scenario) -> Estimate:
     commands = cells * COMMANDS_PER_CELL if has_orders else 0
     books = len({each.feeder for each in scenario.members} | {each.feeder for each in scenario.traders}) + 1
     books += sum(city.feeders for city in scenario.cities)
+    groups = len(scenario.utilities) + len(scenario.producers)
+    group_cells = groups * periods if has_wholesale(scenario) else 0
     memory = (
         BASE_BYTES
-        + (homes + traders + len(scenario.utilities)) * periods * BYTES_PER_CELL
+        + (homes + traders + groups) * periods * BYTES_PER_CELL
+        + group_cells * BYTES_PER_GROUP_CELL
         + (books * periods * BYTES_PER_PRODUCT if has_orders else 0)
     )
     us = (
         trading.us + bare.us + turns.us + commands * US_PER_COMMAND
-        + cells * (runs * US_PER_CELL + US_PER_SAVED_CELL)
+        + cells * (runs * US_PER_CELL + US_PER_SAVED_CELL) + group_cells * runs * US_PER_GROUP_CELL
     )  # fmt: skip
     events = round(trading.wakes + bare.wakes + turns.wakes + commands)
     seconds = START_S + COMPILE_S * _strangers(scenario) + us * _US

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 CAPACITY: Final = (kw(1), mw(100_000))
 """From a roof to a country."""
+LOT: Final = (kw(1), mw(1_000))
+"""Of a contract: a day of the largest one is as much as one order may be of."""
 PRODUCER_CREDIT: Final = eur(100_000_000)
 KINDS: Final = tuple(kind.name.lower() for kind in PlantKind if kind != PlantKind.IMPORT)
 PROFILES: Final = ("base", "peak", "solar")
@@ -53,7 +55,7 @@ def _capacity(value: object) -> int:
     power = quantity(value, "power")
     if not CAPACITY[0] <= power <= CAPACITY[1]:
         raise FieldError("is no plant's capacity: write one from 1 kW to 100000 MW, as mw(20)")
-    return int(power)
+    return power
 
 
 def _names(what: str) -> Callable[[object], tuple[str, ...] | None]:
@@ -122,7 +124,7 @@ class Producer(Agent):
     co2: Annotated[int, measured("money", 0, eur(1_000))] = eur(25)
     outages: Annotated[bool, flag()] = True
     utilities: Annotated[tuple[str, ...] | None, PlainValidator(_names("utilities"))] = None
-    upgrade: Annotated[Upgrade | None, optional(instance(Upgrade, "Upgrade(mw(10))"))] = None
+    upgrade: Annotated[Upgrade | None, optional(instance(Upgrade, "Upgrade(most=mw(10))"))] = None
     credit_limit: Money = PRODUCER_CREDIT
 
 
@@ -189,6 +191,16 @@ class Auction(Part):
         return minutes_of(self.at)
 
 
+def _auction(value: object) -> Auction | None:
+    if is_none(value):
+        return None
+    if isinstance(value, str) and value.strip().lower() == "auction":
+        return Auction()
+    if not isinstance(value, Auction):
+        raise FieldError("is not made by Auction(...), nor None")
+    return value
+
+
 class ContractDesk(Part):
     """Contracts ahead of delivery between utilities and producers, cleared or of two parties (docs/contracts.md).
 
@@ -240,7 +252,7 @@ class ContractDesk(Part):
     ahead: Annotated[int, whole(1, 366)] = 3
     profiles: Annotated[tuple[str, ...], PlainValidator(_profiles)] = ("base", "peak")
     contracts: Annotated[str, choice(*CONTRACTS)] = "future"
-    lot: Annotated[int, PlainValidator(_capacity)] = kw(100)
+    lot: Annotated[int, measured("power", *LOT)] = kw(100)
     green: Annotated[bool, flag()] = True
     margin: Annotated[int, measured("share", 0, PPM)] = percent(10)
     marks: Annotated[str, PlainValidator(clock_time)] = "17:00"
@@ -251,7 +263,7 @@ class ContractDesk(Part):
     observable_positions: Annotated[bool, flag()] = False
     tape_delay: Annotated[int, measured("duration", 0, hours(24 * 30))] = hours(1)
     expected: Annotated[int | None, optional(measured("price", -PRICE_BOUND, PRICE_BOUND))] = None
-    spot: Annotated[Auction | None, optional(instance(Auction, "Auction(...)"))] = None
+    spot: Annotated[Auction | None, PlainValidator(_auction)] = None
 
     @property
     def opens_minute(self) -> int:
@@ -304,7 +316,8 @@ def _wholesale(value: object) -> ContractDesk | Auction | None:
         return value
     if isinstance(value, str) and value.strip().lower() in ("auction", "contract-desk"):
         return Auction() if value.strip().lower() == "auction" else ContractDesk()
-    raise FieldError("is not made by ContractDesk(...) or Auction(...), nor None")
+    words = "; of words, auction, contract-desk and none are known" if isinstance(value, str) else ""
+    raise FieldError(f"is not made by ContractDesk(...) or Auction(...), nor None{words}")
 
 
 WholesaleMarket: TypeAlias = Annotated[ContractDesk | Auction | None, PlainValidator(_wholesale)]

@@ -92,9 +92,14 @@ def wholesale_minds(roll: Roll) -> dict[int, WholesaleMind]:
 
 
 def wholesale_rules(
-    scenario: Scenario, roll: Roll, seed: int, horizon: Horizon, starts_ms: Ints, library: Library
+    scenario: Scenario, roll: Roll, seed: int, horizon: Horizon, starts_ms: Ints, library: Library, outside_tick: Ints
 ) -> WholesaleRules | None:
     """Lay out the wholesale market of a scenario; None where nothing asks for one.
+
+    Parameters
+    ----------
+    outside_tick : (p,)
+        The outside's price of each period.
 
     Raises
     ------
@@ -117,6 +122,7 @@ def wholesale_rules(
     quotas = {row: int(agent.renewable_quota) for row, agent in suppliers}
     link = auction.link if auction is not None else None
     end_ms = horizon.end_ms
+    band = _band(auction, outside_tick)
     return WholesaleRules(
         producers=np.array([row for row, _ in owners], np.int64),
         plants=_plants([row for row, _ in owners], [agent for _, agent in owners], parks),
@@ -134,13 +140,13 @@ def wholesale_rules(
         million_wh=_million_wh([agent for _, agent in standing], seed, horizon, library),
         sessions=_sessions(days, at_minute, scenario.timezone, horizon.start_ms),
         auction=auction is not None,
-        floor_tick=FLOOR_TICK if auction is None else int(auction.floor),
-        cap_tick=CAP_TICK if auction is None else int(auction.cap),
+        floor_tick=band[0],
+        cap_tick=band[1],
         link_wh=UNLIMITED_WH if link is None else int(link) * horizon.period_ms // MS_PER_HOUR,
         link_tick=0 if auction is None else int(auction.link_fee),
         imbalance_ppm=_imbalance_ppm(scenario),
         expected_tick=_expected(scenario, desk, starts_ms),
-        desk=_desk_terms(desk, roll.size, owners, days, horizon, starts_ms, scenario.timezone)
+        desk=_desk_terms(desk, roll.size, owners, days, horizon, starts_ms, scenario.timezone, band)
         if desk is not None or not any(quotas.values())
         else _register(roll.size, owners, horizon),
         desk_ms=() if desk is None else _daily(days, desk.opens_minute, scenario.timezone, horizon),
@@ -306,6 +312,13 @@ def _imbalance_ppm(scenario: Scenario) -> int:
     return -1 if scenario.imbalance.short is not None else IMBALANCE_SPREAD_PERCENT * PPM // 100
 
 
+def _band(auction: Auction | None, outside_tick: Ints) -> tuple[int, int]:
+    """Give the band of day-ahead orders and prices; without an auction every price of the outside lies in it."""
+    if auction is not None:
+        return int(auction.floor), int(auction.cap)
+    return min(FLOOR_TICK, int(outside_tick.min())), max(CAP_TICK, int(outside_tick.max()))
+
+
 def _expected(scenario: Scenario, desk: ContractDesk | None, starts_ms: Ints) -> Ints:
     """Say what everybody expects of the spot price before there was one (p,) [ticks]."""
     from wattbook.scenario.model import SPOT_SHAPE
@@ -323,21 +336,22 @@ def _expected(scenario: Scenario, desk: ContractDesk | None, starts_ms: Ints) ->
 
 def _desk_terms(
     desk: ContractDesk | None, agents: int, owners: Sequence[tuple[int, Producer]], days: Sequence[Day],
-    horizon: Horizon, starts_ms: Ints, timezone: str,
+    horizon: Horizon, starts_ms: Ints, timezone: str, spot_band: tuple[int, int],
 ) -> DeskTerms | None:  # fmt: skip
     """Terms of the desk, whose catalogue is made of the run's days from the second on."""
     if desk is None:
         return None
     specs = _catalogue(desk, days, horizon, starts_ms, timezone)
     if not specs:
-        raise ConfigError("wholesale: a contract desk needs a second day, for which contracts can be signed: add days")
+        problem = f"no day from the run's second on has hours of {', '.join(desk.profiles)}"
+        raise ConfigError(f"wholesale.profiles: {problem}: add days, or the profile 'base'")
     return DeskTerms(
         agents=agents,
         specs=specs,
         start_ms=horizon.start_ms,
         period_ms=horizon.period_ms,
-        floor_tick=FLOOR_TICK,
-        cap_tick=CAP_TICK,
+        floor_tick=min(FLOOR_TICK, spot_band[0]),
+        cap_tick=max(CAP_TICK, spot_band[1]),
         margin_ppm=int(desk.margin),
         call_ms=int(desk.call),
         house_capital=int(desk.house_capital),

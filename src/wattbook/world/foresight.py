@@ -15,9 +15,10 @@ import numpy as np
 from wattbook.assets.plants import PlantKind
 from wattbook.chance import NORMAL_SCALE, key_of, normal_units
 from wattbook.contracts import NOBODY, Kind
+from wattbook.data.calendar import wall_clock_ms
 from wattbook.market.wholesale import BY_WEATHER
 from wattbook.policies.wholesale import Own, Public
-from wattbook.units import MS_PER_DAY, PPM
+from wattbook.units import MS_PER_DAY, MS_PER_HOUR, PPM
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,6 +61,9 @@ class Foresight:
         self._asked: tuple[int, int, int, int] | None = None
         self._answer = (np.zeros(0, np.int64), np.zeros(0, np.int64))
         self._utilities = set(wholesale.utilities.tolist())
+        street = self.street
+        starts_ms = street.start_ms + np.arange(street.periods) * street.period_ms
+        self._slots = wall_clock_ms(starts_ms, street.timezone) % MS_PER_DAY // street.period_ms
 
     def own(self, agent: int, first: int, end: int, now_ms: int) -> Own:
         """Tell what an agent knows of itself for the periods `first` to before `end`."""
@@ -72,7 +76,7 @@ class Foresight:
             plant = self.wholesale.plant_of[agent]
             kind = PlantKind(int(self.rules.plants.kind[plant]))
             marginal_tick = int(self.rules.plants.marginal_tick[plant])
-            available_wh = self._output(agent, plant, first, end, now_ms, by_weather=kind in BY_WEATHER)
+            available_wh = self._output(agent, plant, first, end, now_ms)
         return Own(
             agent=agent,
             now_ms=now_ms,
@@ -113,9 +117,9 @@ class Foresight:
         sd_wh = np.array([isqrt(a * a + b * b) for a, b in zip(sd_wh.tolist(), apart.tolist(), strict=True)], np.int64)
         return need_wh, sd_wh
 
-    def _output(self, agent: int, plant: int, first: int, end: int, now_ms: int, *, by_weather: bool) -> Ints:
+    def _output(self, agent: int, plant: int, first: int, end: int, now_ms: int) -> Ints:
         able = self.wholesale.available_wh(agent, first, end, now_ms)
-        if not by_weather:
+        if PlantKind(int(self.rules.plants.kind[plant])) not in BY_WEATHER:
             return able
         most = self.wholesale.most_wh(plant, now_ms)
         return np.clip(self._blurred(agent, able, first, WEATHER_SD_PPM), 0, most)
@@ -165,7 +169,7 @@ class Foresight:
         """Tell what is publicly expected of each plant that follows the weather, by its owner (n,) each [Wh]."""
         plants = self.wholesale.plant_of
         return {
-            agent: self._output(agent, plant, first, end, now_ms, by_weather=True)
+            agent: self._output(agent, plant, first, end, now_ms)
             for agent, plant in plants.items()
             if self.wholesale.by_weather[plant]
         }
@@ -179,8 +183,7 @@ class Foresight:
         if plant is None:
             # Whoever has no plant may still have sold a share of its output: of nothing.
             return np.zeros(end - first, np.int64)
-        by_weather = bool(self.wholesale.by_weather[plant])
-        output = self._output(contract.seller, plant, first, end, now_ms, by_weather=by_weather)
+        output = self._output(contract.seller, plant, first, end, now_ms)
         periods = np.arange(first, end)
         inside = (periods >= product.first_period) & (periods < product.past_period)
         return np.where(inside, output * contract.quantity // PPM, 0)
@@ -189,27 +192,23 @@ class Foresight:
 
     def _prices(self, first: int, end: int) -> tuple[Ints, Ints]:
         """Mean and standard deviation of the last days' spot prices at the same time of day, (n,) each [ticks]."""
-        per_day = MS_PER_DAY // self.street.period_ms
-        known = self.wholesale.cleared
         expected = self.rules.expected_tick[first:end].copy()
         sd = np.zeros(end - first, np.int64)
-        spot = self.wholesale.spot_tick
-        cache: dict[int, tuple[int, int] | None] = {}
-        for i, period in enumerate(range(first, end)):
-            slot = period % per_day
-            if slot not in cache:
-                last = known - 1 - (known - 1 - slot) % per_day
-                past = [int(spot[last - day * per_day]) for day in range(DAYS_REMEMBERED) if last >= day * per_day]
-                cache[slot] = _moments(past)
-            if (found := cache[slot]) is not None:
-                expected[i], sd[i] = found
+        # A day has 25 hours at most, so what is older cannot be among the last.
+        past = slice(max(0, self.wholesale.cleared - (DAYS_REMEMBERED + 1) * 25 * MS_PER_HOUR // self.street.period_ms),
+                     self.wholesale.cleared)  # fmt: skip
+        seen: dict[int, list[int]] = {}
+        for slot, price in zip(self._slots[past].tolist(), self.wholesale.spot_tick[past].tolist(), strict=True):
+            seen.setdefault(slot, []).append(price)
+        found = {slot: _moments(prices[-DAYS_REMEMBERED:]) for slot, prices in seen.items()}
+        for i, slot in enumerate(self._slots[first:end].tolist()):
+            if slot in found:
+                expected[i], sd[i] = found[slot]
         return expected, sd
 
 
-def _moments(values: list[int]) -> tuple[int, int] | None:
-    """Mean and standard deviation, rounded down; None of nothing."""
-    if not values:
-        return None
+def _moments(values: list[int]) -> tuple[int, int]:
+    """Mean and standard deviation, rounded down, of at least one value."""
     count = len(values)
     mean = sum(values) // count
     return mean, isqrt(sum((value - mean) ** 2 for value in values) // count)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import operator
 from enum import IntEnum
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -35,9 +36,12 @@ if TYPE_CHECKING:
     Process = Generator[simpy.Event, None, None]
 
 MOST_SAID: Final = 1_000
-"""Commands that one agent may say in one round."""
-_MOST_SHIFT: Final = 1 << 31
-"""More than any price [ticks]."""
+"""Commands that one agent may say in one round; what it says after them is not heard."""
+MOST_ORDERS: Final = 10_000
+"""Orders that one agent may send to one day-ahead session."""
+_VERBS: Final = frozenset(int(verb) for verb in Verb)
+_BOUND: Final = 1 << 62
+_SMALL: Final = 1 << 31
 
 
 class Done(IntEnum):
@@ -130,7 +134,7 @@ class WholesaleDay:
         outlook = self.foresight.outlook_wh(first, periods, now_ms)
         for round_ in range(self.rules.rounds):
             for agent in self.order:
-                said = self._ask(agent, now_ms, self._at_desk, first, public, outlook, round_, now_ms)
+                said = self._ask(agent, now_ms, self._at_desk, first, _copied(public), outlook, round_, now_ms)
                 for word in said or ():
                     self.market.apply(_spoken(now_ms, agent, word))
 
@@ -144,7 +148,7 @@ class WholesaleDay:
             shares_wh=self.foresight.shares_wh(agent, first, self.street.periods, now_ms),
         )
         said = self.minds[agent].at_desk(own, public, desk, self._draw(agent))
-        return [_whole_say(word) for word in list(said)[:MOST_SAID]]
+        return [_whole_say(word) for word in islice(said, MOST_SAID)]
 
     def _desk_of(self, agent: int, round_: int, now_ms: int) -> AtDesk:
         """Show an agent the desk."""
@@ -226,10 +230,7 @@ class WholesaleDay:
         own = self.foresight.own(agent, first, first + count, now_ms)
         public = self.foresight.public(first, first + count)
         shop = Shop(**retail.shop(agent, first, count, public.expected_tick))
-        shift = operator.index(price(own, public, shop, self._draw(agent)))
-        if abs(shift) > _MOST_SHIFT:
-            raise PolicyError(f"a mind shifts its tariff by at most {_MOST_SHIFT} ticks")
-        return shift
+        return _whole(price(own, public, shop, self._draw(agent)), _SMALL)
 
     # --- the day-ahead market
 
@@ -238,7 +239,7 @@ class WholesaleDay:
         _, first, count = self.rules.sessions[number]
         public = self.foresight.public(first, first + count)
         for agent in self.order:
-            orders = self._ask(agent, now_ms, self._orders_of, first, count, public, now_ms)
+            orders = self._ask(agent, now_ms, self._orders_of, first, count, _copied(public), now_ms)
             for period, side, price_tick, quantity_wh in orders or ():
                 self.market.apply(
                     Command(
@@ -256,8 +257,8 @@ class WholesaleDay:
     def _orders_of(self, agent: int, first: int, count: int, public: Public, now_ms: int) -> list[tuple[int, ...]]:
         own = self.foresight.own(agent, first, first + count, now_ms)
         orders = Orders(*self.minds[agent].day_ahead(own, public, self._draw(agent)))
-        columns = [np.asarray(column, np.int64).tolist() for column in orders]
-        return list(zip(*columns, strict=True))
+        period, *columns = (_whole_column(column) for column in orders)
+        return list(zip([_whole(each, _SMALL) for each in period], *columns, strict=True))
 
     def _capacity_of(self, agent: int, now_ms: int) -> int:
         plant, wholesale = self.wholesale.plant_of[agent], self.wholesale
@@ -276,7 +277,7 @@ class WholesaleDay:
             available_ppm=self.rules.available_ppm[plant, :over].copy(),
         )
         own = self.foresight.own(agent, over, over, now_ms)
-        return int(self.minds[agent].invest(own, building, self._draw(agent)))
+        return _whole(self.minds[agent].invest(own, building, self._draw(agent)))
 
     # --- asking
 
@@ -294,14 +295,46 @@ class WholesaleDay:
             return None
 
 
+def _copied(public: Public) -> Public:
+    """Give everybody arrays of its own: whatever a mind does to them, no other sees it."""
+    return public._replace(expected_tick=public.expected_tick.copy(), sd_tick=public.sd_tick.copy())
+
+
+def _whole(value: Any, bound: int = _BOUND) -> int:
+    """Take a whole number that the journal can hold.
+
+    Raises
+    ------
+    PolicyError
+        If it is none, or too large.
+    """
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise PolicyError(f"a mind answers in whole numbers, not {value!r:.80}") from None
+    if abs(number) >= bound:
+        raise PolicyError(f"a mind answers in numbers within 2**{bound.bit_length() - 1}")
+    return number
+
+
+def _whole_column(column: Any) -> list[int]:
+    """Take a column of whole numbers."""
+    values = column.tolist() if isinstance(column, np.ndarray) else list(islice(column, MOST_ORDERS + 1))
+    if len(values) > MOST_ORDERS:
+        raise PolicyError(f"a mind sends at most {MOST_ORDERS} orders to a session")
+    return [_whole(value) for value in values]
+
+
 def _whole_say(word: Say) -> Say:
     """Take what a mind said as plain whole numbers."""
-    return Say(*(int(value) for value in word))
+    said = Say(*(_whole(value) for value in word))
+    _whole(said.book, _SMALL)
+    return said
 
 
 def _spoken(now_ms: int, agent: int, word: Say) -> Command:
     """Make a command of what was said; what is no verb of the desk becomes one that it refuses."""
-    verb = word.verb if word.verb in set(Verb) else int(max(Verb)) + 1
+    verb = word.verb if word.verb in _VERBS else int(max(Verb)) + 1
     return Command(
         now_ms, agent, verb, book=word.book, order=word.order, side=word.side, price_tick=word.price_tick,
         quantity_wh=word.quantity, flags=word.flags,

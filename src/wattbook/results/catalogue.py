@@ -1,0 +1,44 @@
+"""Which tables a run has: those of every run, and those of a wholesale market and of a contract desk."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from wattbook.messages import CONTRACTS
+from wattbook.results import tables as common
+from wattbook.results.columns import frame_of
+from wattbook.results.wholesale_tables import DESK, RETAIL, WHOLESALE, desk_rows
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from wattbook.results.columns import Column
+    from wattbook.results.record import Record
+
+LATER: Final = {**WHOLESALE, **DESK, **RETAIL}
+"""Tables that not every run has."""
+
+
+def table_names(record: Record) -> list[str]:
+    """Tables of a run."""
+    market = record.wholesale
+    desk = DESK if market is not None and market.has_desk else {}
+    retail = RETAIL if market is not None and market.has_retail else {}
+    return [*common.TABLES, *(WHOLESALE if market is not None else {}), *desk, *retail]
+
+
+def whole(name: str, record: Record, baseline: Record | None) -> dict[str, Column]:
+    """Give all rows of a table at once; none where the run has no such table."""
+    return LATER[name](record) if name in LATER else common.whole(name, record, baseline)
+
+
+def frame(name: str, record: Record, baseline: Record | None) -> pl.DataFrame:
+    """Give a table as a Polars frame."""
+    return frame_of(whole(name, record, baseline))
+
+
+def fact(name: str, record: Record) -> pl.DataFrame:
+    """Give the rows of a stream as its table has them, all of them."""
+    if name == CONTRACTS.name:
+        return frame_of(desk_rows(record, record.streams[name]))
+    return frame(name, record, None)
