@@ -48,6 +48,11 @@ def test_two_days_of_the_neighbourhood_stay_under_fifteen_seconds_of_cpu(tmp_pat
     assert spent("run", "neighbourhood", "--seed", "7", "--out", tmp_path / "run").cpu_s < 15
 
 
+@pytest.mark.parametrize("name", ["seed-1", "seed-2"])
+def test_a_week_of_a_seed_scenario_stays_under_a_minute_of_cpu(name, tmp_path):
+    assert spent("run", name, "--out", tmp_path / "run").cpu_s < 60
+
+
 @pytest.mark.long
 def test_a_day_of_ten_thousand_homes_takes_five_seconds(tmp_path):
     assert median(run_city(10_000, tmp_path / f"run-{i}").cpu_s for i in range(5)) <= 5
