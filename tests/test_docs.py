@@ -22,6 +22,7 @@ from wattbook import (
     LocalMarket,
     Network,
     Pv,
+    RetailMarket,
     Scenario,
     Upgrade,
     consumer,
@@ -198,7 +199,8 @@ def test_the_paragraphs_of_the_market_rules_are_numbered_in_order():
 # --- scenario scripts
 
 PARTS = {
-    part.__name__: part for part in (Scenario, LocalMarket, Network, Imbalance, Upgrade, ContractDesk, Auction)
+    part.__name__: part
+    for part in (Scenario, LocalMarket, Network, Imbalance, Upgrade, ContractDesk, Auction, RetailMarket)
 }  # fmt: skip
 AGENTS = {
     "city": City, "consumer": Consumer, "producer": Producer, "prosumer": Prosumer, "trader": Trader,

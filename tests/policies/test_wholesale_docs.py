@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from wattbook.policies import PRODUCER_PERSONAS, UTILITY_PERSONAS
+from wattbook.policies.shares import LEAST_PPM
 from wattbook.units import PPM, TICKS_PER_EUR_PER_MWH
 
 PAGE = Path(__file__).parents[2] / "docs" / "wholesale-minds.md"
@@ -41,7 +42,11 @@ def test_a_utility_is_told_as_it_is(name):
     }[mind.hedge.rule]
     pays = "any price" if mind.any_price else percent(mind.mark_up_ppm)
     ahead = {None: "newsvendor", PPM // 2: "mean"}[mind.quantile_ppm]
-    assert [covers, pays, eur(mind.green_tick), yes(mind.counters), ahead] in rows(name)
+    pricing = mind.pricing
+    follows = f"follows {percent(pricing.follows_ppm)} %" if pricing.follows_ppm else "stays"
+    tariff = "tries" if pricing.feels_ppm else follows
+    told = [covers, pays, eur(mind.green_tick), yes(mind.counters), ahead, percent(mind.shares_ppm), tariff]
+    assert told in rows(name)
 
 
 @pytest.mark.parametrize("name", PRODUCER_PERSONAS)
@@ -54,8 +59,18 @@ def test_a_producer_is_told_as_it_is(name):
         *shares,
         yes(mind.posts),
         percent(mind.builds_beyond_ppm),
+        percent(mind.share_ppm),
     ]
     assert told in rows(name)
+
+
+def test_steps_and_losses_of_tariffs_and_the_least_share_are_told():
+    text = " ".join(PAGE.read_text(encoding="utf-8").split())
+    (tries,) = {mind.pricing.feels_ppm for mind in UTILITY_PERSONAS.values()} - {0}
+    (step,) = {mind.pricing.step_tick for mind in UTILITY_PERSONAS.values()}
+    assert f"lost more than {tries / 10_000} % of its customers" in text
+    assert f"a step of {eur(step)} EUR/MWh a day" in text
+    assert f"Less than {percent(LEAST_PPM)} % of a plant" in text
 
 
 def test_the_page_names_nobody_else_and_numbers_its_rules():
@@ -64,4 +79,4 @@ def test_the_page_names_nobody_else_and_numbers_its_rules():
     assert named == {*UTILITY_PERSONAS, *PRODUCER_PERSONAS}
     numbers = [int(line[1:].split(".")[0]) for line in text.splitlines() if line[:1] == "W" and line[1:2].isdigit()]
     assert numbers == list(range(1, len(numbers) + 1))
-    assert len(numbers) == 18
+    assert len(numbers) == 22

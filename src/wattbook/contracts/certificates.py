@@ -61,10 +61,14 @@ class Certificates:
             moved += run[1]
         return moved
 
+    def missing_wh(self, agent: int, sales_wh: int, quota_ppm: int) -> int:
+        """Energy of its quota that an agent has retired no guarantees for yet [Wh]."""
+        needed_wh = -(-quota_ppm * sales_wh // PPM)
+        return max(0, needed_wh - self.retired.get(agent, 0) * WH_PER_CERTIFICATE)
+
     def missing(self, agent: int, sales_wh: int, quota_ppm: int) -> int:
         """How many guarantees an agent would still have to retire for its quota, those that it holds among them."""
-        needed_wh = -(-quota_ppm * sales_wh // PPM)
-        return max(0, -(-needed_wh // WH_PER_CERTIFICATE) - self.retired.get(agent, 0))
+        return -(-self.missing_wh(agent, sales_wh, quota_ppm) // WH_PER_CERTIFICATE)
 
     def sell(self, seller: int, buyer: int, count: int, price_tick: int, sheet: Sheet) -> None:
         """Hand guarantees over for money, the oldest first."""

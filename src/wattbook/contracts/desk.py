@@ -23,6 +23,7 @@ from wattbook.contracts.terms import NO_LIMIT, DeskTerms
 from wattbook.contracts.words import (
     MAX_TIME_MS,
     NOTIONAL_MAX,
+    WH_PER_CERTIFICATE,
     Answer,
     Code,
     Delivery,
@@ -367,15 +368,18 @@ class Desk:
         Raises
         ------
         DeskError
-            If the time goes back, or what is given is no whole number, no agent, or no price within the bounds.
+            If the time goes back, or what is given is no whole number, no agent, or more money than a leg can hold.
         """
         sheet = self._sheet(time_ms, lambda _: 0)
         seller, buyer = (_whole_of(agent, "an agent", "its row") for agent in (seller, buyer))
         if not all(0 <= agent < self.terms.agents for agent in (seller, buyer)):
             raise DeskError(f"hand_over seller={seller}, buyer={buyer}: there are agents 0 .. {self.terms.agents - 1}")
-        price = self.terms.whole_price(price_tick, "the price of a guarantee")
+        count, price = _whole_of(count, "count", "guarantees"), _whole_of(price_tick, "price_tick", "ticks")
+        # The band is that of energy: a guarantee may be worth more, up to what buying out costs.
+        if abs(price) * max(1, count) * WH_PER_CERTIFICATE > NOTIONAL_MAX:
+            raise DeskError(f"hand_over count={count}, price_tick={price}: that is more than {NOTIONAL_MAX} 1e-8 EUR")
         try:
-            self.certificates.sell(seller, buyer, _whole_of(count, "count", "guarantees"), price, sheet)
+            self.certificates.sell(seller, buyer, count, price, sheet)
         except Refused as refused:
             return Answer(refused.code)
         return self._answer(sheet)

@@ -72,7 +72,7 @@ class Retail:
         first, past = command.period, command.period + command.quantity_wh
         if not place.size or not 0 <= first < past <= self.street.periods:
             return False
-        if int(self.street.opens_ms[first]) <= command.time_ms:
+        if self._closes_ms(first) <= command.time_ms:
             return False
         base = self.first_tick[place[0], first:past]
         retail = base + command.price_tick
@@ -93,6 +93,12 @@ class Retail:
             },
         )
         return True
+
+    def _closes_ms(self, period: int) -> int:
+        """Say from when on a period's tariff stands: when it can be traded, or begins where nobody trades it."""
+        if self.street.market is not None:
+            return int(self.street.opens_ms[period])
+        return self.street.start_ms + period * self.street.period_ms
 
     def shop(self, agent: int, first: int, count: int, expected_tick: Ints) -> dict[str, Any]:
         """Tell what a utility knows of its business when it sets the tariff of `count` periods from `first` on.
@@ -193,3 +199,9 @@ class Retail:
         if fee:
             accounts = np.array([old, market.account(House.UPSTREAM)])
             self.wholesale.post(seq, now_ms, Cause.EXIT_FEE, accounts, np.array([fee, -fee]))
+
+    def check(self) -> None:
+        """Assert what must always hold."""
+        customers = self.wholesale.customers
+        assert int(customers.sum()) == int(self.wholesale.rules.customers.sum()), "a customer is lost, or counted twice"
+        assert (customers >= 0).all(), "a utility stands for fewer than nobody"

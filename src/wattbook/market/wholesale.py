@@ -15,6 +15,7 @@ from wattbook.assets.plants import Fleet, PlantKind, available_wh
 from wattbook.assets.upgrades import Build, Upgrades
 from wattbook.book import call_auction
 from wattbook.contracts import Desk, Event, Kind, Verb
+from wattbook.contracts.words import WH_PER_CERTIFICATE
 from wattbook.market.day_ahead import Session, clear
 from wattbook.market.retail import Retail
 from wattbook.messages import BUY, FOREVER, SELL, Action, Cause, Command, House, Refusal
@@ -323,17 +324,24 @@ class Wholesale:
         """Sell guarantees that nobody needs by himself to those who lack them, at one price, at most the buy-out's.
 
         Whoever has some to spare asks for nothing, as they are worth nothing to it; whoever lacks some would pay what
-        buying out costs.
+        buying out costs: for the last one, of which a part is lacking, that part of it.
         """
         assert self.desk is not None
+        certificates, buy_out_tick = self.desk.certificates, self.rules.buy_out_tick
         orders: list[tuple[int, int, int, int, int]] = []
         for agent in self.groups.tolist():
-            quota = self.rules.quota_ppm[agent]
-            held = self.desk.certificates.held(agent)
-            missing = self.desk.certificates.missing(agent, int(self.sold_wh[self.place[agent]]), quota) - held
-            side, price_tick = (BUY, self.rules.buy_out_tick) if missing > 0 else (SELL, 0)
-            if missing:
-                orders.append((len(orders), agent, side, price_tick, abs(missing)))
+            quota, sold_wh = self.rules.quota_ppm[agent], int(self.sold_wh[self.place[agent]])
+            held = certificates.held(agent)
+            lacking, part_wh = divmod(
+                max(0, certificates.missing_wh(agent, sold_wh, quota) - held * WH_PER_CERTIFICATE), WH_PER_CERTIFICATE
+            )
+            spare = max(0, held - certificates.missing(agent, sold_wh, quota))
+            part_tick = part_wh * buy_out_tick // WH_PER_CERTIFICATE
+            for side, price_tick, count in (
+                (BUY, buy_out_tick, lacking), (BUY, part_tick, int(part_wh > 0)), (SELL, 0, spare)
+            ):  # fmt: skip
+                if count:
+                    orders.append((len(orders), agent, side, price_tick, count))
         clearing = call_auction(np.array(orders, np.int64).reshape(-1, 5))
         for _, _, maker, taker, price_tick, count in clearing.fills.tolist():
             buyer, seller = sorted((orders[maker], orders[taker]), key=lambda order: -order[2])
@@ -553,6 +561,7 @@ class Wholesale:
         arrays |= {f"wholesale.fleet.{name}": column for name, column in self.fleet.export().items()}
         arrays["wholesale.upgrades"] = self.upgrades.export()
         if self.retail is not None:
+            arrays["wholesale.before"] = self.retail.before
             arrays["wholesale.bound"] = np.array(self.retail.bound, np.int64).reshape(-1, 3)
             arrays["wholesale.retail_tick"] = self.street.retail_tick[self.rules.standing]
         arrays["wholesale.orders"] = np.array(self.orders, np.int64).reshape(-1, len(Command._fields))
@@ -569,6 +578,7 @@ class Wholesale:
         self.fleet.restore({name: arrays[f"wholesale.fleet.{name}"] for name in self.fleet.export()})
         self.upgrades.restore(arrays["wholesale.upgrades"])
         if self.retail is not None:
+            self.retail.before[...] = arrays["wholesale.before"]
             self.retail.bound = [(until, place, many) for until, place, many in arrays["wholesale.bound"].tolist()]
             self.street.retail_tick[self.rules.standing] = arrays["wholesale.retail_tick"]
         self._keep_orders([Command(*row) for row in arrays["wholesale.orders"].tolist()])
@@ -583,6 +593,8 @@ class Wholesale:
         self.fleet.check()
         assert int(self.contracted_wh.sum(axis=0).any()) == 0, "C1: energy contracted is bought and sold"
         assert (self.output_wh >= 0).all(), "S5: negative output"
+        if self.retail is not None:
+            self.retail.check()
         if self.desk is not None:
             self.desk.check()
 

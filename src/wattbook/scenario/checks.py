@@ -268,6 +268,11 @@ def _retail_problems(scenario: Scenario) -> list[str]:
     problems = []
     if not any(each.represents for each in scenario.utilities):
         problems.append("retail is for customers that utilities stand for, and there are none: write represents=20_000")
+    problems += [
+        _needs_a_rating(each)
+        for each in scenario.utilities
+        if not each.represents and each.rated is None and not is_file(each.profile)
+    ]
     if local is not None and local.opens_minute <= given.minute:
         problems.append(f"retail.at={given.at!r} is not before local.opens={local.opens!r}: set tariffs earlier")
     if local is not None and local.mechanism != "continuous" and given.reprices:
@@ -441,7 +446,19 @@ def cautions(scenario: Scenario) -> list[str]:
             for each in scenario.utilities
             if each.name not in served and not each.represents and scenario.retail is None
         ]
-    return found
+    return found + _retail_cautions(scenario)
+
+
+def _retail_cautions(scenario: Scenario) -> list[str]:
+    """Say which terms of a tariff nobody reads, as no customer ever leaves."""
+    if scenario.retail is not None:
+        return []
+    return [
+        f"{each.name}.{name} is for customers who may leave, and here they stay: write retail=RetailMarket()"
+        for each in scenario.utilities
+        for name in ("exit_fee", "term", "green_share")
+        if getattr(each, name)
+    ]
 
 
 def _unit_cautions(scenario: Scenario) -> list[str]:

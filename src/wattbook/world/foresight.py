@@ -179,7 +179,10 @@ class Foresight:
         desk = self.wholesale.desk
         assert desk is not None
         product = desk.terms.specs[contract.spec]
-        plant = self.wholesale.plant_of[contract.seller]
+        plant = self.wholesale.plant_of.get(contract.seller)
+        if plant is None:
+            # Whoever has no plant may still have sold a share of its output: of nothing.
+            return np.zeros(end - first, np.int64)
         output = self._output(contract.seller, plant, first, end, now_ms)
         periods = np.arange(first, end)
         inside = (periods >= product.first_period) & (periods < product.past_period)

@@ -144,7 +144,7 @@ class WholesaleDay:
         own = self.foresight.own(agent, first, self.street.periods, now_ms)
         reach = self._reaches[agent]
         desk = self._desk_of(agent, round_, now_ms)._replace(
-            outlook_wh={other: wh for other, wh in outlook.items() if other in reach},
+            outlook_wh={other: wh.copy() for other, wh in outlook.items() if other in reach},
             shares_wh=self.foresight.shares_wh(agent, first, self.street.periods, now_ms),
         )
         said = self.minds[agent].at_desk(own, public, desk, self._draw(agent))
@@ -229,9 +229,8 @@ class WholesaleDay:
         assert retail is not None
         own = self.foresight.own(agent, first, first + count, now_ms)
         public = self.foresight.public(first, first + count)
-        return int(
-            price(own, public, Shop(**retail.shop(agent, first, count, public.expected_tick)), self._draw(agent))
-        )
+        shop = Shop(**retail.shop(agent, first, count, public.expected_tick))
+        return _whole(price(own, public, shop, self._draw(agent)), _SMALL)
 
     # --- the day-ahead market
 
