@@ -10,13 +10,17 @@ pytestmark = pytest.mark.slow
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 GOLDEN = {
-    "allaz_vila": "df5104ac6424b32888bb51e2c097ad00a3a093453050b3fae06c626e27221703",
+    "allaz_vila": "e904ef341b9fd3fad95d4ddfadfeddf260f0cd67715b8c1be3969e685b211223",
     "city": "e6c504f0be7431f68ce3da938aab4315ea68f473897e8d8cff18c4627ef5325a",
     "forecast_errors": "774c3c2c5b605d3cb6e5d37f8b8dbd24190f14ce3fefae41264e4f50117c2c81",
+    "green_quota": "20022908bb281d27b2341ae745e94c28ff08b64a7f892211b6d3f8d953c0f22b",
+    "hedging": "4dbba4640d6bfafa33b799841a54c5e63f78d02fde99472bd1bcf08751288b6a",
     "laboratory": "a317773f882e00e2bd84eeff770df6828259fa7cc9fda6c4032f0529fd91c67e",
     "neighbourhood": "5eaa826237ce97a5b204e1cec92d86dbd3e7022413c30442e999123c7fcb38da",
     "reaction_times": "65fce1c6ab8f25043724170da4fac88df0024766d9513db6f0485e3e048493bc",
     "rivals": "649274e3a8b14d052e99d433416fc5101f1cb3a9147dcd4d4bff37c9eeec5885",
+    "seed_1": "11a754931963b8cb0a1502188c821b930c8343e1cf9284a41f03635e47f4e502",
+    "seed_2": "427f8c5547fe345abe2988c90d62046521d577432520e08fa088f36d9e02bf54",
     "two_feeders": "9caeb452a39fb40b1cee99e6f336a9301885b018b87c65eca0c52383e6baa8b4",
 }
 
