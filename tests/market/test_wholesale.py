@@ -421,7 +421,7 @@ def test_a_refusal_is_a_fact_with_a_code_and_changes_nothing_else(make_market, w
 
 def test_an_agents_orders_of_one_side_and_period_are_bounded_together(make_market):
     market = make_market()
-    most = market.wholesale.largest_wh
+    most = market.wholesale.orders.largest_wh
     # Connections 4 x 100 kWh, plants 350 kWh, customers 10 x 100 kWh.
     assert most == 400_000 + 350_000 + 1_000_000
     assert market.apply(offer(U, 2, BUY, 0, most - 1)) == 0
@@ -544,7 +544,7 @@ def test_a_market_saved_between_any_two_commands_goes_on_the_same(make_market, a
             market.apply(command)
         for name, column in market.export().items():
             np.testing.assert_array_equal(column, end[name], f"{name} after a stop before {rows[stop]}")
-    assert len(whole.wholesale.orders) == 0
+    assert not whole.wholesale.orders.waiting
 
 
 def test_a_fault_in_the_ledger_would_show(make_market):

@@ -165,7 +165,7 @@ def test_calls_and_defaults_are_among_what_balances(failing):
     assert {"called", "call-paid", "defaulted", "closed-out", "torn-up", "loss-to-margin"} <= events
 
 
-@pytest.mark.parametrize("contracts", ["cash-future", "forward"])
+@pytest.mark.parametrize("contracts", ["cash-future", "forward", "cfd"])
 def test_other_kinds_of_contracts_balance_as_well(contracts, tmp_path):
     run = street(ContractDesk(contracts=contracts)).run(seed=7, baseline=False)
     assert "signed" in set(run.contracts["event"])

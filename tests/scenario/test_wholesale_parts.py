@@ -65,7 +65,10 @@ WRONG = [
     (lambda: ContractDesk(ahead=0), "wholesale.ahead=0 is out of range"),
     (lambda: ContractDesk(profiles=["bse"]), "choose from base, peak, solar, as ['base', 'peak']"),
     (lambda: ContractDesk(profiles=[]), "wholesale.profiles=[] is not a list of profiles"),
-    (lambda: ContractDesk(contracts="swap"), "wholesale.contracts='swap' is not one of future, cash-future, forward"),
+    (
+        lambda: ContractDesk(contracts="swap"),
+        "wholesale.contracts='swap' is not one of future, cash-future, forward, cfd",
+    ),
     (lambda: ContractDesk(lot=mw(1_001)), "wholesale.lot=kw(1001000) is above the greatest allowed value"),
     (lambda: ContractDesk(green=1), "wholesale.green=1 is neither True nor False"),
     (lambda: ContractDesk(margin=percent(101)), "wholesale.margin=percent(101) is above the greatest allowed value"),

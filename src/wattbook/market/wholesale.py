@@ -1,6 +1,7 @@
 """Utilities and producers among themselves: the day-ahead market, what plants give, and the contract desk.
 
-Owns the spot price, what each group has bought there, the plants, the customers that utilities stand for, and the desk.
+Owns the spot price, what each group has bought there, the customers that utilities stand for, and the desk's books; its
+plants (`wattbook.market.generation`) and waiting orders (`wattbook.market.orders_ahead`) keep to themselves.
 Knows nobody's reasons and no clock: it carries out commands, and settlement asks it what a period came to. Rules in
 prose: docs/wholesale.md.
 """
@@ -11,15 +12,15 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from wattbook.assets.plants import Fleet, PlantKind, available_wh
-from wattbook.assets.upgrades import Build, Upgrades
 from wattbook.book import call_auction
 from wattbook.contracts import Desk, Event, Kind, Verb
 from wattbook.contracts.words import WH_PER_CERTIFICATE
 from wattbook.market.day_ahead import Session, clear
+from wattbook.market.generation import Generation
+from wattbook.market.orders_ahead import OrdersAhead
 from wattbook.market.retail import Retail
-from wattbook.messages import BUY, FOREVER, SELL, Action, Cause, Command, House, Refusal
-from wattbook.units import MS_PER_HOUR, PPM, half_even
+from wattbook.messages import BUY, SELL, Action, Cause, Command, House, Refusal
+from wattbook.units import PPM, half_even
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,16 +35,11 @@ if TYPE_CHECKING:
 _MILLION: Final = 1_000_000
 _DESK_CODES: Final = 200
 """The desk's own refusals are journalled as this and their number."""
-_MOST_ORDER_WH: Final = 1 << 40
-_SPARE: Final = 10
-"""Customers at their peak times this is more than anybody could mistake them for."""
 _DESK_TRANSFERS: Final = 1 << 62
 """Transfers of the desk have ids of their own from here on."""
 _CAUSES: Final = 32
 _OF_ENERGY: Final = (Cause.DELIVERY, Cause.VARIATION, Cause.PREMIUM, Cause.PENALTY)
 """Causes of the desk that are a part of what energy costs; margin comes back."""
-BY_WEATHER: Final = (PlantKind.HYDRO, PlantKind.WIND, PlantKind.SOLAR)
-"""Plants that give what wind, sun or river let them, and follow no schedule."""
 _MARKED: Final = (Event.MARKED_BY_TRADES, Event.MARKED_BY_QUOTES, Event.MARKED_STALE, Event.MARKED_AS_GIVEN)
 
 
@@ -98,13 +94,6 @@ class Wholesale:
             column.copy() for column in (street.spot_tick, street.short_tick, street.long_tick)
         )
         self.cleared = 0
-        self.orders: list[Command] = []
-        """Sent to the next session."""
-        self.asked_wh: dict[tuple[int, int, int], int] = {}
-        """What they come to, by agent, period and side."""
-        self.largest_wh = self._largest_wh()
-        """Most that an agent may buy, or sell, day ahead in one period: larger numbers are mistakes, and would not fit
-        the ledger in the end."""
         self.spot_wh = np.zeros((g, p), np.int64)
         self.contracted_wh = np.zeros((g, p), np.int64)
         self.served_wh = np.zeros((g, p), np.int64)
@@ -120,36 +109,17 @@ class Wholesale:
         self.customers = rules.customers.copy()
         self.carry = np.zeros(len(rules.standing), np.int64)
         """Of the customers' energy what is below 1 Wh [uWh], carried on."""
-        self.upgrades = Upgrades(rules.plants.capacity_w, rules.upgrades)
-        self.fleet = Fleet(rules.plants, self.upgrades)
+        self.generation = Generation(street)
+        self.orders = OrdersAhead(street, self.generation)
         self.desk = None if rules.desk is None else Desk(rules.desk)
         self.desk_transfers = 0
         self.marks: list[tuple[int, int, int]] = []
         """Spec, spot price and mark of each mark so far [ticks]."""
         self.plants = np.array([self.place[agent] for agent in rules.producers.tolist()], np.int64)
         """Places of the producers among the groups."""
-        self.by_weather = np.isin(rules.plants.kind, BY_WEATHER)
-        self.plant_of = {agent: plant for plant, agent in enumerate(rules.producers.tolist())}
         self.retail = None if rules.retail is None else Retail(self)
-        grown_w = [0 if terms is None else int(terms.most_w) for terms in rules.upgrades]
-        able_w = rules.plants.capacity_w + np.array(grown_w, np.int64)
-        self.able_wh = able_w * street.period_ms // MS_PER_HOUR
-        """What each plant, grown as far as it may, could give in a period."""
-        self.offered_wh = np.zeros((len(rules.producers), p), np.int64)
-        """What was asked to be sold day ahead."""
         self.doors = {Action.OFFER: self._order, Action.INVEST: self._invest, Action.TARIFF: self._tariff}
         self.connected = frozenset(rules.reaches) | {(other, one) for one, other in rules.reaches}
-
-    def _largest_wh(self) -> int:
-        """Add up what plants, connections and customers at their peak could ever carry in one period [Wh]."""
-        street, rules = self.street, self.rules
-        homes = street.utility >= 0
-        connections_wh = int(street.buy_limit_wh[homes].sum()) + int(street.sell_limit_wh[homes].sum())
-        plants_w = int(rules.plants.capacity_w.sum()) + sum(int(each.most_w) for each in rules.upgrades if each)
-        peaks_wh = rules.million_wh.max(axis=1, initial=0)
-        customers_wh = int((rules.customers * peaks_wh // _MILLION).sum())
-        plants_wh = plants_w * street.period_ms // MS_PER_HOUR
-        return min(connections_wh + plants_wh + _SPARE * customers_wh, _MOST_ORDER_WH)
 
     # --- what agents ask for
 
@@ -165,47 +135,20 @@ class Wholesale:
         return door(seq, command) if door is not None else self._say(seq, command)
 
     def _order(self, seq: int, command: Command) -> int:  # noqa: ARG002 - the doors have one form
-        if not 0 <= command.period < self.street.periods:
-            return int(Refusal.UNKNOWN_PRODUCT)
-        if command.period < self.cleared:
-            return int(Refusal.GATE_CLOSED)
-        in_band = self.rules.floor_tick <= command.price_tick <= self.rules.cap_tick
-        if command.side not in (BUY, SELL) or not in_band or command.quantity_wh <= 0:
-            return int(Refusal.OUT_OF_RANGE)
-        key = command.agent, command.period, command.side
-        asked_wh = self.asked_wh.get(key, 0) + command.quantity_wh
-        if asked_wh > self.largest_wh:
-            return int(Refusal.OUT_OF_RANGE)
-        plant = self.plant_of.get(command.agent)
-        if plant is not None:
-            # The same energy is sold once: at the desk, or here.
-            due = 0 if self.desk is None else self.desk.due_wh(command.period).get(command.agent, 0)
-            sold_wh = int(self.offered_wh[plant, command.period]) + (command.side == SELL) * command.quantity_wh
-            if sold_wh - due > self.able_wh[plant]:
-                return int(Refusal.NO_CAPABILITY)
-            self.offered_wh[plant, command.period] = sold_wh
-        self.asked_wh[key] = asked_wh
-        self.orders.append(command)
-        return 0
+        return self.orders.take(command, self.cleared, self._due_wh)
 
-    def _keep_orders(self, orders: list[Command]) -> None:
-        """Keep these orders for the sessions to come, and no others."""
-        self.orders, self.asked_wh = orders, {}
-        for order in orders:
-            key = order.agent, order.period, order.side
-            self.asked_wh[key] = self.asked_wh.get(key, 0) + order.quantity_wh
+    def _due_wh(self, period: int) -> dict[int, int]:
+        """Energy that each agent has bought - sold by contracts of a fixed amount [Wh]."""
+        return {} if self.desk is None else self.desk.due_wh(period)
 
     def _invest(self, seq: int, command: Command) -> int:
-        plant = self.plant_of.get(command.agent)
+        plant = self.generation.plant_of.get(command.agent)
         if plant is None:
             return int(Refusal.NO_PLANT)
-        terms = self.rules.upgrades[plant]
-        at_once = (
-            0 if terms is None or command.quantity_wh > terms.most_w else terms.price(max(command.quantity_wh, 0))[0]
-        )
+        at_once = self.generation.price_at_once(plant, command.quantity_wh)
         if at_once > max(0, self.market.ledger.available(command.agent)):
             return int(Refusal.NO_FUNDS)
-        if self.upgrades.invest(plant, command.quantity_wh, command.time_ms) != Build.OK:
+        if not self.generation.invest(plant, command.quantity_wh, command.time_ms):
             return int(Refusal.NO_UPGRADE)
         self._pay_for_upgrades(seq, command.time_ms)
         return 0
@@ -244,7 +187,7 @@ class Wholesale:
         """End all that an agent has asked for and offered, because its mind failed; what it signed stands."""
         if agent not in self.place:
             return
-        self._keep_orders([order for order in self.orders if order.agent != agent])
+        self.orders.keep([order for order in self.orders.waiting if order.agent != agent])
         if self.desk is not None:
             answer = self.desk.close(now_ms, agent, self.market.ledger.available)
             self._write_down(seq, now_ms, answer.rows, answer.legs)
@@ -256,12 +199,12 @@ class Wholesale:
         first, count = command.period, command.quantity_wh
         assert first == self.cleared, "the day-ahead market clears every period once, in order"
         rules, span = self.rules, slice(first, first + count)
-        session = Session.of(self.orders, first, count)
+        session = Session.of(self.orders.waiting, first, count)
         outcome = clear(
             session, self.street.spot_tick[span], auction=rules.auction, band=(rules.floor_tick, rules.cap_tick),
             link=(rules.link_wh, rules.link_tick),
         )  # fmt: skip
-        self._keep_orders([order for order in self.orders if order.period >= first + count])
+        self.orders.keep([order for order in self.orders.waiting if order.period >= first + count])
         self.cleared = first + count
         for agent, bought_wh in outcome.bought_wh.items():
             self.spot_wh[self.place[agent], span] = bought_wh
@@ -353,7 +296,7 @@ class Wholesale:
 
     def deliver(self, seq: int, period: int) -> None:
         """Let plants run for a period that is over, and read the customers' meters."""
-        self._run_plants(seq, period, {} if self.desk is None else self.desk.due_wh(period))
+        self._run_plants(seq, period, self._due_wh(period))
         standing, elastic = self.rules.standing, self.rules.elastic
         energy_wh, self.carry[:] = np.divmod(self.customers * self.rules.million_wh[:, period] + self.carry, _MILLION)
         bought = [max(0, int(self.spot_wh[self.place[agent], period])) for agent in elastic]
@@ -374,43 +317,18 @@ class Wholesale:
             )
 
     def _run_plants(self, seq: int, period: int, due: dict[int, int]) -> None:
-        rules, street = self.rules, self.street
-        if not len(rules.producers):
+        producers = self.rules.producers
+        if not len(producers):
             return
-        start_ms = street.start_ms + period * street.period_ms
-        capacity_w = self.fleet.capacity_w(start_ms)
-        sold_wh = np.array([self._scheduled_wh(each, period, due) for each in rules.producers.tolist()], np.int64)
-        wanted_w = -(-sold_wh * MS_PER_HOUR // street.period_ms)
-        # What wind and sun give is given, as long as it is worth more than it costs.
-        pays = self.spot_tick[period] >= rules.plants.marginal_tick
-        wanted_w[pays & self.by_weather] = capacity_w[pays & self.by_weather]
-        output = self.fleet.run(start_ms, street.period_ms, wanted_w, rules.available_ppm[:, period])
-        fuel = output.energy_wh * rules.plants.marginal_tick
-        self.output_wh[self.plants, period] = output.energy_wh
-        self.fuel[self.plants] = fuel
-        able_w = capacity_w * rules.available_ppm[:, period] // PPM
+        sold_wh = [-int(self.spot_wh[self.place[each], period]) - due.get(each, 0) for each in producers.tolist()]
+        shared_ppm = [self.shared_ppm(each, period) for each in producers.tolist()]
+        given = self.generation.run(period, int(self.spot_tick[period]), sold_wh, shared_ppm)
+        self.output_wh[self.plants, period], self.fuel[self.plants] = given.output_wh, given.fuel
+        count = len(producers)
         self.market.journal.extend(
             "supply",
-            {
-                "command": np.full(len(rules.producers), seq),
-                "period": np.full(len(rules.producers), period),
-                "agent": rules.producers,
-                "capacity_w": capacity_w,
-                "available_wh": able_w * street.period_ms // MS_PER_HOUR,
-                "scheduled_wh": sold_wh,
-                "output_wh": output.energy_wh,
-                "fuel": fuel,
-            },
+            {"command": np.full(count, seq), "period": np.full(count, period), "agent": producers, **given._asdict()},
         )
-
-    def _scheduled_wh(self, agent: int, period: int, due: dict[int, int]) -> int:
-        """Say what a producer wants its plant to give: all that it sold, and the shares of output that go with that."""
-        sold_wh = max(0, -int(self.spot_wh[self.place[agent], period]) - due.get(agent, 0))
-        left_ppm = PPM - self.shared_ppm(agent, period)
-        most_wh = self._capacity_steps(self.plant_of[agent], FOREVER)[-1][1] * self.street.period_ms // MS_PER_HOUR
-        # Who has signed away all of its output gives what it can.
-        wanted_wh = -(-sold_wh * PPM // left_ppm) if left_ppm else most_wh
-        return max(sold_wh, min(wanted_wh, most_wh))
 
     def shared_ppm(self, agent: int, period: int) -> int:
         """Give the share of its output in `period` that an agent has sold as produced [ppm]."""
@@ -480,11 +398,10 @@ class Wholesale:
         self.drawn_wh[place] += metered_wh
 
     def _pay_for_upgrades(self, seq: int, now_ms: int) -> None:
-        due = self.upgrades.book(now_ms)
-        paying = np.flatnonzero(due)
-        if paying.size:
-            accounts = np.append(self.rules.producers[paying], self.market.account(House.UPSTREAM))
-            self.post(seq, now_ms, Cause.INVESTMENT, accounts, np.append(-due[paying], int(due[paying].sum())))
+        producers, due = self.generation.due(now_ms)
+        if len(producers):
+            accounts = np.append(producers, self.market.account(House.UPSTREAM))
+            self.post(seq, now_ms, Cause.INVESTMENT, accounts, np.append(-due, int(due.sum())))
 
     # --- writing down
 
@@ -515,22 +432,6 @@ class Wholesale:
 
     # --- looking
 
-    def available_wh(self, agent: int, first: int, end: int, now_ms: int) -> Ints:
-        """Expect what a producer's plants can give in the periods `first` to before `end` (n,) [Wh].
-
-        What is being built counts where it will be commissioned by the period's start.
-        """
-        plant, street = self.plant_of[agent], self.street
-        starts_ms = street.start_ms + np.arange(first, end) * street.period_ms
-        steps = self._capacity_steps(plant, now_ms)
-        energy = np.zeros(end - first, np.int64)
-        for from_ms, capacity_w in steps:
-            inside = starts_ms >= from_ms
-            if inside.any():
-                ppm = self.rules.expected_ppm[plant, first:end]
-                energy[inside] = available_wh(capacity_w, ppm, street.period_ms)[inside]
-        return energy
-
     def expected_served_wh(self, agent: int, first: int, end: int) -> Ints:
         """Give what those will draw that a utility stands for now, in the periods `first` to before `end` (n,) [Wh]."""
         total = np.zeros(end - first, np.int64)
@@ -538,33 +439,17 @@ class Wholesale:
             total += int(self.customers[row]) * self.rules.million_wh[row, first:end] // _MILLION
         return total
 
-    def most_wh(self, plant: int, now_ms: int) -> int:
-        """Most energy that a plant can give in a period, with all that is ordered by now [Wh]."""
-        return self._capacity_steps(plant, now_ms)[-1][1] * self.street.period_ms // MS_PER_HOUR
-
-    def _capacity_steps(self, plant: int, now_ms: int) -> list[tuple[int, int]]:
-        """Give capacities of a plant [W] from instants on, what is ordered by now included."""
-        base = int(self.rules.plants.capacity_w[plant])
-        steps = [(-(1 << 62), base)]
-        for row in self.upgrades.export().tolist():
-            owner, extra_w, ordered_ms, commissioned_ms = row[:4]
-            if owner == plant and ordered_ms <= now_ms:
-                base += extra_w
-                steps.append((commissioned_ms, base))
-        return steps
-
     # --- saving
 
     def export(self) -> dict[str, NDArray[Any]]:
         """Copy the whole state as named arrays."""
         arrays = {f"wholesale.{name}": getattr(self, name) for name in _COLUMNS}
-        arrays |= {f"wholesale.fleet.{name}": column for name, column in self.fleet.export().items()}
-        arrays["wholesale.upgrades"] = self.upgrades.export()
+        arrays |= {f"wholesale.plants.{name}": column for name, column in self.generation.export().items()}
         if self.retail is not None:
             arrays["wholesale.before"] = self.retail.before
             arrays["wholesale.bound"] = np.array(self.retail.bound, np.int64).reshape(-1, 3)
             arrays["wholesale.retail_tick"] = self.street.retail_tick[self.rules.standing]
-        arrays["wholesale.orders"] = np.array(self.orders, np.int64).reshape(-1, len(Command._fields))
+        arrays["wholesale.orders"] = self.orders.export()
         arrays["wholesale.marks"] = np.array(self.marks, np.int64).reshape(-1, 3)
         arrays["wholesale.counts"] = np.array([self.cleared, self.desk_transfers])
         if self.desk is not None:
@@ -575,13 +460,12 @@ class Wholesale:
         """Take on a state that `export` gave."""
         for name in _COLUMNS:
             getattr(self, name)[...] = arrays[f"wholesale.{name}"]
-        self.fleet.restore({name: arrays[f"wholesale.fleet.{name}"] for name in self.fleet.export()})
-        self.upgrades.restore(arrays["wholesale.upgrades"])
+        self.generation.restore({name: arrays[f"wholesale.plants.{name}"] for name in self.generation.export()})
         if self.retail is not None:
             self.retail.before[...] = arrays["wholesale.before"]
             self.retail.bound = [(until, place, many) for until, place, many in arrays["wholesale.bound"].tolist()]
             self.street.retail_tick[self.rules.standing] = arrays["wholesale.retail_tick"]
-        self._keep_orders([Command(*row) for row in arrays["wholesale.orders"].tolist()])
+        self.orders.restore(arrays["wholesale.orders"])
         self.marks = [(spec, spot, mark) for spec, spot, mark in arrays["wholesale.marks"].tolist()]
         self.cleared, self.desk_transfers = arrays["wholesale.counts"].tolist()
         if self.desk is not None:
@@ -589,8 +473,7 @@ class Wholesale:
 
     def check(self) -> None:
         """Assert all that must always hold."""
-        self.upgrades.check()
-        self.fleet.check()
+        self.generation.check()
         assert int(self.contracted_wh.sum(axis=0).any()) == 0, "C1: energy contracted is bought and sold"
         assert (self.output_wh >= 0).all(), "S5: negative output"
         if self.retail is not None:
@@ -601,5 +484,5 @@ class Wholesale:
 
 _COLUMNS: Final = (
     "spot_tick", "short_tick", "long_tick", "spot_wh", "contracted_wh", "served_wh", "output_wh", "fuel", "sold_wh",
-    "customers", "carry", "offered_wh", "paid", "drawn_wh",
+    "customers", "carry", "paid", "drawn_wh",
 )  # fmt: skip

@@ -39,7 +39,7 @@ LOT: Final = (kw(1), mw(1_000))
 PRODUCER_CREDIT: Final = eur(100_000_000)
 KINDS: Final = tuple(kind.name.lower() for kind in PlantKind if kind != PlantKind.IMPORT)
 PROFILES: Final = ("base", "peak", "solar")
-CONTRACTS: Final = ("future", "cash-future", "forward")
+CONTRACTS: Final = ("future", "cash-future", "forward", "cfd")
 BUY_OUT: Final = eur_per_mwh(60)
 """What a missing MWh of renewables costs, an assumption of calibration."""
 
@@ -217,8 +217,8 @@ class ContractDesk(Part):
     profiles : list of str
         base, peak (08-20 on weekdays) and solar (10-16), by local hour: one product a profile and day.
     contracts : str
-        What they are: ``"future"`` (cleared, delivers), ``"cash-future"`` (cleared, settles against the spot price) or
-        ``"forward"`` (two parties, delivers).
+        What they are: ``"future"`` (cleared, delivers), ``"cash-future"`` (cleared, settles against the spot price),
+        ``"forward"`` (two parties, delivers) or ``"cfd"`` (two parties, the difference to the spot price, both ways).
     lot : power
         Of one lot.
     green : bool

@@ -57,7 +57,12 @@ _SAMPLE: Final = 100
 _SHARPER: Final = 100
 """Each is read so many times as large, so that what is below 1 Wh counts."""
 _MILLION: Final = 1_000_000
-_KINDS: Final = {"future": Kind.FUTURE_PHYSICAL, "cash-future": Kind.FUTURE_CASH, "forward": Kind.FORWARD}
+_KINDS: Final = {
+    "future": Kind.FUTURE_PHYSICAL,
+    "cash-future": Kind.FUTURE_CASH,
+    "forward": Kind.FORWARD,
+    "cfd": Kind.CFD,
+}
 
 
 class Day(NamedTuple):

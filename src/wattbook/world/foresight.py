@@ -16,7 +16,7 @@ from wattbook.assets.plants import PlantKind
 from wattbook.chance import NORMAL_SCALE, key_of, normal_units
 from wattbook.contracts import NOBODY, Kind
 from wattbook.data.calendar import wall_clock_ms
-from wattbook.market.wholesale import BY_WEATHER
+from wattbook.market.generation import BY_WEATHER
 from wattbook.policies.wholesale import Own, Public
 from wattbook.units import MS_PER_DAY, MS_PER_HOUR, PPM
 
@@ -73,7 +73,7 @@ class Foresight:
         if agent in self._utilities:
             need_wh, sd_wh = self._needs(agent, first, end, now_ms)
         else:
-            plant = self.wholesale.plant_of[agent]
+            plant = self.wholesale.generation.plant_of[agent]
             kind = PlantKind(int(self.rules.plants.kind[plant]))
             marginal_tick = int(self.rules.plants.marginal_tick[plant])
             available_wh = self._output(agent, plant, first, end, now_ms)
@@ -118,10 +118,10 @@ class Foresight:
         return need_wh, sd_wh
 
     def _output(self, agent: int, plant: int, first: int, end: int, now_ms: int) -> Ints:
-        able = self.wholesale.available_wh(agent, first, end, now_ms)
+        able = self.wholesale.generation.available_wh(agent, first, end, now_ms)
         if PlantKind(int(self.rules.plants.kind[plant])) not in BY_WEATHER:
             return able
-        most = self.wholesale.most_wh(plant, now_ms)
+        most = self.wholesale.generation.most_wh(plant, now_ms)
         return np.clip(self._blurred(agent, able, first, WEATHER_SD_PPM), 0, most)
 
     def _blurred(self, agent: int, exact_wh: Ints, first: int, sd_ppm: int) -> Ints:
@@ -167,11 +167,11 @@ class Foresight:
 
     def outlook_wh(self, first: int, end: int, now_ms: int) -> dict[int, Ints]:
         """Tell what is publicly expected of each plant that follows the weather, by its owner (n,) each [Wh]."""
-        plants = self.wholesale.plant_of
+        plants = self.wholesale.generation.plant_of
         return {
             agent: self._output(agent, plant, first, end, now_ms)
             for agent, plant in plants.items()
-            if self.wholesale.by_weather[plant]
+            if self.wholesale.generation.by_weather[plant]
         }
 
     def _share_of(self, contract: Contract, first: int, end: int, now_ms: int) -> Ints:
@@ -179,7 +179,7 @@ class Foresight:
         desk = self.wholesale.desk
         assert desk is not None
         product = desk.terms.specs[contract.spec]
-        plant = self.wholesale.plant_of.get(contract.seller)
+        plant = self.wholesale.generation.plant_of.get(contract.seller)
         if plant is None:
             # Whoever has no plant may still have sold a share of its output: of nothing.
             return np.zeros(end - first, np.int64)

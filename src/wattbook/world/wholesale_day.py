@@ -249,7 +249,10 @@ class WholesaleDay:
                 )  # fmt: skip
         self.market.apply(Command(now_ms, -1, Action.CLEAR_DAY, period=first, quantity_wh=count))
         for agent in self.order:
-            if agent in self.wholesale.plant_of and self.rules.upgrades[self.wholesale.plant_of[agent]] is not None:
+            if (
+                agent in self.wholesale.generation.plant_of
+                and self.rules.upgrades[self.wholesale.generation.plant_of[agent]] is not None
+            ):
                 wanted_w = self._ask(agent, now_ms, self._capacity_of, now_ms)
                 if wanted_w:
                     self.market.apply(Command(now_ms, agent, Action.INVEST, quantity_wh=wanted_w))
@@ -261,15 +264,15 @@ class WholesaleDay:
         return list(zip([_whole(each, _SMALL) for each in period], *columns, strict=True))
 
     def _capacity_of(self, agent: int, now_ms: int) -> int:
-        plant, wholesale = self.wholesale.plant_of[agent], self.wholesale
+        plant, wholesale = self.wholesale.generation.plant_of[agent], self.wholesale
         terms = self.rules.upgrades[plant]
         assert terms is not None
         over = min(max((now_ms - self.street.start_ms) // self.street.period_ms, 0), self.street.periods)
-        added_w = sum(row[1] for row in wholesale.upgrades.export().tolist() if row[0] == plant)
+        added_w = sum(row[1] for row in wholesale.generation.upgrades.export().tolist() if row[0] == plant)
         reference_w = 1_000_000
         building = Building(
-            capacity_w=int(wholesale.fleet.capacity_w(now_ms)[plant]),
-            building=bool(wholesale.upgrades.building_w(now_ms)[plant]),
+            capacity_w=int(wholesale.generation.fleet.capacity_w(now_ms)[plant]),
+            building=bool(wholesale.generation.upgrades.building_w(now_ms)[plant]),
             most_w=max(0, int(terms.most_w) - added_w),
             cost_per_kw=int(terms.cost_per_kw),
             yearly_ppm=half_even(sum(terms.price(reference_w)) * PPM, max(1, terms.cost(reference_w))),
