@@ -441,6 +441,7 @@ def test_a_replay_of_the_commands_gives_the_same_journal(make_street):
 def test_a_market_restored_between_two_days_goes_on_alike(make_street, open_market):
     laid = street_of(make_street, **TERMS)
     first, second = a_busy_day(open_market(laid), days=(0,)), open_market(laid)
+    choose(first, first=48, now_ms=START_MS + DAY_MS + HOUR_MS)
     saved = first.wholesale.export()
     second.wholesale.restore(saved)
     for name, column in second.wholesale.export().items():
@@ -451,6 +452,7 @@ def test_a_market_restored_between_two_days_goes_on_alike(make_street, open_mark
         for market in (first, second)
     ]
     assert shops[0] == shops[1]
+    assert [shop["customers_before"] for shop in shops[1]] != [1_000] * 3
     assert shops[0][2]["customers"] < shops[0][2]["customers_before"]
     for market in (first, second):
         assert market.apply(tariff(V, -900, first=48, now_ms=AT_MS + DAY_MS)) == 0
