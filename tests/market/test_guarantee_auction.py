@@ -156,15 +156,15 @@ def test_for_a_part_of_a_guarantee_nobody_pays_more_than_buying_that_part_out(ma
 
 
 def test_what_somebody_holds_already_it_does_not_buy_again(make_market):
-    """U owes 10 MWh and holds 4, V owes 5 and holds 8: V sells 3, the plant none that it has not."""
-    market = settled(make_market(sold=(100 * MWH, 50 * MWH, 0), output=(12 * MWH, 0)))
+    """V owes 10 MWh and holds 4, U owes 5 and holds 8: U sells 3, the plant none that it has not."""
+    market = settled(make_market(sold=(50 * MWH, 100 * MWH, 0), output=(12 * MWH, 0)))
     desk = market.wholesale.desk
-    for buyer, count in ((U, 4), (V, 8)):
+    for buyer, count in ((V, 4), (U, 8)):
         assert desk.hand_over(END_MS, HILL, buyer, count, 0).code == 0
     assert market.apply(Command(END_MS, -1, Action.COMPLY)) == 0
-    assert sales(market) == [(U, V, BUY_OUT, 3)]
-    assert of(market, Event.COMPLIED) == {U: 7 * MWH, V: 5 * MWH, W: 0}
-    assert money(market, Cause.BUY_OUT)[U] == -3 * MWH * BUY_OUT
+    assert sales(market) == [(V, U, BUY_OUT, 3)]
+    assert of(market, Event.COMPLIED) == {U: 5 * MWH, V: 7 * MWH, W: 0}
+    assert money(market, Cause.BUY_OUT)[V] == -3 * MWH * BUY_OUT
 
 
 def test_what_is_no_renewable_plant_has_none_to_sell(make_market):
