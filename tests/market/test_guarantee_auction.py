@@ -66,12 +66,21 @@ def street_of(make_street, *, sold=(0, 0, 0), quota=(100_000, 100_000, 100_000),
     )  # fmt: skip
 
 
+END_MS = START_MS + HOUR_MS
+
+
+def settled(market):
+    """The hour passes."""
+    for action in (Action.CLOSE, Action.DELIVER, Action.SETTLE):
+        assert market.apply(Command(END_MS, -1, action, period=0)) == 0
+        market.check()
+    return market
+
+
 def complied(market):
     """The hour passes and the quotas are settled."""
-    end_ms = START_MS + HOUR_MS
-    for action in (Action.CLOSE, Action.DELIVER, Action.SETTLE, Action.COMPLY):
-        assert market.apply(Command(end_ms, -1, action, period=0 if action != Action.COMPLY else -1)) == 0
-        market.check()
+    assert settled(market).apply(Command(END_MS, -1, Action.COMPLY)) == 0
+    market.check()
     return market
 
 
@@ -144,6 +153,18 @@ def test_for_a_part_of_a_guarantee_nobody_pays_more_than_buying_that_part_out(ma
     assert -money(market, Cause.GUARANTEE).get(U, 0) <= 250_000 * BUY_OUT
     assert of(market, Event.COMPLIED)[U] == 250_000
     assert money(market, Cause.BUY_OUT) == {}
+
+
+def test_what_somebody_holds_already_it_does_not_buy_again(make_market):
+    """V owes 10 MWh and holds 4, U owes 5 and holds 8: U sells 3, the plant none that it has not."""
+    market = settled(make_market(sold=(50 * MWH, 100 * MWH, 0), output=(12 * MWH, 0)))
+    desk = market.wholesale.desk
+    for buyer, count in ((V, 4), (U, 8)):
+        assert desk.hand_over(END_MS, HILL, buyer, count, 0).code == 0
+    assert market.apply(Command(END_MS, -1, Action.COMPLY)) == 0
+    assert sales(market) == [(V, U, BUY_OUT, 3)]
+    assert of(market, Event.COMPLIED) == {U: 5 * MWH, V: 7 * MWH, W: 0}
+    assert money(market, Cause.BUY_OUT)[V] == -3 * MWH * BUY_OUT
 
 
 def test_what_is_no_renewable_plant_has_none_to_sell(make_market):

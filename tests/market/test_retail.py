@@ -392,6 +392,15 @@ def test_a_utility_sees_its_shop(make_market):
     assert market.wholesale.retail.shop(V, 48, 24, np.full(24, 5_000))["low_tick"] == -7_000
 
 
+def test_customers_before_are_those_of_the_time_before(make_market):
+    market = make_market()
+    for number, before in enumerate(([1_000, 1_000, 1_000], [1_100, 1_000, 900], [1_190, 1_000, 810])):
+        choose(market, first=48, now_ms=AT_MS + number * HOUR_MS)
+        shops = [market.wholesale.retail.shop(agent, 48, 24, np.full(24, 5_000)) for agent in (U, V, W)]
+        assert [shop["customers_before"] for shop in shops] == before
+        assert [shop["customers"] for shop in shops] == market.wholesale.customers.tolist()
+
+
 def test_before_anything_was_drawn_energy_costs_what_is_expected(make_market):
     market = make_market()
     assert market.wholesale.retail.shop(U, 24, 24, np.full(24, 5_000))["cost_tick"] == 5_000
@@ -432,6 +441,7 @@ def test_a_replay_of_the_commands_gives_the_same_journal(make_street):
 def test_a_market_restored_between_two_days_goes_on_alike(make_street, open_market):
     laid = street_of(make_street, **TERMS)
     first, second = a_busy_day(open_market(laid), days=(0,)), open_market(laid)
+    choose(first, first=48, now_ms=START_MS + DAY_MS + HOUR_MS)
     saved = first.wholesale.export()
     second.wholesale.restore(saved)
     for name, column in second.wholesale.export().items():
@@ -442,6 +452,7 @@ def test_a_market_restored_between_two_days_goes_on_alike(make_street, open_mark
         for market in (first, second)
     ]
     assert shops[0] == shops[1]
+    assert [shop["customers_before"] for shop in shops[1]] != [1_000] * 3
     assert shops[0][2]["customers"] < shops[0][2]["customers_before"]
     for market in (first, second):
         assert market.apply(tariff(V, -900, first=48, now_ms=AT_MS + DAY_MS)) == 0
