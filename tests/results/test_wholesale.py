@@ -78,7 +78,7 @@ def auction():
 @pytest.fixture(scope="module")
 def failing():
     """Utilities sell far below what they pay: there are calls, and somebody defaults."""
-    return street(ContractDesk(), days=8, poor=True).run(seed=3, baseline=False)
+    return street(ContractDesk(), days=8, poor=True).run(seed=1, baseline=False)
 
 
 # --- what is written
@@ -87,7 +87,7 @@ def failing():
 def test_a_run_has_the_tables_of_the_markets_that_it_has(desk, auction, golden):
     assert set(table_names(desk.record)) - set(table_names(golden.record)) == MARKET | DESK
     assert set(table_names(auction.record)) - set(table_names(golden.record)) == MARKET
-    assert {"positions", "served", "spot", "supply", "contracts", "margins", "certificates"} == set(LATER)
+    assert MARKET | DESK | {"tariffs", "switches"} == set(LATER)
 
 
 def test_a_run_without_such_a_market_writes_what_it_always_wrote(golden, tmp_path):
@@ -360,7 +360,11 @@ BENT = {
     "a variation": ("contracts", at("amount", on("variation")), "variation sums to zero"),
     "an index": ("contracts", at("price_tick", on("settled")), "money is what the rows say"),
     "a margin": ("contracts", at("amount", on("margin-locked")), "money is what the rows say"),
-    "energy delivered": ("contracts", at("quantity_wh", on("delivered")), "delivered or replaced"),
+    "energy delivered": (
+        "contracts",
+        at("quantity_wh", on("delivered") & pl.col("contract").is_null()),
+        "delivered or replaced",
+    ),
     "a buyer": ("contracts", at("buyer", on("novated"), "old-oil"), "signed"),
     "a time of delivery": (
         "contracts",

@@ -184,11 +184,11 @@ def test_who_asks_for_less_than_a_lot_asks_for_nothing():
     assert not (played.record.streams["contracts"]["event"] == Event.REQUESTED).any()
 
 
-def test_where_nobody_offers_nothing_is_sold_and_the_price_is_the_floor():
+def test_where_nobody_offers_nothing_is_sold_and_the_price_is_the_highest_bid():
     played = play([told((MWH,), 0), told((0,), 0)])
-    assert (played.spot_tick, played.made_wh) == (0, (0, 0))
-    assert played.profit == (500 * MWH, 0)
-    assert sum(played.arbitrage) == -500 * MWH
+    assert (played.spot_tick, played.made_wh) == (999, (0, 0))
+    assert played.profit == ((500 - 999) * MWH, 0)
+    assert sum(played.arbitrage) == (999 - 500) * MWH
     assert played.money_sum == 0
 
 

@@ -240,7 +240,8 @@ class Payments:
         sure = ~defaulted | borne
         error += int(np.abs(told - due)[sure].sum())
         if sure.all():
-            bank = int(self._by_cause[record.place.house(House.CLEARING)].sum())
+            bank = self._by_cause[record.place.house(House.CLEARING)]
+            bank = int(bank.sum() - bank[Cause.ROUNDING])  # bills round its account like any other
             capital = market.house_capital - int(self._sum(Event.LOSS_TO_CAPITAL).sum())
             mutual = np.where(borne, 0, self._sum(Event.LOSS_TO_MUTUAL_FUND))
             own = int((kept + collateral - mutual - np.where(borne, 0, owed)).sum())
