@@ -161,6 +161,8 @@ def test_check_tells_size_and_cautions_without_running(wattbook, tmp_path):
 
 def test_check_counts_traders(wattbook):
     assert "laboratory is sound: 22 traders, 0 utilities" in wattbook("check", "laboratory").out
+    assert "seed-1 is sound: 103 members, 3 utilities, 8 producers, 672 periods" in wattbook("check", "seed-1").out
+    assert "allaz-vila is sound: a forward game of 2 sellers, 2 periods in 1 day" in wattbook("check", "allaz-vila").out
     assert "auto|processes|population" in wattbook("run", "--help").out
 
 

@@ -10,7 +10,18 @@ import numpy as np
 import polars as pl
 import pytest
 
-from wattbook import Auction, ContractDesk, Pv, Scenario, consumer, producer, prosumer, utility
+from wattbook import (
+    Auction,
+    ContractDesk,
+    Pv,
+    RetailMarket,
+    Scenario,
+    consumer,
+    load_scenario,
+    producer,
+    prosumer,
+    utility,
+)
 from wattbook.results.wholesale_metrics import dispatch, revenue_at_risk, wholesale_metrics
 from wattbook.units import eur_per_mwh, kw, mw, percent
 
@@ -243,3 +254,45 @@ def test_the_documents_name_every_column(desk, table):
     named = {name for line in part.splitlines() if line.startswith("| `") for name in
              re.findall(r"`(\w+)`", line.split("|")[1])}  # fmt: skip
     assert named == set(desk.table(table).columns)
+
+
+# --- what people read
+
+
+def test_the_price_of_a_forward_game_is_that_of_its_one_trading_period():
+    game = load_scenario("allaz-vila").with_values({"game.choke": "20", "game.cost": "5", "game.rounds": "0"})
+    run = game.run(seed=7)
+    assert run.spot["price_tick"].to_list() == [2_000, 1_000]
+    told = run.metrics["wholesale"]
+    assert [told[f"spot_{which}_eur_per_mwh"] for which in ("mean", "min", "max")] == [10, 10, 10]
+    assert "10.00 EUR/MWh on average, 10.00 to 10.00" in run.summary()
+
+
+def test_contracts_are_told_of_where_there_is_a_desk_to_sign_them_at(desk):
+    owing = street(Auction()).with_values({"green.renewable_quota": percent(20)}).run(seed=7, baseline=False)
+    assert owing.metrics["wholesale"]["utilities"]["green"]["quota"] is not None
+    assert owing.metrics["wholesale"]["open_interest_by_day_wh"] is None
+    assert "\nquotas " in owing.summary()
+    assert "\ncontracts " not in owing.summary()
+    assert "\ncontracts " in desk.summary()
+
+
+def test_amounts_in_the_summary_are_grouped_and_no_figure_is_parted_from_its_unit(desk):
+    told, lines = desk.metrics["wholesale"], desk.summary().splitlines()
+    profit = told["utility_profit"]
+    assert profit > 1_000 * 10**8
+    assert any(f"got {profit / 10**8:,.2f} EUR in all" in line for line in lines)
+    assert any(line.strip().startswith("fuel and net imports ") and line.endswith("above the least") for line in lines)
+
+
+def test_customers_that_moved_are_told_of(desk):
+    assert desk.metrics["wholesale"]["customers_moved"] is None
+    assert "\nretail " not in desk.summary()
+    run = street(ContractDesk(), retail=RetailMarket(loyalty=eur_per_mwh(5))).run(seed=7, baseline=False)
+    moved = run.switches["customers"].sum()
+    assert run.metrics["wholesale"]["customers_moved"] == moved > 0
+    assert f"retail            {moved:,} moves to another utility, of 40,000 customers" in run.summary()
+    text = str(desk.compare(run))
+    assert re.search(rf"^customers moved +none +{moved:,} +none$", text, re.MULTILINE)
+    assert "blue: tariff 96 periods at " in text
+    assert "customers moved" not in str(desk.compare(desk))

@@ -342,6 +342,24 @@ def test_no_mind_ends_a_run(who, what, sound):
         assert not (others["agent"][others["seq"] > last[0]] == agent).any(), "who is out is not asked again"
 
 
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        ({"desk": "none"}, "at_desk answers with a list of Say(...), empty for nothing, not None"),
+        ({"orders": "none"}, "day_ahead answers with Orders(period, side, price_tick, quantity_wh), not None"),
+        (
+            {"orders": "three columns"},
+            "day_ahead answers with Orders(period, side, price_tick, quantity_wh), not (array(",
+        ),
+        ({"orders": "uneven"}, "the columns of Orders(period, side, price_tick, quantity_wh) have one length"),
+    ],
+)
+def test_an_incident_says_what_a_mind_should_answer(what, words):
+    world = strangers.world_of(place(gas=strangers.Hostile(**what)), 7)
+    world.run()
+    assert [each["error"][: len(words) + 13] for each in world.incidents] == [f"PolicyError: {words}"]
+
+
 def test_what_a_mind_overwrites_nobody_else_sees():
     worlds = [strangers.world_of(place(blue=mind, wind=mind), 7) for mind in (strangers.Hostile(), Silent())]
     for world in worlds:

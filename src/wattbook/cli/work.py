@@ -80,7 +80,6 @@ def check_scenario(name: str, days: str | None, settings: Sequence[str]) -> None
     estimate = scenario.check()
     typer.echo(
         f"{name} is sound: {_participants(scenario)}, "
-        f"{_count(len(scenario.utilities), 'utility', 'utilities')}, "
         f"{_count(estimate.periods, 'period', 'periods')} in {_count(scenario.days, 'day', 'days')}\n"
         f"estimate: {estimate.events:,} events, {estimate.memory_bytes // (1 << 20):,} MiB, {estimate.seconds:.0f} s"
     )
@@ -266,10 +265,14 @@ def _run(scenario: Scenario, seed: int, *, quiet: bool, engine: str | None = Non
 
 
 def _participants(scenario: Scenario) -> str:
-    """Count members, and traders where there are some."""
+    """Count people by kind; a forward game has its own."""
+    if scenario.game is not None:
+        return f"a forward game of {_count(scenario.game.sellers, 'seller', 'sellers')}"
     traders = [_count(len(scenario.traders), "trader", "traders")] if scenario.traders else []
     members = [_count(scenario.homes, "member", "members")] if scenario.homes or not traders else []
-    return ", ".join(members + traders)
+    utilities = [_count(len(scenario.utilities), "utility", "utilities")]
+    producers = [_count(len(scenario.producers), "producer", "producers")] if scenario.producers else []
+    return ", ".join(members + traders + utilities + producers)
 
 
 def _count(number: int, one: str, several: str) -> str:

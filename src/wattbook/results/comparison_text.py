@@ -27,6 +27,7 @@ _ABOUT: Final = frozenset({"time_ms", "period_ms", "agent", "account", "buyer", 
 """What says which fact it is."""
 _AT_THE_DESK: Final = frozenset({"request", "quote", "counter", "accept", "post", "take"})
 """Actions whose quantity counts lots."""
+_COUNTED_IN: Final = {"tariff": "periods", "invest": "W"}
 _UNIX: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -213,6 +214,9 @@ def _wholesale(figures: Mapping[str, Any]) -> Iterator[str]:
     for label, name, text in _AFTER_UTILITIES:
         yield _pair(label, figures[f"wholesale.{name}"], text)
     yield from _named(figures, "wholesale.producers.", ".profit", _whole_eur)
+    moved = figures["wholesale.customers_moved"]
+    if moved["a"] is not None or moved["b"] is not None:
+        yield _pair("customers moved", moved, _number(1, 0))
 
 
 def _named(figures: Mapping[str, Any], begin: str, end: str, text: Callable[[Any], str]) -> Iterator[str]:
@@ -340,7 +344,8 @@ def _command(row: Mapping[str, Any] | None, known_ms: int, clock: str) -> str:
     words += [f"order {row['order']}"] if row["order"] else []
     words += [row["side"]] if row["side"] else []
     # What the market asks for of itself counts products.
-    unit = ("lots" if row["action"] in _AT_THE_DESK else "Wh") if row["agent"] else "products"
+    its_own = "lots" if row["action"] in _AT_THE_DESK else _COUNTED_IN.get(row["action"], "Wh")
+    unit = its_own if row["agent"] else "products"
     words += [f"{row['quantity_wh']:,} {unit}"] if row["quantity_wh"] else []
     words += [f"at {row['price_tick'] / TICKS_PER_EUR_PER_MWH:.2f} EUR/MWh"] if row["price_tick"] else []
     words += [f"for {_local(row['period_ms'], clock)[5:16]}"] if row["period_ms"] is not None else []

@@ -29,7 +29,7 @@ _UNIX: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def summary(run: Run) -> str:
-    """Write at most 40 lines of at most 100 columns, 8 more where there is a wholesale market."""
+    """Write at most 40 lines of at most 100 columns, 9 more where there is a wholesale market."""
     figures = run.metrics
     lines = [
         *_what_ran(run),
@@ -200,7 +200,7 @@ def _decomposition(baseline: Mapping[str, Any] | None) -> Iterator[str]:
 
 
 def _wholesale(told: Mapping[str, Any] | None) -> Iterator[str]:
-    """Tell of the wholesale market in at most 8 lines."""
+    """Tell of the wholesale market in at most 9 lines."""
     if told is None:
         return
     yield ""
@@ -209,10 +209,8 @@ def _wholesale(told: Mapping[str, Any] | None) -> Iterator[str]:
     yield _row("wholesale", f"day ahead ({market}) {spot[0]} EUR/MWh on average, {spot[1]} to {spot[2]}")
     imported, exported = (f"{told[f'{way}_wh'] / _MWH:,.1f} MWh" for way in ("imports", "exports"))
     cost = told["dispatch"]
-    yield _row(
-        "", f"{imported} imported, {exported} exported; fuel and net imports {_eur(cost['cost'])},"
-        f" {_eur(cost['extra_cost'])} above the least",
-    )  # fmt: skip
+    yield _row("", f"{imported} imported, {exported} exported")
+    yield _row("", f"fuel and net imports {_eur(cost['cost'])}, {_eur(cost['extra_cost'])} above the least")
     hedged = _percent(told["hedge_ratio"])
     paid, got = _price(told["utility_cost_eur_per_mwh"]), _eur(told["utility_profit"])
     yield _row("utilities", f"paid {paid} EUR/MWh, {hedged} of their energy by contract; got {got} in all")
@@ -221,12 +219,15 @@ def _wholesale(told: Mapping[str, Any] | None) -> Iterator[str]:
         yield _row("producers", f"sold for {sold}; got {got} after fuel and investment")
     if told["open_interest_by_day_wh"] is not None:
         calls = f"{_many(told['margin_calls'], 'margin call')}, {_many(told['defaults'], 'default')}"
-        yield _row("contracts", f"{told['signed']} signed, {calls}")
+        yield _row("contracts", f"{told['signed']:,} signed, {calls}")
     quotas = [each["quota"] for each in told["utilities"].values() if each["quota"] is not None]
     if quotas:
         covered, short = (sum(each[key] for each in quotas) / _MWH for key in ("covered_wh", "bought_out_wh"))
         fee = _eur(sum(each["buy_out_paid"] for each in quotas))
         yield _row("quotas", f"{covered:,.1f} MWh covered by guarantees, {short:,.1f} MWh bought out for {fee}")
+    if told["customers_moved"] is not None:
+        customers = sum(each["customers"] for each in told["utilities"].values())
+        yield _row("retail", f"{told['customers_moved']:,} moves to another utility, of {customers:,} customers")
 
 
 def _price(figure: float | None) -> str:
@@ -247,7 +248,10 @@ def _checks(run: Run, figures: Mapping[str, Any]) -> Iterator[str]:
 
 def _eur(quanta: int | np.int64) -> str:
     small = 0 < abs(int(quanta)) < QUANTA_PER_EUR // 100
-    return f"{int(quanta) / QUANTA_PER_EUR:.4f} EUR" if small else money_text(int(quanta))
+    if small:
+        return f"{int(quanta) / QUANTA_PER_EUR:.4f} EUR"
+    whole, cents = money_text(int(quanta)).removeprefix("-").split(".")
+    return f"{'-' if quanta < 0 else ''}{int(whole):,}.{cents}"
 
 
 def _percent(part: float | None) -> str:

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from wattbook.contracts import Event, Kind
-from wattbook.messages import CONTRACTS, POSITIONS, SERVED, SPOT, SUPPLY, Action, Cause
+from wattbook.messages import CONTRACTS, POSITIONS, SERVED, SPOT, SUPPLY, SWITCHES, Action, Cause
 from wattbook.results.energy import meter_sums, share
 from wattbook.results.money import money_of, received
 from wattbook.results.wholesale_energy import NOBODY, by_group, picked, settled, signed_contracts, spec_kinds
@@ -93,6 +93,7 @@ def wholesale_metrics(record: Record) -> dict[str, Any]:
         "hedge_ratio": _hedge_ratio(book),
         "hedge_ratio_by_day": _by_day(book, _hedge_by_day(book)),
         **_desk(record, book),
+        "customers_moved": int(record.rows(SWITCHES)["customers"].sum()) if book.market.has_retail else None,
         "dispatch": dispatch(record),
     }
 
@@ -147,7 +148,11 @@ def _sums_by_day(book: _Book, column: Ints) -> Ints:
 
 def _prices(record: Record, book: _Book) -> dict[str, Any]:
     rows = record.rows(SPOT)
-    price, period = rows["price_tick"], rows["period"]
+    # Where nobody asks and nobody offers the outside's price stands in the table, but nobody could have had it.
+    open_ = rows["offered_wh"] + rows["wanted_wh"] > 0
+    if not open_.any():
+        open_[:] = True
+    price, period = rows["price_tick"][open_], rows["period"][open_]
     count, sums = np.zeros((2, _HOURS), np.int64)
     np.add.at(count, book.hour[period], 1)
     np.add.at(sums, book.hour[period], price)
@@ -336,7 +341,8 @@ def _hedge_by_day(book: _Book) -> list[float | None]:
 
 
 def _desk(record: Record, book: _Book) -> dict[str, Any]:
-    if not book.market.has_desk:
+    # Without a desk there may still be one that keeps guarantees. What can be signed begins after the run does.
+    if not (book.market.first_period > 0).any():
         return {"forwards": [], "open_interest_by_day_wh": None, "signed": 0, "margin_calls": 0, "defaults": 0}
     rows = record.rows(CONTRACTS)
     return {

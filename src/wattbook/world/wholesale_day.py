@@ -7,6 +7,7 @@ shown; how they decide is `wattbook.policies`' business, what comes of it the ma
 from __future__ import annotations
 
 import operator
+from collections.abc import Iterable
 from enum import IntEnum
 from functools import partial
 from itertools import islice
@@ -148,6 +149,8 @@ class WholesaleDay:
             shares_wh=self.foresight.shares_wh(agent, first, self.street.periods, now_ms),
         )
         said = self.minds[agent].at_desk(own, public, desk, self._draw(agent))
+        if not isinstance(said, Iterable) or isinstance(said, str):
+            raise PolicyError(f"at_desk answers with a list of Say(...), empty for nothing, not {said!r:.80}")
         return [_whole_say(word) for word in islice(said, MOST_SAID)]
 
     def _desk_of(self, agent: int, round_: int, now_ms: int) -> AtDesk:
@@ -259,8 +262,14 @@ class WholesaleDay:
 
     def _orders_of(self, agent: int, first: int, count: int, public: Public, now_ms: int) -> list[tuple[int, ...]]:
         own = self.foresight.own(agent, first, first + count, now_ms)
-        orders = Orders(*self.minds[agent].day_ahead(own, public, self._draw(agent)))
-        period, *columns = (_whole_column(column) for column in orders)
+        answer = self.minds[agent].day_ahead(own, public, self._draw(agent))
+        if not isinstance(answer, tuple | list | np.ndarray) or len(answer) != len(Orders._fields):
+            raise PolicyError(
+                f"day_ahead answers with Orders(period, side, price_tick, quantity_wh), not {answer!r:.80}"
+            )
+        period, *columns = (_whole_column(column) for column in answer)
+        if any(len(column) != len(period) for column in columns):
+            raise PolicyError("the columns of Orders(period, side, price_tick, quantity_wh) have one length")
         return list(zip([_whole(each, _SMALL) for each in period], *columns, strict=True))
 
     def _capacity_of(self, agent: int, now_ms: int) -> int:
