@@ -23,7 +23,7 @@ from wattbook.messages import BUY, SELL, Action, Cause, Command, House, Refusal
 from wattbook.units import PPM, half_even
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -118,7 +118,11 @@ class Wholesale:
         self.plants = np.array([self.place[agent] for agent in rules.producers.tolist()], np.int64)
         """Places of the producers among the groups."""
         self.retail = None if rules.retail is None else Retail(self)
-        self.doors = {Action.OFFER: self._order, Action.INVEST: self._invest, Action.TARIFF: self._tariff}
+        self.doors: dict[int, Callable[[int, Command], int]] = {
+            Action.OFFER: self._order,
+            Action.INVEST: self._invest,
+            Action.TARIFF: self._tariff,
+        }
         self.connected = frozenset(rules.reaches) | {(other, one) for one, other in rules.reaches}
 
     # --- what agents ask for
@@ -131,7 +135,7 @@ class Wholesale:
         """Carry out a command of a utility or a producer; 0 or the reason why it is refused."""
         if self.market.town.quarantined[command.agent]:
             return int(Refusal.QUARANTINED)
-        door = self.doors.get(Action(command.action)) if command.action in self.doors else None
+        door = self.doors.get(command.action)
         return door(seq, command) if door is not None else self._say(seq, command)
 
     def _order(self, seq: int, command: Command) -> int:  # noqa: ARG002 - the doors have one form
@@ -474,7 +478,7 @@ class Wholesale:
     def check(self) -> None:
         """Assert all that must always hold."""
         self.generation.check()
-        assert int(self.contracted_wh.sum(axis=0).any()) == 0, "C1: energy contracted is bought and sold"
+        assert not self.contracted_wh.sum(axis=0).any(), "C1: energy contracted is bought and sold"
         assert (self.output_wh >= 0).all(), "S5: negative output"
         if self.retail is not None:
             self.retail.check()

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from enum import IntEnum
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
@@ -53,6 +53,18 @@ class Done(IntEnum):
     MARKS = 2
     COMPLIANCES = 3
     RETAIL = 4
+
+
+class _Opening(NamedTuple):
+    """What is the same for everybody in one session of the desk: see `AtDesk`."""
+
+    now_ms: int
+    first: int
+    end: int
+    public: Public
+    outlook_wh: dict[int, Ints]
+    specs: tuple[Spec, ...]
+    past_tick: tuple[tuple[tuple[int, int], ...], ...]
 
 
 class WholesaleDay:
@@ -127,37 +139,21 @@ class WholesaleDay:
 
     def _open_desk(self, now_ms: int, number: int) -> None:  # noqa: ARG002 - one form for all work
         """Ask everybody in turn, round after round."""
-        first = -(-(now_ms - self.street.start_ms) // self.street.period_ms)
-        if first >= self.street.periods:
+        if now_ms > self.street.start_ms + (self.street.periods - 1) * self.street.period_ms:
             return
-        periods = self.street.periods
-        public = self.foresight.public(first, periods)
-        outlook = self.foresight.outlook_wh(first, periods, now_ms)
+        opening = self._opening(now_ms)
         for round_ in range(self.rules.rounds):
             for agent in self.order:
-                said = self._ask(agent, now_ms, self._at_desk, first, _copied(public), outlook, round_, now_ms)
+                said = self._ask(agent, now_ms, self._at_desk, opening, round_)
                 for word in said or ():
                     self.market.apply(_spoken(now_ms, agent, word))
 
-    def _at_desk(
-        self, agent: int, first: int, public: Public, outlook: dict[int, Ints], round_: int, now_ms: int
-    ) -> list[Say]:
-        own = self.foresight.own(agent, first, self.street.periods, now_ms)
-        reach = self._reaches[agent]
-        desk = self._desk_of(agent, round_, now_ms)._replace(
-            outlook_wh={other: wh.copy() for other, wh in outlook.items() if other in reach},
-            shares_wh=self.foresight.shares_wh(agent, first, self.street.periods, now_ms),
-        )
-        said = self.minds[agent].at_desk(own, public, desk, self._draw(agent))
-        if not isinstance(said, Iterable) or isinstance(said, str):
-            raise PolicyError(f"at_desk answers with a list of Say(...), empty for nothing, not {said!r:.80}")
-        return [_whole_say(word) for word in islice(said, MOST_SAID)]
-
-    def _desk_of(self, agent: int, round_: int, now_ms: int) -> AtDesk:
-        """Show an agent the desk."""
-        desk = self.wholesale.desk
+    def _opening(self, now_ms: int) -> _Opening:
+        """Look up what is the same for everybody in one session, as far ahead as contracts can be signed."""
+        desk, street, marks = self.wholesale.desk, self.street, self.wholesale.marks
         assert desk is not None
         terms = desk.terms
+        first = -(-(now_ms - street.start_ms) // street.period_ms)
         specs = tuple(
             Spec(
                 place, each.name, int(each.kind), each.first_period, np.array(each.profile_wh, np.int64),
@@ -166,7 +162,34 @@ class WholesaleDay:
             for place, each in enumerate(terms.specs)
             if now_ms < terms.trading_ends_ms(place) <= now_ms + self.rules.ahead_ms
         )  # fmt: skip
-        reach = self._reaches[agent]
+        ahead = first + self.rules.ahead_ms // street.period_ms
+        end = min(max([ahead, *(spec.first_period + len(spec.profile_wh) for spec in specs)]), street.periods)
+        past: dict[int, list[tuple[int, int]]] = {}
+        for spec, spot, mark in marks:
+            past.setdefault(spec, []).append((spot, mark))
+        return _Opening(
+            now_ms=now_ms,
+            first=first,
+            end=end,
+            public=self.foresight.public(first, end),
+            outlook_wh=self.foresight.outlook_wh(first, end, now_ms),
+            specs=specs,
+            past_tick=tuple(tuple(past[spec]) for spec in sorted(past)),
+        )
+
+    def _at_desk(self, agent: int, opening: _Opening, round_: int) -> list[Say]:
+        own = self.foresight.own(agent, opening.first, opening.end, opening.now_ms)
+        desk = self._desk_of(agent, opening, round_)
+        said = self.minds[agent].at_desk(own, _copied(opening.public), desk, self._draw(agent))
+        if not isinstance(said, Iterable) or isinstance(said, str):
+            raise PolicyError(f"at_desk answers with a list of Say(...), empty for nothing, not {said!r:.80}")
+        return [_whole_say(word) for word in islice(said, MOST_SAID)]
+
+    def _desk_of(self, agent: int, opening: _Opening, round_: int) -> AtDesk:
+        """Show an agent the desk."""
+        desk, now_ms, reach = self.wholesale.desk, opening.now_ms, self._reaches[agent]
+        assert desk is not None
+        terms = desk.terms
         asked = tuple(
             Asked(number, each.spec, each.agent, each.side, each.quantity, each.until_ms)
             for number, each in sorted(desk.board.requests.items())
@@ -185,7 +208,7 @@ class WholesaleDay:
         return AtDesk(
             round=round_,
             rounds=self.rules.rounds,
-            specs=specs,
+            specs=tuple(spec._replace(profile_wh=spec.profile_wh.copy()) for spec in opening.specs),
             asked=asked,
             offered=offered,
             lots=held.get(agent, {}),
@@ -195,10 +218,9 @@ class WholesaleDay:
             max_rounds=terms.max_rounds,
             renewable=terms.renewable,
             tape=tuple((line.time_ms, line.spec, line.price_tick, line.quantity_wh) for line in desk.tape(now_ms)),
-            past_tick=tuple(
-                tuple((spot, mark) for marked, spot, mark in self.wholesale.marks if marked == spec)
-                for spec in sorted({spec for spec, _, _ in self.wholesale.marks})
-            ),
+            past_tick=opening.past_tick,
+            outlook_wh={other: wh.copy() for other, wh in opening.outlook_wh.items() if other in reach},
+            shares_wh=self.foresight.shares_wh(agent, opening.first, opening.end, now_ms),
         )
 
     def _mark(self, now_ms: int, number: int) -> None:  # noqa: ARG002 - one form for all work
