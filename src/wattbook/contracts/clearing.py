@@ -9,7 +9,9 @@ what an agent could pay. Knows nobody's offers and no bilateral contract.
    in proportion (half-even at one money quantum).
 3. **Call.** Who cannot pay a mark in full owes it until a deadline. Whatever the house would pay it meanwhile goes
    against what it owes. Unpaid at the deadline, it has defaulted; the next mark closes it out.
-4. **Close-out.** At that mark the others' opposite positions end, pro rata, so that positions still net to zero; what
+4. **Cascade.** Before the other marks of that moment, positions in a long future become positions in its parts: the
+   same lots, its mark's worth for their cost, its margin by energy. The parts' own marks then move what they differ.
+5. **Close-out.** At that mark the others' opposite positions end, pro rata, so that positions still net to zero; what
    the defaulter owes by then goes down the waterfall.
 """
 
@@ -18,13 +20,14 @@ from __future__ import annotations
 from dataclasses import astuple, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from wattbook.contracts.cascading import netted_margin, places_of_parts, slices
 from wattbook.contracts.sheet import require, split
 from wattbook.contracts.waterfall import waterfall
 from wattbook.contracts.words import NOBODY, NOTIONAL_MAX, Code, Event, LegCause
 from wattbook.units import PPM, half_even
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from wattbook.contracts.sheet import Sheet
     from wattbook.contracts.terms import DeskTerms
@@ -82,6 +85,7 @@ class ClearingHouse:
     def __init__(self, terms: DeskTerms, left_wh: list[int]) -> None:
         self.terms = terms
         self.left_wh = left_wh
+        self.parts = places_of_parts(terms.specs)
         self.positions: dict[tuple[int, int], Position] = {}
         """By (spec, agent); an entry that is all zeros is dropped."""
         self.marks: dict[int, int] = {}
@@ -163,6 +167,7 @@ class ClearingHouse:
         first_period: int,
         mid_tick: Callable[[int], int | None],
         given: Mapping[int, int],
+        cascading: Sequence[int] = (),
     ) -> None:
         """Mark every future whose delivery has not begun; then close out who has defaulted.
 
@@ -174,23 +179,74 @@ class ClearingHouse:
             Middle of the firm quotes of a spec.
         given : mapping of int to int
             Prices from outside, by spec; they go before the desk's own chain.
+        cascading : sequence of int
+            Long futures that become their parts now, before these are marked; those with most energy first.
         """
         changes: dict[int, int] = {}
-        for spec in sorted({spec for spec, _ in self.positions}):
-            if self.terms.specs[spec].first_period < first_period:
-                continue
-            price_tick = self._mark_of(spec, mid_tick, given, sheet)
-            for agent in self._holders(spec):
-                variation = self._mark_position(spec, agent, price_tick, sheet)
-                changes[agent] = changes.get(agent, 0) + variation
-            self.marks[spec] = price_tick
-            self.traded.pop(spec, None)
+        netted: list[tuple[int, int, int]] = []
+        held = {spec for spec, _ in self.positions}
+        for spec in cascading:
+            if self._holders(spec):
+                self._mark_spec(spec, self._mark_of(spec, mid_tick, given, sheet), changes, sheet)
+                netted += self._cascade(spec, sheet)
+        if cascading:
+            held = {spec for spec, _ in self.positions}
+        for spec in sorted(held):
+            if self.terms.specs[spec].first_period >= first_period:
+                self._mark_spec(spec, self._mark_of(spec, mid_tick, given, sheet), changes, sheet)
         assert sum(changes.values()) == 0, "C4: variation margin does not sum to zero"
-        self._settle(changes, sheet)
+        self._settle(changes, sheet, _by_agent(netted))
+        for spec, agent, amount in netted:
+            sheet.row(Event.MARGIN_RELEASED, buyer=agent, spec=spec, amount=amount)
+            self._pay_out(agent, amount, LegCause.MARGIN, sheet)
         for agent in sorted(self.failing):
             self._close_positions(agent, sheet)
         for agent in sorted(self.failing):
             self._bear_loss(agent, sheet)
+
+    def _mark_spec(self, spec: int, price_tick: int, changes: dict[int, int], sheet: Sheet) -> None:
+        """Mark all positions in a future; what that moves is added to each agent's `changes`."""
+        for agent in self._holders(spec):
+            variation = self._mark_position(spec, agent, price_tick, sheet)
+            changes[agent] = changes.get(agent, 0) + variation
+        self.marks[spec] = price_tick
+        self.traded.pop(spec, None)
+
+    def _cascade(self, spec: int, sheet: Sheet) -> list[tuple[int, int, int]]:
+        """Turn all positions in a future that was just marked into positions in its parts.
+
+        Returns
+        -------
+        list of (spec, agent, margin)
+            What positions of the other side in the parts release; not paid yet, as losses come first.
+        """
+        price_tick, specs, netted = self.marks[spec], self.terms.specs, []
+        for part in self.parts[spec]:
+            # Who holds a part has to find a mark of it.
+            self.marks.setdefault(part, price_tick)
+        for agent in self._holders(spec):
+            held = self.positions.pop((spec, agent))
+            self._party_row(
+                Event.CASCADED, spec, agent, held.lots, price_tick, abs(held.lots) * specs[spec].lot_wh, 0, sheet
+            )
+            self._margin_row(Event.MARGIN_RELEASED, spec, agent, held.margin, sheet)
+            for part, lot_wh, margin in slices(specs, self.parts[spec], held.margin):
+                wh = abs(held.lots) * lot_wh
+                self._party_row(Event.CASCADED_INTO, part, agent, held.lots, price_tick, wh, 0, sheet)
+                self._margin_row(Event.MARGIN_LOCKED, part, agent, margin, sheet)
+                released = self._join(part, agent, Position(held.lots, held.lots * lot_wh * price_tick, margin))
+                if released:
+                    netted.append((part, agent, released))
+        return netted
+
+    def _join(self, spec: int, agent: int, more: Position) -> int:
+        """Add to a position; the margin that this releases [1e-8 EUR], none of a defaulter's: it waits."""
+        held = self.positions.setdefault((spec, agent), Position())
+        released = 0 if agent in self.failing else netted_margin(held.lots, held.margin, more.lots, more.margin)
+        held.lots += more.lots
+        held.cost += more.cost
+        held.margin += more.margin - released
+        return released
 
     def _mark_of(self, spec: int, mid_tick: Callable[[int], int | None], given: Mapping[int, int], sheet: Sheet) -> int:
         money, energy = self.traded.get(spec, (0, 0))
@@ -459,12 +515,16 @@ class ClearingHouse:
             event, buyer=buyer, seller=seller, spec=spec, price_tick=price_tick, quantity_wh=wh, amount=amount
         )  # fmt: skip
 
+    def _margin_row(self, event: Event, spec: int, agent: int, amount: int, sheet: Sheet) -> None:
+        if amount:
+            sheet.row(event, buyer=agent, spec=spec, amount=amount)
+
     def _move_margin(self, spec: int, agent: int, change: int, sheet: Sheet) -> None:
         if not change:
             return
         self.positions[spec, agent].margin += change
         event = Event.MARGIN_LOCKED if change > 0 else Event.MARGIN_RELEASED
-        sheet.row(event, buyer=agent, spec=spec, amount=abs(change))
+        self._margin_row(event, spec, agent, abs(change), sheet)
         if change > 0:
             self._receive(agent, change, LegCause.MARGIN, sheet)
         else:
@@ -533,6 +593,13 @@ class ClearingHouse:
             for name in ("calls", "failing")
         )
         self.defaulted = set(state["defaulted"])
+
+
+def _by_agent(parts: Iterable[tuple[int, int, int]]) -> dict[int, int]:
+    found: dict[int, int] = {}
+    for _, agent, amount in parts:
+        found[agent] = found.get(agent, 0) + amount
+    return found
 
 
 def _debts(debts: Mapping[int, Debt]) -> list[list[Any]]:

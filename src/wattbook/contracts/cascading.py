@@ -1,0 +1,95 @@
+"""Cascading: long futures that become shorter ones as their delivery begins, with the energy of each period kept.
+
+Owns what a catalogue may name as parts, and how a position is divided among them. Knows no mark and no clock: it is
+told at which price, and when.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from wattbook.contracts.sheet import split
+from wattbook.units import half_even
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from wattbook.contracts.spec import ContractSpec
+
+_ALIKE = ("zone", "kind", "index", "step_tick")
+"""What a part has in common with the contract that it is a part of."""
+
+
+class Slice(NamedTuple):
+    """What one part takes over of a position: its spec, energy of a lot [Wh], margin [1e-8 EUR]."""
+
+    spec: int
+    lot_wh: int
+    margin: int
+
+
+def places_of_parts(specs: Sequence[ContractSpec]) -> dict[int, tuple[int, ...]]:
+    """Give the places of each long contract's parts; those with most energy first.
+
+    A part has less energy than what it is a part of, so that in this order a part that is itself long comes after it.
+    """
+    place = {spec.name: number for number, spec in enumerate(specs)}
+    long_ones = sorted((-spec.lot_wh, number) for number, spec in enumerate(specs) if spec.parts)
+    return {number: tuple(place[name] for name in specs[number].parts) for _, number in long_ones}
+
+
+def slices(specs: Sequence[ContractSpec], parts: Sequence[int], margin: int) -> list[Slice]:
+    """Divide a position's margin among its parts by their energy, exactly."""
+    weights = [specs[part].lot_wh for part in parts]
+    return [Slice(*each) for each in zip(parts, weights, split(margin, weights), strict=True)]
+
+
+def netted_margin(lots: int, margin: int, more_lots: int, more_margin: int) -> int:
+    """Give the margin that is released where more lots, with margin of their own, join a position [1e-8 EUR].
+
+    >>> netted_margin(5, 100, -2, 50), netted_margin(5, 100, 2, 50), netted_margin(2, 100, -2, 50)
+    (90, 0, 150)
+    """
+    if lots * more_lots >= 0:
+        return 0
+    closing = min(abs(lots), abs(more_lots))
+    return half_even(margin * closing, abs(lots)) + half_even(more_margin * closing, abs(more_lots))
+
+
+def problems_of_parts(specs: Sequence[ContractSpec]) -> list[str]:
+    """Say what keeps a catalogue's long contracts from becoming their parts."""
+    by_name = {spec.name: spec for spec in specs}
+    return [problem for spec in specs if spec.parts for problem in _problems_of(spec, by_name)]
+
+
+def _problems_of(spec: ContractSpec, by_name: Mapping[str, ContractSpec]) -> list[str]:
+    if strangers := [name for name in spec.parts if name not in by_name]:
+        return [f"contract {spec.name!r}: parts names {', '.join(strangers)}: no spec of the catalogue is called so"]
+    parts = [by_name[name] for name in spec.parts]
+    found = [
+        f"contract {spec.name!r}: its part {part.name!r} has {name}={getattr(part, name)!r}, "
+        f"not {getattr(spec, name)!r}: parts are of the same zone, kind, index and price step"
+        for part in parts
+        for name in _ALIKE
+        if getattr(part, name) != getattr(spec, name)
+    ]
+    found += [
+        f"contract {spec.name!r}: its part {part.name!r} has periods {part.first_period} .. {part.past_period - 1}, "
+        f"outside {spec.first_period} .. {spec.past_period - 1}"
+        for part in parts
+        if part.first_period < spec.first_period or part.past_period > spec.past_period
+    ]
+    return found or _problems_of_energy(spec, parts)
+
+
+def _problems_of_energy(spec: ContractSpec, parts: Sequence[ContractSpec]) -> list[str]:
+    total = [0] * len(spec.profile_wh)
+    for part in parts:
+        for place, wh in enumerate(part.profile_wh, part.first_period - spec.first_period):
+            total[place] += wh
+    wrong = [place for place, wh in enumerate(spec.profile_wh) if total[place] != wh]
+    if not wrong:
+        return []
+    place = wrong[0]
+    there = f"in period {spec.first_period + place}, not its {spec.profile_wh[place]} Wh"
+    return [f"contract {spec.name!r}: parts hold {total[place]} Wh {there}: their profiles add up to its own"]
