@@ -12,7 +12,7 @@ from wattbook.contracts.sheet import split
 from wattbook.units import half_even
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from wattbook.contracts.spec import ContractSpec
 
@@ -42,6 +42,22 @@ def slices(specs: Sequence[ContractSpec], parts: Sequence[int], margin: int) -> 
     """Divide a position's margin among its parts by their energy, exactly."""
     weights = [specs[part].lot_wh for part in parts]
     return [Slice(*each) for each in zip(parts, weights, split(margin, weights), strict=True)]
+
+
+def unfolded(
+    lots: Mapping[int, int], parts: Mapping[int, Sequence[int]], is_over: Callable[[int], bool]
+) -> dict[int, int]:
+    """Count positions in long futures that cannot be traded any more as what they are about to become.
+
+    >>> unfolded({0: 5, 2: -1, 3: 1}, {0: (2, 3), 9: (0, 4)}, lambda spec: spec == 0)
+    {2: 4, 3: 6}
+    """
+    found = dict(lots)
+    for spec, into in parts.items():
+        held = found.pop(spec, 0) if is_over(spec) else 0
+        for part in into if held else ():
+            found[part] = found.get(part, 0) + held
+    return {spec: held for spec, held in sorted(found.items()) if held}
 
 
 def netted_margin(lots: int, margin: int, more_lots: int, more_margin: int) -> int:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeGuard
 import numpy as np
 
 from wattbook.contracts.bilateral import Bilateral
+from wattbook.contracts.cascading import unfolded
 from wattbook.contracts.certificates import Certificates
 from wattbook.contracts.clearing import ClearingHouse
 from wattbook.contracts.delivery import Deliverer
@@ -453,6 +454,14 @@ class Desk:
             add(contract.seller, contract.spec, -contract.quantity)
         open_only = {agent: {s: q for s, q in sorted(held[agent].items()) if q} for agent in sorted(held)}
         return {agent: of_agent for agent, of_agent in open_only.items() if of_agent}
+
+    def positions_ahead(self, viewer: int, now_ms: int) -> dict[int, dict[int, int]]:
+        """Open quantity as `positions` gives it, where long futures in delivery count as what they become (D24)."""
+        held, terms, parts = self.positions(viewer), self.terms, self.house.parts
+        if not parts:
+            return held
+        over = {spec for spec in parts if terms.trading_ends_ms(spec) <= now_ms}
+        return {agent: unfolded(lots, parts, over.__contains__) for agent, lots in held.items()}
 
     def due_wh(self, period: int) -> dict[int, int]:
         """Energy that each agent has bought - sold for `period` by contracts of a fixed amount that deliver [Wh]."""

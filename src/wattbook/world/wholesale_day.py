@@ -204,7 +204,7 @@ class WholesaleDay:
             if each.until_ms > now_ms
             and (each.maker == agent or each.to == agent or (each.to == NOBODY and each.maker in reach))
         )  # fmt: skip
-        held = desk.positions(agent)
+        held = desk.positions_ahead(agent, now_ms)
         return AtDesk(
             round=round_,
             rounds=self.rules.rounds,
@@ -221,6 +221,7 @@ class WholesaleDay:
             past_tick=opening.past_tick,
             outlook_wh={other: wh.copy() for other, wh in opening.outlook_wh.items() if other in reach},
             shares_wh=self.foresight.shares_wh(agent, opening.first, opening.end, now_ms),
+            fixed_wh=self.foresight.fixed_wh(agent, opening.first, opening.end, now_ms),
         )
 
     def _mark(self, now_ms: int, number: int) -> None:  # noqa: ARG002 - one form for all work
