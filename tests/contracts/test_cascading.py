@@ -1,9 +1,12 @@
 """Long futures become shorter ones: what is kept, what is released, and what a catalogue may name as parts."""
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
 from bank import DAY_MS, Bank, spec
+from hypothesis import given
+from hypothesis import strategies as st
 
 from wattbook.contracts import NOBODY, ContractSpec, Desk, DeskTerms, Event, Kind, LegCause, Verb, cascade
 from wattbook.errors import ConfigError
@@ -248,6 +251,79 @@ def test_bytes_and_header_tell_the_parts_and_nothing_where_there_are_none():
     header = bank.desk.terms.header()
     assert [each.get("parts") for each in header["specs"]] == [("long.1", "long.2"), None, None]
     assert "parts" not in header["specs"][1]
+
+
+def divided(dice, spec, parts):
+    """A spec and what it becomes: a few parts, some of them long themselves, some side by side."""
+    if len(spec.profile_wh) > 1 and dice.draw(st.booleans()):
+        cut = dice.draw(st.integers(1, len(spec.profile_wh) - 1))
+        made = [spec.profile_wh[:cut], spec.profile_wh[cut:]]
+        starts = [spec.first_period, spec.first_period + cut]
+    else:
+        share = tuple(dice.draw(st.integers(0, wh)) for wh in spec.profile_wh)
+        made = [share, tuple(wh - part for wh, part in zip(spec.profile_wh, share, strict=True))]
+        starts = [spec.first_period, spec.first_period]
+    if not all(map(any, made)):
+        parts.append(spec)
+        return
+    names = [f"{spec.name}.{place}" for place in range(2)]
+    for name, profile, start in zip(names, made, starts, strict=True):
+        part = replace(spec, name=name, first_period=start, profile_wh=profile)
+        if dice.draw(st.integers(0, 2)):
+            divided(dice, part, parts)
+        else:
+            parts.append(part)
+    parts.append(replace(spec, parts=tuple(names)))
+
+
+@given(st.data())
+def test_whatever_becomes_of_it_energy_costs_price_times_quantity(dice):
+    """C7 for any tree of parts, traded at any level, marked at any price: for each agent, to the last quantum."""
+    profile = tuple(dice.draw(st.lists(st.integers(0, 50_000), min_size=2, max_size=6).filter(any)))
+    kind = dice.draw(st.sampled_from([Kind.FUTURE_CASH, Kind.FUTURE_PHYSICAL]))
+    specs = []
+    divided(dice, spec("long", kind, 96, profile), specs)
+    bank = Bank(*specs, margin_ppm=dice.draw(st.sampled_from([0, 77_777, 100_000])))
+    prices, whole = st.integers(-20_000, 40_000), range(len(specs))
+    trades = []
+    for _ in range(dice.draw(st.integers(1, 6))):
+        buyer, seller = dice.draw(st.permutations(range(4)))[:2]
+        place, price, lots = dice.draw(st.sampled_from(whole)), dice.draw(prices), dice.draw(st.integers(1, 5))
+        bank.trade(buyer, seller, price, lots, place)
+        trades.append((buyer, seller, specs[place], price, lots))
+        if dice.draw(st.booleans()):
+            bank.mark(dice.draw(prices), spec=dice.draw(st.sampled_from(whole)))
+    bank.deliver_until(96)
+    spots = [dice.draw(prices) for _ in profile]
+    expected = [10**12] * 4
+    for period, spot in enumerate(spots, 96):
+        due = Counter()
+        for buyer, seller, traded, price, lots in trades:
+            wh = lots * traded.wh(period)
+            due.update({buyer: wh, seller: -wh})
+            physical = spot if kind == Kind.FUTURE_PHYSICAL else 0
+            expected[buyer] += wh * (spot - price - physical)
+            expected[seller] -= wh * (spot - price - physical)
+        energy = bank.deliver(period, spot).energy
+        assert dict(energy) == ({agent: wh for agent, wh in due.items() if wh} if kind == Kind.FUTURE_PHYSICAL else {})
+        bank.mark(dice.draw(prices), spec=dice.draw(st.sampled_from(whole)))
+    assert bank.balance[:4] == expected
+    assert bank.balance[CLEARING] == 0
+    assert not bank.desk.house.positions
+
+
+def test_positions_ahead_are_those_of_the_parts_from_the_end_of_trading_on():
+    bank = two_days()
+    bank.trade(A, B, 9_000, lots=3)
+    bank.trade(A, B, 9_000, lots=2, spec=2)
+    bank.trade(B, C, 9_000, lots=3, spec=1)
+    assert bank.desk.positions_ahead(A, DAY_MS - 1) == bank.desk.positions(A) == {A: {0: 3, 2: 2}}
+    assert bank.desk.positions_ahead(A, DAY_MS) == {A: {1: 3, 2: 5}}
+    assert bank.desk.positions_ahead(B, DAY_MS) == {B: {2: -5}}
+    bank.deliver_until(96)
+    ahead = {agent: bank.desk.positions_ahead(agent, bank.now_ms) for agent in (A, B, C)}
+    bank.deliver(96)
+    assert ahead == {agent: bank.desk.positions(agent) for agent in (A, B, C)}
 
 
 GOOD = {"zone": "z", "kind": Kind.FUTURE_CASH}

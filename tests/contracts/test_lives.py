@@ -9,13 +9,14 @@ from collections import Counter
 import pytest
 from life import Life
 
-from wattbook.contracts import Code, Event
+from wattbook.contracts import Code, Event, cascading
 from wattbook.contracts.bilateral import Bilateral
 from wattbook.contracts.certificates import Certificates
 from wattbook.contracts.clearing import ClearingHouse
 from wattbook.contracts.delivery import Deliverer
 from wattbook.contracts.desk import Desk
 from wattbook.contracts.offers import Board
+from wattbook.contracts.sheet import Sheet
 
 COMMANDS = 150
 EVERY_DAY = 25
@@ -223,58 +224,56 @@ def settled_beside_the_index(monkeypatch):
 
 def part_lost_on_cascade(monkeypatch):
     """What a long future becomes is forgotten where that is an even spec."""
-    right = ClearingHouse._join
-    lost = lambda self, spec, agent, more: right(self, spec, agent, more) if spec % 2 else 0  # noqa: E731
-    monkeypatch.setattr(ClearingHouse, "_join", lost)
+    right = cascading.join
+    lost = lambda house, spec, agent, more: right(house, spec, agent, more) if spec % 2 else 0  # noqa: E731
+    monkeypatch.setattr(cascading, "join", lost)
 
 
 def lots_lost_by_sellers(monkeypatch):
     """Who sold a long future owes one lot less of what it becomes."""
-    right = ClearingHouse._join
+    right = cascading.join
 
-    def join(self, spec, agent, more):
+    def join(house, spec, agent, more):
         more.lots += more.lots < 0
-        return right(self, spec, agent, more)
+        return right(house, spec, agent, more)
 
-    monkeypatch.setattr(ClearingHouse, "_join", join)
+    monkeypatch.setattr(cascading, "join", join)
 
 
 def margin_kept_for_every_part(monkeypatch):
     """The whole margin is locked again for each part."""
-    from wattbook.contracts import cascading, clearing
+    right = cascading.slices
 
     def slices(specs, parts, margin):
-        return [each._replace(margin=margin) for each in cascading.slices(specs, parts, margin)]
+        return [each._replace(margin=margin) for each in right(specs, parts, margin)]
 
-    monkeypatch.setattr(clearing, "slices", slices)
+    monkeypatch.setattr(cascading, "slices", slices)
 
 
 def parts_from_another_price(monkeypatch):
     """Parts begin one tick above the mark that their rows name."""
-    right = ClearingHouse._join
+    right = cascading.join
 
-    def join(self, spec, agent, more):
-        more.cost += more.lots * self.terms.specs[spec].lot_wh
-        return right(self, spec, agent, more)
+    def join(house, spec, agent, more):
+        more.cost += more.lots * house.terms.specs[spec].lot_wh
+        return right(house, spec, agent, more)
 
-    monkeypatch.setattr(ClearingHouse, "_join", join)
+    monkeypatch.setattr(cascading, "join", join)
 
 
 def cascaded_beside_the_mark(monkeypatch):
     """The rows tell another price than the long future's mark."""
-    right = ClearingHouse._party_row
+    right = Sheet.party_row
 
     def told(self, event, spec, agent, lots, price_tick, *rest):
         right(self, event, spec, agent, lots, price_tick + (event == Event.CASCADED_INTO), *rest)
 
-    monkeypatch.setattr(ClearingHouse, "_party_row", told)
+    monkeypatch.setattr(Sheet, "party_row", told)
 
 
 def nothing_released_by_netting(monkeypatch):
     """Who bought the long future and sold a part keeps both margins locked."""
-    from wattbook.contracts import clearing
-
-    monkeypatch.setattr(clearing, "netted_margin", lambda *_: 0)
+    monkeypatch.setattr(cascading, "netted_margin", lambda *_: 0)
 
 
 @pytest.mark.parametrize(

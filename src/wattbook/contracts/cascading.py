@@ -1,19 +1,23 @@
 """Cascading: long futures that become shorter ones as their delivery begins, with the energy of each period kept.
 
-Owns what a catalogue may name as parts, and how a position is divided among them. Knows no mark and no clock: it is
-told at which price, and when.
+Owns what a catalogue may name as parts, and how a position is divided among them. Knows no clock and no way of money:
+the clearing house says when, marks, and pays what is released.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from wattbook.contracts.positions import Position
 from wattbook.contracts.sheet import split
+from wattbook.contracts.words import Event
 from wattbook.units import half_even
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from wattbook.contracts.clearing import ClearingHouse
+    from wattbook.contracts.sheet import Sheet
     from wattbook.contracts.spec import ContractSpec
 
 _ALIKE = ("zone", "kind", "index", "step_tick")
@@ -25,6 +29,14 @@ class Slice(NamedTuple):
 
     spec: int
     lot_wh: int
+    margin: int
+
+
+class Netted(NamedTuple):
+    """Margin that a position releases as another of the other side joins it: its spec, its agent, money [1e-8 EUR]."""
+
+    spec: int
+    agent: int
     margin: int
 
 
@@ -70,6 +82,51 @@ def netted_margin(lots: int, margin: int, more_lots: int, more_margin: int) -> i
         return 0
     closing = min(abs(lots), abs(more_lots))
     return half_even(margin * closing, abs(lots)) + half_even(more_margin * closing, abs(more_lots))
+
+
+def become_parts(house: ClearingHouse, spec: int, sheet: Sheet) -> list[Netted]:
+    """Turn all positions in a future that was just marked into positions in its parts.
+
+    Returns
+    -------
+    list of Netted
+        What positions of the other side in the parts release; not paid yet, as losses come first.
+    """
+    price_tick, specs, netted = house.marks[spec], house.terms.specs, []
+    for part in house.parts[spec]:
+        # Who holds a part has to find a mark of it.
+        house.marks.setdefault(part, price_tick)
+    for agent in sorted(agent for held, agent in house.positions if held == spec):
+        held = house.positions.pop((spec, agent))
+        sheet.party_row(Event.CASCADED, spec, agent, held.lots, price_tick, abs(held.lots) * specs[spec].lot_wh)
+        if held.margin:
+            sheet.row(Event.MARGIN_RELEASED, buyer=agent, spec=spec, amount=held.margin)
+        for part, lot_wh, margin in slices(specs, house.parts[spec], held.margin):
+            sheet.party_row(Event.CASCADED_INTO, part, agent, held.lots, price_tick, abs(held.lots) * lot_wh)
+            if margin:
+                sheet.row(Event.MARGIN_LOCKED, buyer=agent, spec=part, amount=margin)
+            released = join(house, part, agent, Position(held.lots, held.lots * lot_wh * price_tick, margin))
+            if released:
+                netted.append(Netted(part, agent, released))
+    return netted
+
+
+def join(house: ClearingHouse, spec: int, agent: int, more: Position) -> int:
+    """Add to a position; the margin that this releases [1e-8 EUR], none of a defaulter's: it waits."""
+    held = house.positions.setdefault((spec, agent), Position())
+    released = 0 if agent in house.failing else netted_margin(held.lots, held.margin, more.lots, more.margin)
+    held.lots += more.lots
+    held.cost += more.cost
+    held.margin += more.margin - released
+    return released
+
+
+def by_agent(netted: Iterable[Netted]) -> dict[int, int]:
+    """Sum up the margin that netting releases by agent [1e-8 EUR]."""
+    found: dict[int, int] = {}
+    for _, agent, margin in netted:
+        found[agent] = found.get(agent, 0) + margin
+    return found
 
 
 def problems_of_parts(specs: Sequence[ContractSpec]) -> list[str]:

@@ -17,59 +17,24 @@ what an agent could pay. Knows nobody's offers and no bilateral contract.
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple
 from typing import TYPE_CHECKING, Any
 
-from wattbook.contracts.cascading import netted_margin, places_of_parts, slices
+from wattbook.contracts.cascading import become_parts, by_agent, places_of_parts
+from wattbook.contracts.positions import Debt, Position
 from wattbook.contracts.sheet import require, split
 from wattbook.contracts.waterfall import waterfall
 from wattbook.contracts.words import NOBODY, NOTIONAL_MAX, Code, Event, LegCause
 from wattbook.units import PPM, half_even
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from wattbook.contracts.cascading import Netted
     from wattbook.contracts.sheet import Sheet
     from wattbook.contracts.terms import DeskTerms
 
 _BORNE_BY = (Event.LOSS_TO_MARGIN, Event.LOSS_TO_OWN_FUND, Event.LOSS_TO_CAPITAL)
-
-
-@dataclass(slots=True)
-class Position:
-    """What one agent holds of one future.
-
-    Attributes
-    ----------
-    lots : int
-        Bought - sold.
-    cost : int
-        Paid - received for it since the last mark, with the mark's worth at its start [1e-8 EUR].
-    margin : int
-        Locked for it [1e-8 EUR].
-    """
-
-    lots: int = 0
-    cost: int = 0
-    margin: int = 0
-
-
-@dataclass(slots=True)
-class Debt:
-    """Variation margin that an agent has not paid.
-
-    Attributes
-    ----------
-    owed : int
-        [1e-8 EUR]; of a defaulter below zero when later marks went its way.
-    deadline_ms : int
-    gains : dict of int to int
-        What each other agent gained at the marks that were not paid [1e-8 EUR].
-    """
-
-    owed: int
-    deadline_ms: int
-    gains: dict[int, int] = field(default_factory=dict)
 
 
 class ClearingHouse:
@@ -183,19 +148,16 @@ class ClearingHouse:
             Long futures that become their parts now, before these are marked; those with most energy first.
         """
         changes: dict[int, int] = {}
-        netted: list[tuple[int, int, int]] = []
-        held = {spec for spec, _ in self.positions}
+        netted: list[Netted] = []
         for spec in cascading:
             if self._holders(spec):
                 self._mark_spec(spec, self._mark_of(spec, mid_tick, given, sheet), changes, sheet)
-                netted += self._cascade(spec, sheet)
-        if cascading:
-            held = {spec for spec, _ in self.positions}
-        for spec in sorted(held):
+                netted += become_parts(self, spec, sheet)
+        for spec in sorted({spec for spec, _ in self.positions}):
             if self.terms.specs[spec].first_period >= first_period:
                 self._mark_spec(spec, self._mark_of(spec, mid_tick, given, sheet), changes, sheet)
         assert sum(changes.values()) == 0, "C4: variation margin does not sum to zero"
-        self._settle(changes, sheet, _by_agent(netted))
+        self._settle(changes, sheet, by_agent(netted))
         for spec, agent, amount in netted:
             sheet.row(Event.MARGIN_RELEASED, buyer=agent, spec=spec, amount=amount)
             self._pay_out(agent, amount, LegCause.MARGIN, sheet)
@@ -211,42 +173,6 @@ class ClearingHouse:
             changes[agent] = changes.get(agent, 0) + variation
         self.marks[spec] = price_tick
         self.traded.pop(spec, None)
-
-    def _cascade(self, spec: int, sheet: Sheet) -> list[tuple[int, int, int]]:
-        """Turn all positions in a future that was just marked into positions in its parts.
-
-        Returns
-        -------
-        list of (spec, agent, margin)
-            What positions of the other side in the parts release; not paid yet, as losses come first.
-        """
-        price_tick, specs, netted = self.marks[spec], self.terms.specs, []
-        for part in self.parts[spec]:
-            # Who holds a part has to find a mark of it.
-            self.marks.setdefault(part, price_tick)
-        for agent in self._holders(spec):
-            held = self.positions.pop((spec, agent))
-            self._party_row(
-                Event.CASCADED, spec, agent, held.lots, price_tick, abs(held.lots) * specs[spec].lot_wh, 0, sheet
-            )
-            self._margin_row(Event.MARGIN_RELEASED, spec, agent, held.margin, sheet)
-            for part, lot_wh, margin in slices(specs, self.parts[spec], held.margin):
-                wh = abs(held.lots) * lot_wh
-                self._party_row(Event.CASCADED_INTO, part, agent, held.lots, price_tick, wh, 0, sheet)
-                self._margin_row(Event.MARGIN_LOCKED, part, agent, margin, sheet)
-                released = self._join(part, agent, Position(held.lots, held.lots * lot_wh * price_tick, margin))
-                if released:
-                    netted.append((part, agent, released))
-        return netted
-
-    def _join(self, spec: int, agent: int, more: Position) -> int:
-        """Add to a position; the margin that this releases [1e-8 EUR], none of a defaulter's: it waits."""
-        held = self.positions.setdefault((spec, agent), Position())
-        released = 0 if agent in self.failing else netted_margin(held.lots, held.margin, more.lots, more.margin)
-        held.lots += more.lots
-        held.cost += more.cost
-        held.margin += more.margin - released
-        return released
 
     def _mark_of(self, spec: int, mid_tick: Callable[[int], int | None], given: Mapping[int, int], sheet: Sheet) -> int:
         money, energy = self.traded.get(spec, (0, 0))
@@ -267,7 +193,7 @@ class ClearingHouse:
         energy_wh = held.lots * self.left_wh[spec]
         variation = energy_wh * price_tick - held.cost
         held.cost += variation
-        self._party_row(Event.VARIATION, spec, agent, held.lots, price_tick, abs(energy_wh), variation, sheet)
+        sheet.party_row(Event.VARIATION, spec, agent, held.lots, price_tick, abs(energy_wh), variation)
         self._forget_empty(spec, agent)
         return variation
 
@@ -389,7 +315,7 @@ class ClearingHouse:
         held = self.positions[spec, agent]
         energy_wh = lots * self.left_wh[spec]
         released = half_even(held.margin * abs(lots), abs(held.lots))
-        self._party_row(event, spec, agent, lots, price_tick, abs(energy_wh), 0, sheet)
+        sheet.party_row(event, spec, agent, lots, price_tick, abs(energy_wh), 0)
         held.lots -= lots
         held.cost -= energy_wh * price_tick
         if agent in self.failing:
@@ -497,7 +423,7 @@ class ClearingHouse:
         settled = energy_wh * (spot_tick - self.marks[spec])
         held.cost -= energy_wh * self.marks[spec]
         if energy_wh:
-            self._party_row(Event.SETTLED, spec, agent, held.lots, spot_tick, abs(energy_wh), settled, sheet)
+            sheet.party_row(Event.SETTLED, spec, agent, held.lots, spot_tick, abs(energy_wh), settled)
         if product.past_period == period + 1:
             held.lots = 0
         return energy_wh, settled
@@ -507,24 +433,12 @@ class ClearingHouse:
     def _holders(self, spec: int) -> list[int]:
         return sorted(agent for held, agent in self.positions if held == spec)
 
-    def _party_row(
-        self, event: Event, spec: int, agent: int, lots: int, price_tick: int, wh: int, amount: int, sheet: Sheet
-    ) -> None:
-        buyer, seller = (NOBODY, agent) if lots < 0 else (agent, NOBODY)
-        sheet.row(
-            event, buyer=buyer, seller=seller, spec=spec, price_tick=price_tick, quantity_wh=wh, amount=amount
-        )  # fmt: skip
-
-    def _margin_row(self, event: Event, spec: int, agent: int, amount: int, sheet: Sheet) -> None:
-        if amount:
-            sheet.row(event, buyer=agent, spec=spec, amount=amount)
-
     def _move_margin(self, spec: int, agent: int, change: int, sheet: Sheet) -> None:
         if not change:
             return
         self.positions[spec, agent].margin += change
         event = Event.MARGIN_LOCKED if change > 0 else Event.MARGIN_RELEASED
-        self._margin_row(event, spec, agent, abs(change), sheet)
+        sheet.row(event, buyer=agent, spec=spec, amount=abs(change))
         if change > 0:
             self._receive(agent, change, LegCause.MARGIN, sheet)
         else:
@@ -593,13 +507,6 @@ class ClearingHouse:
             for name in ("calls", "failing")
         )
         self.defaulted = set(state["defaulted"])
-
-
-def _by_agent(parts: Iterable[tuple[int, int, int]]) -> dict[int, int]:
-    found: dict[int, int] = {}
-    for _, agent, amount in parts:
-        found[agent] = found.get(agent, 0) + amount
-    return found
 
 
 def _debts(debts: Mapping[int, Debt]) -> list[list[Any]]:
