@@ -50,7 +50,8 @@ class Own(NamedTuple):
     money : int
         What it could pay now.
     lots : mapping of int to int
-        By contract of the desk's catalogue, bought - sold so far.
+        By contract of the desk's catalogue, bought - sold so far. A long future whose trading is over counts as what
+        it becomes.
     """
 
     agent: int

@@ -95,13 +95,15 @@ class Foresight:
             lots={} if desk is None else desk.positions_ahead(agent, now_ms).get(agent, {}),
         )
 
-    def public(self, first: int, end: int) -> Public:
+    def public(self, first: int, end: int, now_ms: int) -> Public:
         """Tell what everybody expects of prices in the periods `first` to before `end`."""
         expected, sd = self._prices(first, end)
         rules = self.rules
         spread = max(0, rules.imbalance_ppm)
         desk = self.wholesale.desk
-        shown = desk.positions(NOBODY) if desk is not None and desk.terms.observable == "everybody" else {}
+        shown = (
+            desk.positions_ahead(NOBODY, now_ms) if desk is not None and desk.terms.observable == "everybody" else {}
+        )
         return Public(expected, sd, PPM + spread, PPM - spread, rules.floor_tick, rules.cap_tick, shown)
 
     # --- energy

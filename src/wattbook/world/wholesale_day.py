@@ -171,7 +171,7 @@ class WholesaleDay:
             now_ms=now_ms,
             first=first,
             end=end,
-            public=self.foresight.public(first, end),
+            public=self.foresight.public(first, end, now_ms),
             outlook_wh=self.foresight.outlook_wh(first, end, now_ms),
             specs=specs,
             past_tick=tuple(tuple(past[spec]) for spec in sorted(past)),
@@ -254,7 +254,7 @@ class WholesaleDay:
         retail = self.wholesale.retail
         assert retail is not None
         own = self.foresight.own(agent, first, first + count, now_ms)
-        public = self.foresight.public(first, first + count)
+        public = self.foresight.public(first, first + count, now_ms)
         shop = Shop(**retail.shop(agent, first, count, public.expected_tick))
         return _whole(price(own, public, shop, self._draw(agent)), _SMALL)
 
@@ -263,7 +263,7 @@ class WholesaleDay:
     def _clear_day(self, now_ms: int, number: int) -> None:
         """Collect orders for the periods of one session, clear them, and ask who wants to build."""
         _, first, count = self.rules.sessions[number]
-        public = self.foresight.public(first, first + count)
+        public = self.foresight.public(first, first + count, now_ms)
         for agent in self.order:
             orders = self._ask(agent, now_ms, self._orders_of, first, count, _copied(public), now_ms)
             for period, side, price_tick, quantity_wh in orders or ():
