@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -31,9 +32,17 @@ from wattbook.results.energy import energy_errors
 from wattbook.results.money import money_errors
 from wattbook.results.record import header_faults
 
-_SPEC = importlib.util.spec_from_file_location("bending", Path(__file__).parent / "test_wholesale.py")
-_BENDING = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(_BENDING)
+
+def loaded(name, path):
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).parents[1] / path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules.setdefault(name, module)
+    spec.loader.exec_module(module)
+    return module
+
+
+_BENDING = loaded("bending", "results/test_wholesale.py")
+strangers = loaded("wholesale_strangers", "world/wholesale_strangers.py")
 at, bend, bent, on = _BENDING.at, _BENDING.bend, _BENDING.bent, _BENDING.on
 WEEK = "base-2016-W23"
 PRICES = {"retail": eur_per_mwh(160), "feed_in": eur_per_mwh(5), "represents": 10_000}
@@ -113,21 +122,47 @@ def test_a_week_has_its_price_beside_the_spot_price_of_all_its_hours(weeks):
     assert told["signed_wh"] == signed["quantity_wh"].sum()
 
 
-def test_open_interest_is_that_of_the_week_and_then_of_its_days(weeks):
-    told = weeks.metrics["wholesale"]["open_interest_by_day_wh"]
-    settled = weeks.contracts.filter(on("settled") & pl.col("buyer").is_not_null())
-    days = sorted(told)
-    zone = pl.col("time").dt.offset_by("-1s").dt.convert_time_zone("Europe/Berlin").dt.date().cast(pl.String)
-    new = weeks.contracts.filter(on("signed")).group_by(zone.alias("day")).agg(pl.col("quantity_wh").sum())
-    gone = settled.group_by(zone.alias("day")).agg(pl.col("quantity_wh").sum())
-    signed, delivered = dict(new.iter_rows()), dict(gone.iter_rows())
-    left = 0
-    for day in days:
-        left += signed.get(day, 0) - delivered.get(day, 0)
-        # A position may be traded the other way: then more was signed than is open.
-        assert told[day] == left, day
-    assert told["2016-06-05"] > signed_wh(weeks, WEEK) > 0
+def open_interest(run):
+    """Bought, less what is settled or closed out, at the end of each day; nobody here trades back."""
+    rows = run.contracts.filter(~pl.col("spec").str.starts_with("green") & pl.col("buyer").is_not_null())
+    day = pl.col("time").dt.offset_by("-1s").dt.convert_time_zone("Europe/Berlin").dt.date().cast(pl.String)
+    way = pl.when(on("signed")).then(1).when(on("settled", "closed-out", "torn-up")).then(-1).otherwise(0)
+    steps = (
+        rows.select(day.alias("day"), (way * pl.col("quantity_wh")).alias("wh")).group_by("day").agg(pl.col("wh").sum())
+    )
+    by_day, left, found = dict(steps.iter_rows()), 0, {}
+    for name in sorted(run.metrics["wholesale"]["open_interest_by_day_wh"]):
+        left += by_day.get(name, 0)
+        found[name] = left
+    return found
+
+
+@pytest.mark.parametrize("lot", [kw(100), kw(1)])
+def test_open_interest_is_that_of_the_week_and_then_of_its_days(lot):
+    run = street(["day", "week"], lot=lot).run(seed=7, baseline=False)
+    told = run.metrics["wholesale"]["open_interest_by_day_wh"]
+    assert told == open_interest(run)
+    assert told["2016-06-05"] > signed_wh(run, WEEK) > 0
     assert told["2016-06-12"] == 0
+
+
+def test_open_interest_ends_with_the_positions_of_a_defaulter():
+    run = _BENDING.street(ContractDesk(lot=kw(1)), days=8, poor=True).run(seed=1, baseline=False)
+    assert "closed-out" in set(run.contracts["event"])
+    assert run.metrics["wholesale"]["open_interest_by_day_wh"] == open_interest(run)
+
+
+@pytest.mark.parametrize("seed", [12, 16, 20])
+def test_weeks_of_random_minds_with_calls_and_defaults_balance(seed, tmp_path):
+    """In 12 and 20 one delivery calls for what a mark has lost, and then for what its settlement has."""
+    run = strangers.draft_of_a_week(seed).run(seed)
+    events = set(run.contracts["event"])
+    assert {"called", "defaulted", "cascaded", "closed-out"} <= events
+    assert not any((run.metrics["energy_errors_wh"] | run.metrics["money_errors"]).values())
+    assert money_errors(bent(run.record, "contracts", "amount", Event.CALLED))["contracts"] > 0
+    folder = run.save(tmp_path / "run")
+    assert verify(folder)[-1].endswith("money and energy balance")
+    assert len(recount(folder)) > 40
 
 
 def test_what_a_week_delivers_is_contracted_in_each_hour(weeks):
