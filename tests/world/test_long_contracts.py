@@ -81,6 +81,14 @@ def test_replaying_the_commands_gives_the_journal(seed):
     assert int(world.market.ledger.balance.sum()) == 0
 
 
+@pytest.mark.parametrize("seed", [2, 16])
+def test_the_order_in_which_agents_are_listed_does_not_matter(seed):
+    scenario = strangers.draft_of_a_week(seed)
+    world = strangers.world_of(strangers.changed(scenario, agents=list(scenario.agents)[::-1]), seed)
+    world.run()
+    assert world.journal.fingerprint() == lived(seed).journal.fingerprint()
+
+
 @pytest.mark.parametrize("seed", [0, 16, 20])
 def test_a_world_restored_around_the_cascade_goes_on_the_same(seed):
     scenario, whole = strangers.draft_of_a_week(seed), lived(seed)
