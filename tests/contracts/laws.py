@@ -21,6 +21,8 @@ class Laws:
         self.energy = Counter()  # (agent, spec): Wh under futures at signing, signed
         self.paid = Counter()  # (agent, spec): what that energy was bought for
         self.varied = Counter()
+        self.lots = Counter()  # (agent, spec): what the rows come to
+        self.period = 0
         self.marks = {}
         self.silent = set()
         self.until = {}
@@ -39,6 +41,7 @@ class Laws:
             "capital": desk.house.capital,
             "failing": sorted(desk.house.failing),
         }
+        self.period = desk.next_period
 
     # --- afterwards
 
@@ -61,7 +64,22 @@ class Laws:
             name = "on_" + Event(row.event).name.lower()
             getattr(self, name, lambda _: None)(row)
         assert not any(by_spec.values()), "C4: variation margin of a future does not sum to zero"
+        self.judge_cascades(answer.rows)
         self.judge_waterfall(answer.rows)
+
+    def judge_cascades(self, rows):
+        """What long futures become has their energy, period by period, for each who held one."""
+        energy = Counter()
+        for row in rows:
+            if row.event not in (Event.CASCADED, Event.CASCADED_INTO):
+                continue
+            spec, (agent, sign) = self.terms.specs[row.spec], self.signed(row)
+            lots, rest = divmod(row.quantity_wh, spec.lot_wh)
+            assert not rest, "C6: a cascade of broken lots"
+            way = -1 if row.event == Event.CASCADED else 1
+            for period, wh in enumerate(spec.profile_wh, spec.first_period):
+                energy[agent, period] += way * sign * lots * wh
+        assert not any(energy.values()), "C6: a cascade lost energy"
 
     def judge_command(self, command, answer):
         """What a command was answered with."""
@@ -86,6 +104,11 @@ class Laws:
         for specs in desk.positions(0).values():
             net.update(specs)
         assert not any(net.values()), "C1: positions do not net to zero"
+        held = {(agent, spec): position.lots for (spec, agent), position in desk.house.positions.items()}
+        for agent, spec in {*held, *self.lots}:
+            if self.left_wh(spec, desk.next_period):
+                lots = held.get((agent, spec), 0)
+                assert lots == self.lots[agent, spec], "C6: positions are not what the rows say"
         house = desk.house
         kept = sum(desk.margin(agent) for agent in range(self.terms.agents)) + sum(house.funds.values()) + house.capital
         kept += 2 * sum(desk.bilateral.collateral.values())
@@ -138,6 +161,11 @@ class Laws:
         agent, sign = self.signed(row)
         self.energy[agent, row.spec] += sign * row.quantity_wh
         self.paid[agent, row.spec] += sign * row.quantity_wh * row.price_tick
+        self.lots[agent, row.spec] += sign * row.quantity_wh // self.terms.specs[row.spec].lot_wh
+
+    def on_cascaded_into(self, row):
+        assert row.price_tick == self.marks[self.came_from], "C7: cascaded at another price than the mark"
+        self.on_novated(row)
 
     def on_variation(self, row):
         # A position that was closed before the mark stands on neither side for sure: it is the buyer's by custom.
@@ -151,8 +179,21 @@ class Laws:
         agent, sign = self.signed(row)
         self.energy[agent, row.spec] -= sign * row.quantity_wh
         self.paid[agent, row.spec] -= sign * row.quantity_wh * row.price_tick
+        left = self.left_wh(row.spec, self.period)
+        # After the last energy was delivered the rows do not tell of how many lots they are.
+        self.lots[agent, row.spec] -= sign * row.quantity_wh // left if left else 0
 
     on_closed_out = on_torn_up
+
+    def on_cascaded(self, row):
+        self.came_from = row.spec
+        assert row.price_tick == self.marks[row.spec], "C7: cascaded at another price than the mark"
+        self.on_torn_up(row)
+
+    def left_wh(self, spec, period):
+        """Energy of a lot from a period on."""
+        product = self.terms.specs[spec]
+        return sum(product.profile_wh[max(0, period - product.first_period) :])
 
     def on_settled(self, row):
         _, sign = self.signed(row)

@@ -4,6 +4,7 @@ Every step goes through the desk and through the model beside it, under the eyes
 """
 
 from collections import Counter
+from dataclasses import replace
 from fractions import Fraction
 
 import model
@@ -68,7 +69,7 @@ class Life:
             )
         self.terms = DeskTerms(
             agents,
-            tuple(specs),
+            (*specs, *self.long_ones(specs[:2])),
             period_ms=PERIOD_MS,
             floor_tick=-5_000,
             cap_tick=40_000,
@@ -97,12 +98,38 @@ class Life:
         self.last = None
         self.sealed = self.desk.export()
 
+    def long_ones(self, futures):
+        """Futures that become others, which follow each other, overlap, or are long themselves."""
+        dice, made = self.dice, []
+        for future in futures:
+            whole = future
+            for step in range(dice.one((0, 1, 1, 2))):
+                length = dice.between(1, 3)
+                profile = (dice.between(10_000, 300_000), *(dice.one((0, 100_000)) for _ in range(length - 1)))
+                part = replace(
+                    future, name=f"{future.name}-part-{step}", first_period=dice.between(3, 6), profile_wh=profile,
+                    parts=(),
+                )  # fmt: skip
+                first = min(whole.first_period, part.first_period) - dice.one((0, 0, 1))
+                periods = range(first, max(whole.past_period, part.past_period))
+                total = tuple(whole.wh(period) + part.wh(period) for period in periods)
+                whole = replace(
+                    future, name=f"{future.name}-long-{step}", first_period=first, profile_wh=total,
+                    parts=(whole.name, part.name),
+                )  # fmt: skip
+                made += [part, whole]
+        return made
+
     def rules(self):
         t = self.terms
+        place = {s.name: number for number, s in enumerate(t.specs)}
         specs = tuple(
-            model.Spec(NAMES[s.kind], s.first_period, s.profile_wh, s.step_tick, s.bundled, s.penalty_tick)
+            model.Spec(
+                NAMES[s.kind], s.first_period, s.profile_wh, s.step_tick, s.bundled, s.penalty_tick,
+                tuple(place[name] for name in s.parts),
+            )
             for s in t.specs
-        )
+        )  # fmt: skip
         return model.Rules(
             t.agents, specs, t.period_ms, t.floor_tick, t.cap_tick, Fraction(t.margin_ppm, 10**6), t.call_ms,
             t.house_capital, t.max_rounds, t.max_valid_ms, t.credit_limit, t.collateral_threshold, t.sell_limit_wh,
@@ -289,6 +316,9 @@ class Life:
         live = [s for s, spec in enumerate(self.terms.specs) if self.now < self.terms.trading_ends_ms(s)]
         # Half of it in one place, so that bids meet asks there.
         ppa = int(Kind.PPA)
+        long_ones = [s for s in live if self.terms.specs[s].parts]
+        if long_ones and self.dice.chance(20):
+            return long_ones[-1]
         if ppa in live and self.dice.chance(20):
             return ppa
         return live[0] if live and self.dice.chance(50) else self.dice.one(live or [0])

@@ -21,6 +21,7 @@ class Spec(NamedTuple):
     step: int = 1
     bundled: bool = False
     penalty: int = 0
+    parts: tuple = ()  # places of what it becomes
 
     @property
     def past(self):
@@ -480,24 +481,56 @@ class Model:
         self.expire(time)
         self.mark_all(given)
 
-    def mark_all(self, given):
-        changes = {}
-        prices = {}
+    def mark_all(self, given, begins=None):
+        changes, freed = {}, {}
+        # What becomes something else goes first, the largest before its own parts.
+        for spec in sorted(range(len(self.rules.specs)), key=lambda spec: -sum(self.rules.specs[spec].profile)):
+            s = self.rules.specs[spec]
+            open_ones = [a for a in range(self.rules.agents) if (spec, a) in self.parcels and self.unsettled(spec, a)]
+            if s.parts and s.first == begins and open_ones:
+                self.mark_one(spec, given, changes)
+                for agent in open_ones:
+                    self.fall_apart(spec, agent, freed)
         for spec in sorted({spec for spec, agent in self.parcels if self.unsettled(spec, agent)}):
-            if self.rules.specs[spec].first < self.period:
-                continue
-            prices[spec] = self.mark_price(spec, given)
-            for agent in range(self.rules.agents):
-                parcels = self.parcels.get((spec, agent))
-                if parcels is None:
-                    continue
-                gain = sum(lots * (prices[spec] - price) for lots, price in parcels) * self.left(spec)
-                changes[agent] = changes.get(agent, 0) + gain
-                self.parcels[spec, agent] = [[sum(lots for lots, _ in parcels), prices[spec]]]
-            self.trades.pop(spec, None)
-        self.last_mark.update(prices)
-        self.settle(changes)
+            if self.rules.specs[spec].first >= self.period:
+                self.mark_one(spec, given, changes)
+        self.settle(changes, freed)
+        for agent, money in freed.items():
+            self.from_house(agent, money)
         self.close_out()
+
+    def mark_one(self, spec, given, changes):
+        price = self.mark_price(spec, given)
+        for agent in range(self.rules.agents):
+            parcels = self.parcels.get((spec, agent))
+            if parcels is None:
+                continue
+            gain = sum(lots * (price - paid) for lots, paid in parcels) * self.left(spec)
+            changes[agent] = changes.get(agent, 0) + gain
+            self.parcels[spec, agent] = [[sum(lots for lots, _ in parcels), price]]
+        self.trades.pop(spec, None)
+        self.last_mark[spec] = price
+
+    def fall_apart(self, spec, agent, freed):
+        """A long future was bought at its mark; so are its parts, with their piece of what is locked."""
+        s = self.rules.specs[spec]
+        lots, price = self.lots(spec, agent), self.last_mark[spec]
+        del self.parcels[spec, agent]
+        if not lots:
+            return
+        locked = self.margin.pop((spec, agent), 0)
+        sizes = [sum(self.rules.specs[part].profile) for part in s.parts]
+        for part, piece in zip(s.parts, shared_out(locked, sizes), strict=True):
+            held, kept = self.lots(part, agent), self.margin.get((part, agent), 0)
+            self.parcels.setdefault((part, agent), []).append([lots, price])
+            if part not in self.last_mark:
+                self.last_mark[part] = price
+            back = 0
+            if held * lots < 0 and agent not in self.fallen:
+                gone = min(abs(held), abs(lots))
+                back = round(Fraction(kept * gone, abs(held))) + round(Fraction(piece * gone, abs(lots)))
+                freed[agent] = freed.get(agent, 0) + back
+            self.margin[part, agent] = kept + piece - back
 
     def mark_price(self, spec, given):
         if spec in given:
@@ -599,7 +632,7 @@ class Model:
             self.rules.specs[spec].first == period and self.unsettled(spec, agent) for spec, agent in self.parcels
         )
         if starts or self.fallen:
-            self.mark_all({})
+            self.mark_all({}, begins=period)
         before = self.all_collateral()
         output = [max(0, wh) for wh in fed_in]
         energy = [0] * self.rules.agents

@@ -9,13 +9,14 @@ from collections import Counter
 import pytest
 from life import Life
 
-from wattbook.contracts import Code, Event
+from wattbook.contracts import Code, Event, cascading
 from wattbook.contracts.bilateral import Bilateral
 from wattbook.contracts.certificates import Certificates
 from wattbook.contracts.clearing import ClearingHouse
 from wattbook.contracts.delivery import Deliverer
 from wattbook.contracts.desk import Desk
 from wattbook.contracts.offers import Board
+from wattbook.contracts.sheet import Sheet
 
 COMMANDS = 150
 EVERY_DAY = 25
@@ -221,6 +222,60 @@ def settled_beside_the_index(monkeypatch):
     )
 
 
+def part_lost_on_cascade(monkeypatch):
+    """What a long future becomes is forgotten where that is an even spec."""
+    right = cascading.join
+    lost = lambda house, spec, agent, more: right(house, spec, agent, more) if spec % 2 else 0  # noqa: E731
+    monkeypatch.setattr(cascading, "join", lost)
+
+
+def lots_lost_by_sellers(monkeypatch):
+    """Who sold a long future owes one lot less of what it becomes."""
+    right = cascading.join
+
+    def join(house, spec, agent, more):
+        more.lots += more.lots < 0
+        return right(house, spec, agent, more)
+
+    monkeypatch.setattr(cascading, "join", join)
+
+
+def margin_kept_for_every_part(monkeypatch):
+    """The whole margin is locked again for each part."""
+    right = cascading.slices
+
+    def slices(specs, parts, margin):
+        return [each._replace(margin=margin) for each in right(specs, parts, margin)]
+
+    monkeypatch.setattr(cascading, "slices", slices)
+
+
+def parts_from_another_price(monkeypatch):
+    """Parts begin one tick above the mark that their rows name."""
+    right = cascading.join
+
+    def join(house, spec, agent, more):
+        more.cost += more.lots * house.terms.specs[spec].lot_wh
+        return right(house, spec, agent, more)
+
+    monkeypatch.setattr(cascading, "join", join)
+
+
+def cascaded_beside_the_mark(monkeypatch):
+    """The rows tell another price than the long future's mark."""
+    right = Sheet.party_row
+
+    def told(self, event, spec, agent, lots, price_tick, *rest):
+        right(self, event, spec, agent, lots, price_tick + (event == Event.CASCADED_INTO), *rest)
+
+    monkeypatch.setattr(Sheet, "party_row", told)
+
+
+def nothing_released_by_netting(monkeypatch):
+    """Who bought the long future and sold a part keeps both margins locked."""
+    monkeypatch.setattr(cascading, "netted_margin", lambda *_: 0)
+
+
 @pytest.mark.parametrize(
     ("plant", "law"),
     [
@@ -238,7 +293,14 @@ def settled_beside_the_index(monkeypatch):
         (guarantees_used_twice, "E6"),
         (complied_for_ever, "C12"),
         (offers_without_end, "C11"),
-        (torn_from_one_side, "C1"),
+        # Where a delivery follows at once, the desk's own sums are the first to notice.
+        (torn_from_one_side, "C[14]"),
+        (part_lost_on_cascade, "C[56]"),
+        (lots_lost_by_sellers, "C4"),
+        (margin_kept_for_every_part, "C2"),
+        (parts_from_another_price, "C5"),
+        (cascaded_beside_the_mark, "C7"),
+        (nothing_released_by_netting, "C3"),
     ],
     ids=lambda value: getattr(value, "__name__", value),
 )

@@ -66,6 +66,12 @@ WRONG = [
     (lambda: ContractDesk(profiles=["bse"]), "choose from base, peak, solar, as ['base', 'peak']"),
     (lambda: ContractDesk(profiles=[]), "wholesale.profiles=[] is not a list of profiles"),
     (
+        lambda: ContractDesk(spans=["day", "year"]),
+        "wholesale.spans=['day', 'year'] is not a list of spans: choose from",
+    ),
+    (lambda: ContractDesk(spans="week"), "wholesale.spans='week' is not a list of spans"),
+    (lambda: ContractDesk(spans=["week"]), "wholesale.spans=['week'] has no 'day': weeks and months are made of"),
+    (
         lambda: ContractDesk(contracts="swap"),
         "wholesale.contracts='swap' is not one of future, cash-future, forward, cfd",
     ),
@@ -145,6 +151,7 @@ SET = [
     ({"wholesale.call": "24h"}, lambda s: s.wholesale.call == hours(24)),
     ({"wholesale.margin": "20"}, lambda s: s.wholesale.margin == percent(20)),
     ({"wholesale.profiles": "base,solar"}, lambda s: s.wholesale.profiles == ("base", "solar")),
+    ({"wholesale.spans": "week,day"}, lambda s: s.wholesale.spans == ("day", "week")),
     ({"wholesale.observable_positions": "yes"}, lambda s: s.wholesale.observable_positions),
     ({"wholesale.spot": "auction"}, lambda s: s.wholesale.spot == Auction()),
     ({"old-oil.capacity": "40"}, lambda s: s.producers[0].capacity == kw(40)),
@@ -238,7 +245,7 @@ def test_every_new_field_changes_the_digest():
         {}, {"opens": "11:00"}, {"rounds": 5}, {"ahead": 2}, {"profiles": ["solar"]}, {"contracts": "forward"},
         {"lot": kw(1)}, {"green": False}, {"margin": percent(11)}, {"marks": "18:00"}, {"call": hours(1)},
         {"house_capital": eur(1)}, {"credit": eur(1)}, {"max_rounds": 4}, {"observable_positions": True},
-        {"tape_delay": hours(2)}, {"expected": eur_per_mwh(1)}, {"spot": Auction()},
+        {"tape_delay": hours(2)}, {"expected": eur_per_mwh(1)}, {"spot": Auction()}, {"spans": ["day", "week"]},
     )]  # fmt: skip
     assert len(desks) == 1 + len(fields_of(desks[0]))
     ada, blue = consumer("ada", supplier="blue"), utility("blue", **PRICES)

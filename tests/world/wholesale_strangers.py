@@ -259,6 +259,69 @@ def draft(seed):
     )  # fmt: skip
 
 
+SUNDAYS = ("2016-06-05", "2016-03-20", "2016-10-23")
+"""Days before a week, two of them with a Sunday of 23 or 25 hours."""
+
+
+@dataclass(frozen=True)
+class Haggler:
+    """Posts both sides of anything, long contracts as often as all others together, and takes what others post."""
+
+    name: str = "haggler"
+    lots: int = 3
+
+    def at_desk(self, own, public, desk, draw):
+        luck = (draw((own.now_ms // 1_000 * 4 + desk.round) * PER_QUESTION + k) for k in itertools.count())
+        long_ones = [spec for spec in desk.specs if len(spec.profile_wh) > 100 and not spec.bundled]
+        said = []
+        for _ in range(next(luck) % 4):
+            some = long_ones if long_ones and next(luck) % 2 else desk.specs
+            if some:
+                spec, side = some[next(luck) % len(some)], (BUY, SELL)[next(luck) % 2]
+                price, lots = 4_000 + next(luck) % 2_000, 1 + next(luck) % self.lots
+                said.append(Say(Verb.POST, spec.place, 0, side, price, lots, 10**8))
+        posts = [offer for offer in desk.offered if not offer.request and offer.maker != own.agent]
+        for offer in posts:
+            if next(luck) % 3 == 0:
+                lots = 1 + next(luck) % offer.quantity
+                said.append(Say(Verb.TAKE, -1, offer.number, 0, offer.price_tick, lots))
+        return said
+
+    def day_ahead(self, own, public, draw):
+        return Orders(*[np.zeros(0, np.int64)] * 4)
+
+    def invest(self, own, building, draw):
+        return 0
+
+
+def draft_of_a_week(seed):
+    """Draw a scenario of a whole week and the Sunday before it, with weeks at the desk beside days."""
+    rng = np.random.default_rng((seed, 78))
+    desk = ContractDesk(
+        spans=["day", "week"], contracts=("future", "cash-future", "future", "forward")[seed % 4],
+        rounds=3, ahead=int(rng.integers(1, 5)), lot=kw(10), call=hours(int(rng.integers(1, 30))),
+        profiles=list(rng.permutation(["base", "peak", "solar"])[: int(rng.integers(1, 4))]),
+        observable_positions=bool(rng.random() < 0.5), opens=str(rng.choice(["00:00", "10:00", "20:00"])),
+        marks=str(rng.choice(["17:00", "23:00"])), spot=Auction() if rng.random() < 0.5 else None,
+        margin=percent(int(rng.integers(0, 11))),
+    )  # fmt: skip
+    prices = {"retail": eur_per_mwh(160), "feed_in": eur_per_mwh(70)}
+    people = {}
+    for name in ("u-blue", "u-sad", "p-gas", "p-wind"):
+        usual = {"u-blue": "prudent", "u-sad": "depressed"}.get(name, "at-cost")
+        credit = eur(int(rng.choice([5, 30, 10_000_000])))
+        people[name] = {"persona": Haggler() if rng.random() < 0.8 else usual, "credit_limit": credit}
+    return Scenario(
+        start=SUNDAYS[seed // 4 % 3], days=8, timezone="Europe/Berlin", local=LocalMarket(period=minutes(60)),
+        agents=[
+            consumer("home", supplier="u-blue", rated=kw(3)),
+            *(utility(name, represents=200, **prices, **people[name]) for name in ("u-blue", "u-sad")),
+            *(producer(name, name[2:], kw(500), **people[name]) for name in ("p-gas", "p-wind")),
+        ],
+        wholesale=desk, spot=[eur_per_mwh(int(price)) for price in rng.integers(20, 80, 24)], baseline=False,
+    )  # fmt: skip
+
+
 def changed(scenario, **values):
     """Give the scenario with other values."""
     return Scenario(**{name: getattr(scenario, name) for name in type(scenario).model_fields} | values)

@@ -9,64 +9,32 @@ what an agent could pay. Knows nobody's offers and no bilateral contract.
    in proportion (half-even at one money quantum).
 3. **Call.** Who cannot pay a mark in full owes it until a deadline. Whatever the house would pay it meanwhile goes
    against what it owes. Unpaid at the deadline, it has defaulted; the next mark closes it out.
-4. **Close-out.** At that mark the others' opposite positions end, pro rata, so that positions still net to zero; what
+4. **Cascade.** Before the other marks of that moment, positions in a long future become positions in its parts: the
+   same lots, its mark's worth for their cost, its margin by energy. The parts' own marks then move what they differ.
+5. **Close-out.** At that mark the others' opposite positions end, pro rata, so that positions still net to zero; what
    the defaulter owes by then goes down the waterfall.
 """
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple
 from typing import TYPE_CHECKING, Any
 
+from wattbook.contracts.cascading import become_parts, by_agent, places_of_parts
+from wattbook.contracts.positions import Debt, Position
 from wattbook.contracts.sheet import require, split
 from wattbook.contracts.waterfall import waterfall
 from wattbook.contracts.words import NOBODY, NOTIONAL_MAX, Code, Event, LegCause
 from wattbook.units import PPM, half_even
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
+    from wattbook.contracts.cascading import Netted
     from wattbook.contracts.sheet import Sheet
     from wattbook.contracts.terms import DeskTerms
 
 _BORNE_BY = (Event.LOSS_TO_MARGIN, Event.LOSS_TO_OWN_FUND, Event.LOSS_TO_CAPITAL)
-
-
-@dataclass(slots=True)
-class Position:
-    """What one agent holds of one future.
-
-    Attributes
-    ----------
-    lots : int
-        Bought - sold.
-    cost : int
-        Paid - received for it since the last mark, with the mark's worth at its start [1e-8 EUR].
-    margin : int
-        Locked for it [1e-8 EUR].
-    """
-
-    lots: int = 0
-    cost: int = 0
-    margin: int = 0
-
-
-@dataclass(slots=True)
-class Debt:
-    """Variation margin that an agent has not paid.
-
-    Attributes
-    ----------
-    owed : int
-        [1e-8 EUR]; of a defaulter below zero when later marks went its way.
-    deadline_ms : int
-    gains : dict of int to int
-        What each other agent gained at the marks that were not paid [1e-8 EUR].
-    """
-
-    owed: int
-    deadline_ms: int
-    gains: dict[int, int] = field(default_factory=dict)
 
 
 class ClearingHouse:
@@ -82,6 +50,7 @@ class ClearingHouse:
     def __init__(self, terms: DeskTerms, left_wh: list[int]) -> None:
         self.terms = terms
         self.left_wh = left_wh
+        self.parts = places_of_parts(terms.specs)
         self.positions: dict[tuple[int, int], Position] = {}
         """By (spec, agent); an entry that is all zeros is dropped."""
         self.marks: dict[int, int] = {}
@@ -163,6 +132,7 @@ class ClearingHouse:
         first_period: int,
         mid_tick: Callable[[int], int | None],
         given: Mapping[int, int],
+        cascading: Sequence[int] = (),
     ) -> None:
         """Mark every future whose delivery has not begun; then close out who has defaulted.
 
@@ -174,23 +144,35 @@ class ClearingHouse:
             Middle of the firm quotes of a spec.
         given : mapping of int to int
             Prices from outside, by spec; they go before the desk's own chain.
+        cascading : sequence of int
+            Long futures that become their parts now, before these are marked; those with most energy first.
         """
         changes: dict[int, int] = {}
+        netted: list[Netted] = []
+        for spec in cascading:
+            if self._holders(spec):
+                self._mark_spec(spec, self._mark_of(spec, mid_tick, given, sheet), changes, sheet)
+                netted += become_parts(self, spec, sheet)
         for spec in sorted({spec for spec, _ in self.positions}):
-            if self.terms.specs[spec].first_period < first_period:
-                continue
-            price_tick = self._mark_of(spec, mid_tick, given, sheet)
-            for agent in self._holders(spec):
-                variation = self._mark_position(spec, agent, price_tick, sheet)
-                changes[agent] = changes.get(agent, 0) + variation
-            self.marks[spec] = price_tick
-            self.traded.pop(spec, None)
+            if self.terms.specs[spec].first_period >= first_period:
+                self._mark_spec(spec, self._mark_of(spec, mid_tick, given, sheet), changes, sheet)
         assert sum(changes.values()) == 0, "C4: variation margin does not sum to zero"
-        self._settle(changes, sheet)
+        self._settle(changes, sheet, by_agent(netted))
+        for spec, agent, amount in netted:
+            sheet.row(Event.MARGIN_RELEASED, buyer=agent, spec=spec, amount=amount)
+            self._pay_out(agent, amount, LegCause.MARGIN, sheet)
         for agent in sorted(self.failing):
             self._close_positions(agent, sheet)
         for agent in sorted(self.failing):
             self._bear_loss(agent, sheet)
+
+    def _mark_spec(self, spec: int, price_tick: int, changes: dict[int, int], sheet: Sheet) -> None:
+        """Mark all positions in a future; what that moves is added to each agent's `changes`."""
+        for agent in self._holders(spec):
+            variation = self._mark_position(spec, agent, price_tick, sheet)
+            changes[agent] = changes.get(agent, 0) + variation
+        self.marks[spec] = price_tick
+        self.traded.pop(spec, None)
 
     def _mark_of(self, spec: int, mid_tick: Callable[[int], int | None], given: Mapping[int, int], sheet: Sheet) -> int:
         money, energy = self.traded.get(spec, (0, 0))
@@ -211,7 +193,7 @@ class ClearingHouse:
         energy_wh = held.lots * self.left_wh[spec]
         variation = energy_wh * price_tick - held.cost
         held.cost += variation
-        self._party_row(Event.VARIATION, spec, agent, held.lots, price_tick, abs(energy_wh), variation, sheet)
+        sheet.party_row(Event.VARIATION, spec, agent, held.lots, price_tick, abs(energy_wh), variation)
         self._forget_empty(spec, agent)
         return variation
 
@@ -333,7 +315,7 @@ class ClearingHouse:
         held = self.positions[spec, agent]
         energy_wh = lots * self.left_wh[spec]
         released = half_even(held.margin * abs(lots), abs(held.lots))
-        self._party_row(event, spec, agent, lots, price_tick, abs(energy_wh), 0, sheet)
+        sheet.party_row(event, spec, agent, lots, price_tick, abs(energy_wh), 0)
         held.lots -= lots
         held.cost -= energy_wh * price_tick
         if agent in self.failing:
@@ -441,7 +423,7 @@ class ClearingHouse:
         settled = energy_wh * (spot_tick - self.marks[spec])
         held.cost -= energy_wh * self.marks[spec]
         if energy_wh:
-            self._party_row(Event.SETTLED, spec, agent, held.lots, spot_tick, abs(energy_wh), settled, sheet)
+            sheet.party_row(Event.SETTLED, spec, agent, held.lots, spot_tick, abs(energy_wh), settled)
         if product.past_period == period + 1:
             held.lots = 0
         return energy_wh, settled
@@ -450,14 +432,6 @@ class ClearingHouse:
 
     def _holders(self, spec: int) -> list[int]:
         return sorted(agent for held, agent in self.positions if held == spec)
-
-    def _party_row(
-        self, event: Event, spec: int, agent: int, lots: int, price_tick: int, wh: int, amount: int, sheet: Sheet
-    ) -> None:
-        buyer, seller = (NOBODY, agent) if lots < 0 else (agent, NOBODY)
-        sheet.row(
-            event, buyer=buyer, seller=seller, spec=spec, price_tick=price_tick, quantity_wh=wh, amount=amount
-        )  # fmt: skip
 
     def _move_margin(self, spec: int, agent: int, change: int, sheet: Sheet) -> None:
         if not change:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeGuard
 import numpy as np
 
 from wattbook.contracts.bilateral import Bilateral
+from wattbook.contracts.cascading import unfolded
 from wattbook.contracts.certificates import Certificates
 from wattbook.contracts.clearing import ClearingHouse
 from wattbook.contracts.delivery import Deliverer
@@ -38,7 +39,7 @@ from wattbook.messages import BUY, Command
 from wattbook.units import PPM
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -307,7 +308,8 @@ class Desk:
     ) -> Delivery:
         """Deliver one period of every live contract.
 
-        Futures that begin with this period are marked once more before, and who has defaulted is closed out.
+        Futures that begin with this period are marked once more before, long ones among them become their parts, and
+        who has defaulted is closed out.
 
         Parameters
         ----------
@@ -336,7 +338,7 @@ class Desk:
         self._expire(sheet)
         begins = any(self.terms.specs[spec].first_period == period for spec, _ in self.house.positions)
         if begins or self.house.failing:
-            self._mark(sheet, {})
+            self._mark(sheet, {}, self._cascading(period))
         energy = self._delivery.deliver(period, meters, sheet)
         for spec, product in enumerate(self.terms.specs):
             self._left_wh[spec] -= product.wh(period)
@@ -420,8 +422,14 @@ class Desk:
         for agent in self.house.come_due(sheet):
             self.board.close_agent(agent, sheet)
 
-    def _mark(self, sheet: Sheet, given: Mapping[int, int]) -> None:
-        self.house.mark(sheet, self.next_period, lambda spec: self.board.mid_tick(spec, sheet.time_ms), given)
+    def _mark(self, sheet: Sheet, given: Mapping[int, int], cascading: Sequence[int] = ()) -> None:
+        def mid_tick(spec: int) -> int | None:
+            return self.board.mid_tick(spec, sheet.time_ms)
+
+        self.house.mark(sheet, self.next_period, mid_tick, given, cascading)
+
+    def _cascading(self, period: int) -> list[int]:
+        return [spec for spec in self.house.parts if self.terms.specs[spec].first_period == period]
 
     # --- looking
 
@@ -446,6 +454,14 @@ class Desk:
             add(contract.seller, contract.spec, -contract.quantity)
         open_only = {agent: {s: q for s, q in sorted(held[agent].items()) if q} for agent in sorted(held)}
         return {agent: of_agent for agent, of_agent in open_only.items() if of_agent}
+
+    def positions_ahead(self, viewer: int, now_ms: int) -> dict[int, dict[int, int]]:
+        """Open quantity as `positions` gives it, where long futures in delivery count as what they become (D24)."""
+        held, terms, parts = self.positions(viewer), self.terms, self.house.parts
+        if not parts:
+            return held
+        over = {spec for spec in parts if terms.trading_ends_ms(spec) <= now_ms}
+        return {agent: unfolded(lots, parts, over.__contains__) for agent, lots in held.items()}
 
     def due_wh(self, period: int) -> dict[int, int]:
         """Energy that each agent has bought - sold for `period` by contracts of a fixed amount that deliver [Wh]."""
@@ -484,7 +500,10 @@ class Desk:
         for spec, product in enumerate(self.terms.specs):
             left = sum(product.profile_wh[max(0, self.next_period - product.first_period) :])
             assert self._left_wh[spec] == left, "energy left is not the profile's rest"
-        assert all(self.terms.specs[spec].past_period > self.next_period for spec, _ in self.house.positions)
+        for spec, _ in self.house.positions:
+            product = self.terms.specs[spec]
+            assert product.past_period > self.next_period, "a position outlives its delivery"
+            assert not product.parts or product.first_period >= self.next_period, "a long future was not cascaded"
 
     def fingerprint(self) -> str:
         """SHA-256 of the whole state."""

@@ -68,6 +68,13 @@ class Sheet:
             Row(contract, int(event), self.time_ms, buyer, seller, spec, price_tick, quantity_wh, amount)
         )  # fmt: skip
 
+    def party_row(
+        self, event: Event, spec: int, agent: int, lots: int, price_tick: int, wh: int, amount: int = 0
+    ) -> None:
+        """Write down what happened to a position: its agent stands on the side of its signed `lots`."""
+        buyer, seller = (NOBODY, agent) if lots < 0 else (agent, NOBODY)
+        self.row(event, buyer=buyer, seller=seller, spec=spec, price_tick=price_tick, quantity_wh=wh, amount=amount)
+
     def pay(self, payer: int, receiver: int, amount: int, cause: LegCause) -> None:
         """Move `amount` [1e-8 EUR]; one below zero moves the other way."""
         for account, money in ((payer, -amount), (receiver, amount)):

@@ -45,6 +45,8 @@ class ContractSpec:
         What a forward's seller pays its buyer for energy that its output and purchases do not cover [ticks].
     index : str
         Name of the price that futures and CfDs settle against; empty for the zone's spot price.
+    parts : tuple of str
+        Names of the specs of the catalogue that a long future becomes as its delivery begins; empty for none.
 
     Raises
     ------
@@ -61,6 +63,7 @@ class ContractSpec:
     bundled: bool = False
     penalty_tick: int = 0
     index: str = ""
+    parts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if problems := self._problems():
@@ -113,6 +116,8 @@ class ContractSpec:
             found.append(f"kind={self.kind!r} is none of {', '.join(f'Kind.{kind.name}' for kind in Kind)}")
         if not isinstance(self.profile_wh, tuple) or any(type(wh) is not int for wh in self.profile_wh):
             found.append("profile_wh is a tuple of whole numbers [Wh], one a period")
+        if not isinstance(self.parts, tuple) or not all(isinstance(name, str) for name in self.parts):
+            found.append(f"parts={self.parts!r} is no tuple of names of specs")
         return found or self._problems_of_values()
 
     def _problems_of_values(self) -> list[str]:
@@ -139,6 +144,16 @@ class ContractSpec:
             found.append("penalty_tick belongs to forwards: set it to 0")
         if not 0 <= self.penalty_tick <= NOTIONAL_MAX // MAX_LOTS:
             found.append(f"penalty_tick={self.penalty_tick} is outside 0 .. {NOTIONAL_MAX // MAX_LOTS}")
+        return found + (self._problems_of_parts() if self.parts else [])
+
+    def _problems_of_parts(self) -> list[str]:
+        found = []
+        if self.kind not in FUTURES:
+            found.append("parts belong to futures: what two parties signed at a fixed price delivers as it is")
+        if self.name in self.parts:
+            found.append("parts names itself")
+        if len(self.parts) < 2 or len(set(self.parts)) != len(self.parts):
+            found.append(f"parts={self.parts!r}: name two or more, each once")
         return found
 
 
@@ -218,6 +233,7 @@ def cascade(spec: ContractSpec, parts: int | Sequence[int]) -> tuple[ContractSpe
     Parameters
     ----------
     spec : ContractSpec
+        The parts are not in any catalogue yet; it becomes them if it names them (`parts`).
     parts : int or sequence of int
         How many parts, as even as whole periods allow (the first ones are longer), or the periods of each part.
 
@@ -243,6 +259,7 @@ def cascade(spec: ContractSpec, parts: int | Sequence[int]) -> tuple[ContractSpe
             name=f"{spec.name}.{part + 1}",
             first_period=spec.first_period + start,
             profile_wh=spec.profile_wh[start : start + length],
+            parts=(),
         )
         for part, (start, length) in enumerate(zip(starts, lengths, strict=True))
     )

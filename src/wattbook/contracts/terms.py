@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from wattbook.contracts.cascading import problems_of_parts
 from wattbook.contracts.spec import ContractSpec
 from wattbook.contracts.words import NOTIONAL_MAX, DeskError
 from wattbook.errors import ConfigError, nearest
@@ -111,8 +112,12 @@ class DeskTerms:
         return max(1, self.edge_tick, self.specs[spec].penalty_tick)
 
     def header(self) -> dict[str, Any]:
-        """Give all settings as JSON holds them, for a journal's header."""
-        return asdict(self)
+        """Give all settings as JSON holds them, for a journal's header; a spec's `parts` only where it has some."""
+        header = asdict(self)
+        for spec in header["specs"]:
+            if not spec["parts"]:
+                del spec["parts"]
+        return header
 
     @classmethod
     def of_header(cls, header: Mapping[str, Any]) -> DeskTerms:
@@ -183,6 +188,7 @@ class DeskTerms:
         names = [spec.name for spec in self.specs]
         if doubles := sorted({name for name in names if names.count(name) > 1}):
             found.append(f"specs of one name: {', '.join(doubles)}: rename all but one")
+        found += problems_of_parts(self.specs)
         if self.sell_limit_wh and len(self.sell_limit_wh) != self.agents:
             found.append(f"sell_limit_wh has {len(self.sell_limit_wh)} entries for {self.agents} agents")
         if any(limit < NO_LIMIT for limit in self.sell_limit_wh):

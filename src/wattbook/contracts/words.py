@@ -225,6 +225,10 @@ class Event(IntEnum):
     CERTIFICATES_EXPIRED = 42
     COMPLIED = 43
     BOUGHT_OUT = 44
+    CASCADED = 45
+    """A position in a long future ended at its mark; the rows of what it became follow."""
+    CASCADED_INTO = 46
+    """A position in a part began, or grew or shrank, by as many lots at the same price."""
 
 
 class LegCause(IntEnum):

@@ -77,7 +77,9 @@ def shelf_of(own: Own, public: Public, desk: AtDesk) -> Shelf:
 def covered_wh(own: Own, desk: AtDesk, shelf: Shelf) -> Ints:
     """Give what contracts fix per period, bought - sold: those that deliver, and those that only fix the price (n,)."""
     lots = [desk.lots.get(spec.place, 0) if spec.kind in _FINANCIAL else 0 for spec in shelf.specs]
-    return own.contracted_wh + np.array(lots, np.int64) @ shelf.energy_wh
+    fixed = own.contracted_wh + np.array(lots, np.int64) @ shelf.energy_wh
+    # Of a long one the rest of its days, which can still be bought and sold one by one.
+    return fixed + desk.fixed_wh if len(desk.fixed_wh) else fixed
 
 
 def offered_wh(shelf: Shelf, offers: list[Offered]) -> Ints:

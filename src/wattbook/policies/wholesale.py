@@ -50,7 +50,8 @@ class Own(NamedTuple):
     money : int
         What it could pay now.
     lots : mapping of int to int
-        By contract of the desk's catalogue, bought - sold so far.
+        By contract of the desk's catalogue, bought - sold so far. A long future whose trading is over counts as what
+        it becomes.
     """
 
     agent: int
@@ -176,7 +177,8 @@ class AtDesk(NamedTuple):
     offered : tuple of Offered
         Offers made to it, posted prices, and its own offers.
     lots : mapping of int to int
-        By spec, bought - sold by itself, futures and bilateral contracts alike; of a PPA the share [ppm].
+        By spec, bought - sold by itself, futures and bilateral contracts alike; of a PPA the share [ppm]. A long
+        future whose trading is over counts as what it becomes.
     mark_tick : mapping of int to int
         By spec, its last mark; missing before the first.
     others_lots : mapping of int to mapping of int to int
@@ -195,6 +197,8 @@ class AtDesk(NamedTuple):
         What is expected of the shares of output that it has bought, less those that it has sold.
     tape : tuple of (time_ms, spec, price_tick, quantity_wh)
         Signings that are public by now, without names, oldest first.
+    fixed_wh : (n,) int64
+        What contracts that cannot be signed any more only fix the price of, bought - sold: cash futures and CfDs.
     """
 
     round: int
@@ -212,6 +216,7 @@ class AtDesk(NamedTuple):
     outlook_wh: Mapping[int, Ints] = MappingProxyType({})
     shares_wh: Ints = NOTHING
     tape: tuple[tuple[int, int, int, int], ...] = ()
+    fixed_wh: Ints = NOTHING
 
 
 class Say(NamedTuple):

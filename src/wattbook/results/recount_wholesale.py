@@ -27,7 +27,8 @@ _LOSSES: Final = (
 )  # fmt: skip
 _GIVEN: Final = pl.col("event").is_in(["delivered", "replaced"])
 _SETTLED: Final = pl.col("event") == "settled"
-_MADE: Final = pl.col("event") == "novated"
+_MADE: Final = pl.col("event").is_in(["novated", "cascaded-into"])
+_GONE: Final = pl.col("event") == "cascaded"
 _AGENT: Final = pl.coalesce("buyer", "seller").alias("agent")
 _SIGN: Final = pl.when(pl.col("buyer").is_null()).then(-1).otherwise(1)
 
@@ -254,6 +255,7 @@ class WholesaleCount:
         agree, rows = self.count.agree, self.desk
         for events, what in (
             (["novated"], "made"), (["settled"], "settled"), (["closed-out", "torn-up"], "closed out"),
+            (["cascaded"], "cascaded"), (["cascaded-into"], "cascaded into"),
         ):  # fmt: skip
             mine = rows.filter(pl.col("event").is_in(events))
             net = mine.group_by("time", "spec").agg((_SIGN * pl.col("quantity_wh")).sum().alias("net")).sort("time")
@@ -262,21 +264,22 @@ class WholesaleCount:
         net = mine.group_by("time", "spec", "event").agg(pl.col("amount").sum()).sort("time")
         agree("contracts: variation sums to zero", "contracts", net.filter(pl.col("amount") != 0))
         self._signed_and_settled()
+        self._cascaded()
         self._covered()
         self._delivered()
 
     def _signed_and_settled(self) -> None:
         """Compare the energy of futures that are over with what was signed, where nobody was closed out."""
         rows = self.desk
-        over = rows.filter((pl.col("event") == "fulfilled") & pl.col("contract").is_null())["spec"]
+        over = rows.filter(((pl.col("event") == "fulfilled") & pl.col("contract").is_null()) | _GONE)["spec"]
         closed = rows.filter(pl.col("event") == "closed-out")["spec"]
         mine = rows.filter(pl.col("spec").is_in(over.to_list()) & ~pl.col("spec").is_in(closed.to_list()))
         energy = _SIGN * pl.col("quantity_wh")
         sums = mine.group_by("spec", _AGENT).agg(
-            energy.filter(_MADE).sum().alias("signed"), energy.filter(_SETTLED).sum().alias("settled")
+            energy.filter(_MADE).sum().alias("signed"), energy.filter(_SETTLED | _GONE).sum().alias("settled")
         )
         wrong = sums.filter(pl.col("signed") != pl.col("settled")).sort("spec", "agent")
-        self.count.agree("contracts: futures settle what was signed", "contracts", wrong)
+        self.count.agree("contracts: futures settle what was signed or became of long ones", "contracts", wrong)
         signed = rows.filter(pl.col("event") == "signed").select(
             "contract", "buyer", "seller", pl.col("quantity_wh").alias("signed")
         )
@@ -292,6 +295,23 @@ class WholesaleCount:
         self.count.agree("contracts: delivered between those who signed", "contracts", strange)
         cost = pl.col("quantity_wh") * pl.col("price_tick")
         self.count.agree("contracts: energy x price", "contracts", given.filter(pl.col("amount") != -cost))
+
+    def _cascaded(self) -> None:
+        """Compare what long futures become with what they were, for each who held one: energy, worth, mark."""
+        ends = _GONE | (pl.col("event") == "cascaded-into")
+        rows = self.desk.filter(ends)
+        way = pl.when(_GONE).then(-1).otherwise(1) * _SIGN * pl.col("quantity_wh")
+        cost = (way * pl.col("price_tick")).sum().alias("cost")
+        net = rows.group_by("time", _AGENT).agg(way.sum().alias("net"), cost).sort("time", "agent")
+        self.count.agree("contracts: what is cascaded keeps its energy", "contracts", net.filter(pl.col("net") != 0))
+        wrong = net.filter(pl.col("cost") != 0)
+        self.count.agree("contracts: what is cascaded keeps its worth", "contracts", wrong)
+        marked = self.desk.filter(pl.col("event").str.starts_with("marked-")).select(
+            "time", "spec", pl.col("price_tick").alias("mark")
+        )
+        both = rows.filter(_GONE).join(marked, on=["time", "spec"], how="left").sort("time", "spec")
+        wrong = both.filter(pl.col("mark").ne_missing(pl.col("price_tick")) | (pl.col("amount") != 0))
+        self.count.agree("contracts: what is cascaded goes at its mark", "contracts", wrong)
 
     def _physical(self) -> pl.Expr:
         """Rows that settle a future which delivers."""
@@ -404,7 +424,8 @@ class WholesaleCount:
         )
         initial = rows.filter(pl.col("event").is_in(["margin-locked", "margin-released"]))
         steps = initial.with_columns((pl.col("locked") - pl.col("released")).cum_sum().over("agent").alias("held"))
-        over = self.desk.filter((pl.col("event") == "fulfilled") & pl.col("contract").is_null())["spec"].to_list()
+        ended = (pl.col("event") == "fulfilled") & pl.col("contract").is_null()
+        over = self.desk.filter(ended | _GONE)["spec"].to_list()
         busy = self.desk.filter(_MADE & ~pl.col("spec").is_in(over)).select(_AGENT)["agent"].to_list()
         failed = self.desk.filter(pl.col("event") == "defaulted")["buyer"].to_list()
         last = steps.group_by("agent", maintain_order=True).last()

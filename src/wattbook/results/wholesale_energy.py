@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from wattbook.results.record import Columns, Ints, Record
 
 NOBODY: Final = -1
+_MADE: Final = (Event.NOVATED, Event.CASCADED, Event.CASCADED_INTO)
+"""What makes positions in futures, and what makes long ones others."""
 
 
 def by_group(record: Record, stream: Stream, column: str, agent: str = "agent") -> Ints:
@@ -87,8 +89,9 @@ def energy_errors_wholesale(record: Record) -> dict[str, int]:
         Every group has one position in each settled period; bought by contract + at spot + deviation = metered, as
         its row of `groups` says; what is contracted sums to zero.
     ``contracts`` (C1, C6)
-        Positions in futures net to zero and deliver what was signed; delivered + replaced = contracted, contract by
-        contract; the groups' contracted energy is what the desk's rows deliver.
+        Positions in futures net to zero and deliver what was signed; long ones become others of the same energy, period
+        by period; delivered + replaced = contracted, contract by contract; the groups' contracted energy is what the
+        desk's rows deliver.
     ``supply`` (S5)
         Every plant runs once in each settled period; 0 <= output <= available <= what its capacity gives, but for the
         Wh that rounding carries over; capacity never falls.
@@ -242,14 +245,16 @@ def _futures_error(record: Record) -> int:
     party, sign = _party(rows)
     spec, energy = rows["spec"], sign * rows["quantity_wh"]
     error = 0
-    for events in ((Event.NOVATED,), (Event.SETTLED,), (Event.CLOSED_OUT, Event.TORN_UP)):
+    for events in (*((event,) for event in _MADE), (Event.SETTLED,), (Event.CLOSED_OUT, Event.TORN_UP)):
         mine = picked(rows, *events)
         _, steps = np.unique(np.stack([rows["command"][mine], spec[mine]]), axis=1, return_inverse=True)
         net = np.zeros(int(steps.max(initial=-1)) + 1, np.int64)
         np.add.at(net, steps.reshape(-1), energy[mine])
         error += int(np.abs(net).sum())
     known, closed = settled(record), set(spec[picked(rows, Event.CLOSED_OUT)].tolist())
-    made, due = picked(rows, Event.NOVATED), picked(rows, Event.SETTLED)
+    made, due = picked(rows, *_MADE), picked(rows, Event.SETTLED)
+    # What became something else is not delivered as it was signed.
+    energy = np.where(picked(rows, Event.CASCADED), -energy, energy)
     for rows_of in _apart(np.flatnonzero(made | due), spec, party):
         each = int(spec[rows_of[0]])
         if each in closed or not market.lot_wh[each]:
@@ -259,7 +264,29 @@ def _futures_error(record: Record) -> int:
         told = np.zeros(record.place.periods, np.int64)
         np.add.at(told, period[settling], energy[settling])
         error += int(np.abs(lots * market.wh(each, record.place.periods) * known - told).sum())
-    return error + _covered_error(record, party)
+    return error + _cascade_error(record, party, energy) + _covered_error(record, party)
+
+
+def _cascade_error(record: Record, party: Ints, energy: Ints) -> int:
+    """Compare what long futures become with what they were, period by period, for each who held one.
+
+    Parameters
+    ----------
+    party, energy : (n,)
+        Whose each of the contracts' rows is, and what it brings (bought) or takes.
+    """
+    market, rows = record.wholesale, record.rows(CONTRACTS)
+    assert market is not None
+    error = 0
+    for mine in _apart(np.flatnonzero(picked(rows, *_MADE[1:])), rows["command"], party):
+        net = np.zeros(record.place.periods, np.int64)
+        for row in mine.tolist():
+            spec = int(rows["spec"][row])
+            lots, broken = divmod(int(energy[row]), max(int(market.lot_wh[spec]), 1))
+            net += lots * market.wh(spec, record.place.periods)
+            error += broken
+        error += int(np.abs(net).sum())
+    return error
 
 
 def _apart(rows: Ints, *keys: NDArray[Any]) -> Iterator[Ints]:

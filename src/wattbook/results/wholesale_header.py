@@ -13,7 +13,7 @@ import numpy as np
 from wattbook.contracts import Event, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -60,7 +60,14 @@ def _is_spec(value: object) -> bool:
         and bool(profile)
         and all(_number(each) and each >= 0 for each in profile)
         and value["first_period"] + len(profile) < 1 << 32
+        and isinstance(value.get("parts", ()), list | tuple)
     )
+
+
+def _has_parts(spec: Mapping[str, Any], specs: Sequence[Mapping[str, Any]]) -> bool:
+    """Tell whether what a spec becomes is there; most become nothing."""
+    names = {each["name"] for each in specs} if spec.get("parts") else set()
+    return all(isinstance(name, str) and name in names for name in spec.get("parts", ()))
 
 
 def _is_desk(value: object) -> bool:
@@ -69,6 +76,7 @@ def _is_desk(value: object) -> bool:
         and _number(value.get("house_capital"))
         and isinstance(value.get("specs"), list | tuple)
         and all(map(_is_spec, value["specs"]))
+        and all(_has_parts(spec, value["specs"]) for spec in value["specs"])
     )
 
 

@@ -18,7 +18,15 @@ from wattbook.contracts import Event, Kind
 from wattbook.messages import CONTRACTS, POSITIONS, SERVED, SPOT, SUPPLY, SWITCHES, Action, Cause
 from wattbook.results.energy import meter_sums, share
 from wattbook.results.money import money_of, received
-from wattbook.results.wholesale_energy import NOBODY, by_group, picked, settled, signed_contracts, spec_kinds
+from wattbook.results.wholesale_energy import (
+    NOBODY,
+    by_group,
+    contract_periods,
+    picked,
+    settled,
+    signed_contracts,
+    spec_kinds,
+)
 from wattbook.results.wholesale_money import money_held
 from wattbook.units import PPM, TICKS_PER_EUR_PER_MWH, half_even
 
@@ -34,6 +42,7 @@ RISK: Final = 0.05
 """Quantile of daily revenue that is set against its mean."""
 _HOURS: Final = 24
 _WH_PER_CERTIFICATE: Final = 1_000_000
+_GROWS: Final = (Event.NOVATED, Event.CASCADED_INTO)
 PROCUREMENT: Final = (Cause.SPOT, Cause.IMBALANCE, Cause.DELIVERY, Cause.VARIATION, Cause.PREMIUM, Cause.PENALTY)
 """What energy costs who buys it and brings who sells it."""
 
@@ -343,12 +352,15 @@ def _hedge_by_day(book: _Book) -> list[float | None]:
 def _desk(record: Record, book: _Book) -> dict[str, Any]:
     # Without a desk there may still be one that keeps guarantees. What can be signed begins after the run does.
     if not (book.market.first_period > 0).any():
-        return {"forwards": [], "open_interest_by_day_wh": None, "signed": 0, "margin_calls": 0, "defaults": 0}
+        nothing = dict.fromkeys(("signed", "cascaded_wh", "margin_calls", "defaults"), 0)
+        return {"forwards": [], "open_interest_by_day_wh": None, **nothing}
     rows = record.rows(CONTRACTS)
+    bought = picked(rows, Event.CASCADED) & (rows["buyer"] != NOBODY)
     return {
         "forwards": _forwards(record, book),
         "open_interest_by_day_wh": _by_day(book, _open_interest(record, book)),
         "signed": int(picked(rows, Event.SIGNED).sum()),
+        "cascaded_wh": int(rows["quantity_wh"][bought].sum()),
         "margin_calls": int(picked(rows, Event.CALLED).sum()),
         "defaults": int(picked(rows, Event.DEFAULTED).sum()),
     }
@@ -411,14 +423,16 @@ def _lots(record: Record) -> dict[tuple[int, int], list[tuple[int, int]]]:
     """Give the changes of each position in futures by (spec, agent): (time, lots)."""
     market, rows, place = record.wholesale, record.rows(CONTRACTS), record.place
     assert market is not None
-    mine = picked(rows, Event.NOVATED, Event.CLOSED_OUT, Event.TORN_UP)
+    mine = picked(rows, *_GROWS, Event.CASCADED, Event.CLOSED_OUT, Event.TORN_UP)
     names = ("event", "time_ms", "buyer", "seller", "spec", "quantity_wh")
+    settles = contract_periods(record)[mine].tolist()
     found: dict[tuple[int, int], list[tuple[int, int]]] = {}
-    for event, at_ms, buyer, seller, spec, energy in zip(*(rows[name][mine].tolist() for name in names), strict=True):
-        # What is delivered by then is no part of a row's energy.
-        past = max(0, (at_ms - place.start_ms) // place.period_ms)
+    columns = zip(*(rows[name][mine].tolist() for name in names), settles, strict=True)
+    for event, at_ms, buyer, seller, spec, energy, period in columns:
+        # What is delivered by then is no part of a row's energy; what a settlement closes or cascades, it does before.
+        past = max(0, (at_ms - place.start_ms) // place.period_ms) if period < 0 else period
         left = int(market.lot_wh[spec]) - int(market.wh(spec, place.periods)[:past].sum())
-        sign = (1 if buyer != NOBODY else -1) * (1 if event == Event.NOVATED else -1)
+        sign = (1 if buyer != NOBODY else -1) * (1 if event in _GROWS else -1)
         agent = buyer if buyer != NOBODY else seller
         found.setdefault((spec, agent), []).append((at_ms, sign * energy // left if left else 0))
     return found

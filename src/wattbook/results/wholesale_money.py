@@ -80,7 +80,8 @@ class Payments:
             Each agent's money with the desk follows from the contracts' rows; each cause sums to zero; the clearing
             house has its capital and what it keeps for others.
         ``variation`` (C4)
-            What each mark, and each settlement of a future's period, moves sums to zero.
+            What each mark, and each settlement of a future's period, moves sums to zero; long futures become others at
+            their marks, worth as much to each who holds one.
         ``margins`` (C3)
             Locked = released + held; nothing is held when all of an agent's futures are over.
         ``quota`` (C12)
@@ -143,7 +144,22 @@ class Payments:
             total = np.zeros(int(step.max(initial=-1)) + 1, np.int64)
             np.add.at(total, step.reshape(-1), rows["amount"][mine])
             error += int(np.abs(total).sum())
-        return error
+        return error + self._cascade_error()
+
+    def _cascade_error(self) -> int:
+        """Sum how far what long futures become is from their worth, and that from their marks."""
+        rows, agents = self._record.rows(CONTRACTS), self._record.place.agents
+        gone, mine = picked(rows, Event.CASCADED), picked(rows, Event.CASCADED, Event.CASCADED_INTO)
+        agent = np.where(rows["buyer"] != NOBODY, rows["buyer"], rows["seller"])[mine]
+        worth = np.where(gone, -1, 1)[mine] * (rows["quantity_wh"] * rows["price_tick"])[mine]
+        _, step = np.unique(rows["command"][mine] * agents + agent, return_inverse=True)
+        total = np.zeros(int(step.max(initial=-1)) + 1, np.int64)
+        np.add.at(total, step, worth)
+        marked = picked(rows, Event.MARKED_BY_TRADES, Event.MARKED_BY_QUOTES, Event.MARKED_STALE)
+        names = ("command", "spec", "price_tick")
+        marks = set(zip(*(rows[name][marked].tolist() for name in names), strict=True))
+        told = zip(*(rows[name][gone].tolist() for name in names), strict=True)
+        return int(np.abs(total).sum()) + sum(each not in marks for each in told)
 
     def _sum(self, event: Event, side: str = "buyer") -> Ints:
         """Sum amounts by agent (a,) of an event's rows."""
@@ -196,11 +212,13 @@ class Payments:
         A call is for what was owed before and what the mark, or the settlement, has lost.
         """
         rows, owed, error = self._record.rows(CONTRACTS), np.zeros(self._record.place.agents, np.int64), 0
-        lost = self._lost_at(rows)
+        step = _steps(rows)
+        lost = self._lost_at(rows, step)
         mine = picked(rows, Event.CALLED, Event.CALL_PAID)
-        for event, command, agent, amount in zip(*(rows[name][mine].tolist() for name in _CALLS), strict=True):
+        columns = (*(rows[name][mine].tolist() for name in _CALLS), step[mine].tolist())
+        for event, agent, amount, at in zip(*columns, strict=True):
             if event == Event.CALLED:
-                error += abs(amount - int(owed[agent]) - lost.get((command, agent), 0))
+                error += abs(amount - int(owed[agent]) - lost.get((at, agent), 0))
                 owed[agent] = amount
             else:
                 owed[agent] -= amount
@@ -208,15 +226,13 @@ class Payments:
         return owed, error
 
     @staticmethod
-    def _lost_at(rows: Columns) -> dict[tuple[int, int], int]:
-        """Sum what each agent lost at each mark and settlement, by command and agent."""
+    def _lost_at(rows: Columns, step: Ints) -> dict[tuple[int, int], int]:
+        """Sum what each agent lost at each mark and settlement, by step (n,) and agent."""
         mine = picked(rows, Event.VARIATION, Event.SETTLED)
         agent = np.where(rows["buyer"] != NOBODY, rows["buyer"], rows["seller"])[mine]
         lost: dict[tuple[int, int], int] = {}
-        for command, who, amount in zip(
-            rows["command"][mine].tolist(), agent.tolist(), rows["amount"][mine].tolist(), strict=True
-        ):
-            lost[command, who] = lost.get((command, who), 0) - amount
+        for at, who, amount in zip(step[mine].tolist(), agent.tolist(), rows["amount"][mine].tolist(), strict=True):
+            lost[at, who] = lost.get((at, who), 0) - amount
         return lost
 
     def _contracts_error(self) -> int:
@@ -259,8 +275,9 @@ class Payments:
         for who, part in zip(agent[order].tolist(), change[order].tolist(), strict=True):
             held[who] += part
             error += max(0, -int(held[who]))
-        over = rows["spec"][picked(rows, Event.FULFILLED) & (rows["contract"] < 0)]
-        open_ones = picked(rows, Event.NOVATED) & ~np.isin(rows["spec"], over)
+        # A long future is over as it becomes others, these as they are delivered.
+        over = rows["spec"][(picked(rows, Event.FULFILLED) & (rows["contract"] < 0)) | picked(rows, Event.CASCADED)]
+        open_ones = picked(rows, Event.NOVATED, Event.CASCADED_INTO) & ~np.isin(rows["spec"], over)
         busy, (defaulted, _) = np.zeros(agents, np.bool_), self._ended()
         for side in ("buyer", "seller"):
             busy[rows[side][open_ones & (rows[side] != NOBODY)]] = True
@@ -290,7 +307,15 @@ class Payments:
         return error
 
 
-_CALLS: Final = ("event", "command", "buyer", "amount")
+_CALLS: Final = ("event", "buyer", "amount")
+
+
+def _steps(rows: Columns) -> Ints:
+    """Give the mark or settlement of each row (n,) a number: a delivery marks what begins, then settles the period."""
+    settles = picked(rows, Event.SETTLED)
+    last = np.maximum.accumulate(np.where(settles | picked(rows, Event.VARIATION), np.arange(len(settles)), 0))
+    step: Ints = 2 * rows["command"].astype(np.int64) + settles[last]
+    return step
 
 
 def _settle_order(record: Record) -> Ints:

@@ -39,6 +39,7 @@ LOT: Final = (kw(1), mw(1_000))
 PRODUCER_CREDIT: Final = eur(100_000_000)
 KINDS: Final = tuple(kind.name.lower() for kind in PlantKind if kind != PlantKind.IMPORT)
 PROFILES: Final = ("base", "peak", "solar")
+SPANS: Final = ("day", "week", "month")
 CONTRACTS: Final = ("future", "cash-future", "forward", "cfd")
 BUY_OUT: Final = eur_per_mwh(60)
 """What a missing MWh of renewables costs, an assumption of calibration."""
@@ -80,6 +81,17 @@ def _profiles(value: object) -> tuple[str, ...]:
     if not isinstance(value, list | tuple) or not value or any(each not in PROFILES for each in value):
         raise FieldError(f"is not a list of profiles: choose from {', '.join(PROFILES)}, as ['base', 'peak']")
     return tuple(dict.fromkeys(str(each) for each in value))
+
+
+def _spans(value: object) -> tuple[str, ...]:
+    """Spans of products, each once, in their order."""
+    if isinstance(value, Typed):
+        value = [each.strip() for each in value.split(",")]
+    if not isinstance(value, list | tuple) or any(each not in SPANS for each in value):
+        raise FieldError(f"is not a list of spans: choose from {', '.join(SPANS)}, as ['day', 'week']")
+    if "day" not in value:
+        raise FieldError("has no 'day': weeks and months are made of the products of days")
+    return tuple(each for each in SPANS if each in value)
 
 
 def _no_policy(value: object) -> None:
@@ -213,9 +225,12 @@ class ContractDesk(Part):
     rounds : int
         How often everybody is asked in one session.
     ahead : int
-        Days ahead for which contracts can be signed.
+        Days ahead for which contracts can be signed; a week or a month counts by its first one.
     profiles : list of str
         base, peak (08-20 on weekdays) and solar (10-16), by local hour: one product a profile and day.
+    spans : list of str
+        day, and week and month beside it: one more product a profile and whole local calendar week or month. Futures
+        of these become those of their days as they begin; others deliver as they are.
     contracts : str
         What they are: ``"future"`` (cleared, delivers), ``"cash-future"`` (cleared, settles against the spot price),
         ``"forward"`` (two parties, delivers) or ``"cfd"`` (two parties, the difference to the spot price, both ways).
@@ -251,6 +266,7 @@ class ContractDesk(Part):
     rounds: Annotated[int, whole(1, 100)] = 4
     ahead: Annotated[int, whole(1, 366)] = 3
     profiles: Annotated[tuple[str, ...], PlainValidator(_profiles)] = ("base", "peak")
+    spans: Annotated[tuple[str, ...], PlainValidator(_spans)] = ("day",)
     contracts: Annotated[str, choice(*CONTRACTS)] = "future"
     lot: Annotated[int, measured("power", *LOT)] = kw(100)
     green: Annotated[bool, flag()] = True

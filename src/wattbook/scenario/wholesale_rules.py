@@ -1,13 +1,13 @@
 """From a scenario's producers, utilities and wholesale market to the rules that the market carries out.
 
-Owns the calendar of the wholesale market, the desk's catalogue, and what plants can give. All whole numbers; the same
-scenario and seed give the same, in whatever order agents were listed.
+Owns the calendar of the wholesale market, and what plants can give. All whole numbers; the same scenario and seed give
+the same, in whatever order agents were listed.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -16,8 +16,8 @@ from wattbook.assets.upgrades import UpgradeTerms
 from wattbook.chance import key_of
 from wattbook.contracts import NO_LIMIT, ContractSpec, DeskTerms, Kind
 from wattbook.data import PlantRow, load_fuels, load_plants, local_days, zone
-from wattbook.data.calendar import utc_ms, wall_clock_ms
-from wattbook.errors import ConfigError, DataError
+from wattbook.data.calendar import utc_ms
+from wattbook.errors import DataError
 from wattbook.market.merit_order import CAP_TICK, FLOOR_TICK
 from wattbook.market.setup import RetailRules, WholesaleRules
 from wattbook.market.supply import availability_ppm, lay_out
@@ -25,6 +25,7 @@ from wattbook.scenario.calendar import by_hour
 from wattbook.scenario.parts import Utility
 from wattbook.scenario.profiles import is_file
 from wattbook.scenario.wholesale import Auction, ContractDesk, Producer
+from wattbook.scenario.wholesale_products import Day, catalogue
 from wattbook.units import MS_PER_DAY, MS_PER_HOUR, PPM, QUANTA_PER_CENT
 
 if TYPE_CHECKING:
@@ -49,28 +50,11 @@ RENEWABLE: Final = ("hydro", "wind", "solar", "biomass")
 DAY_AHEAD_MINUTE: Final = 12 * 60
 UNLIMITED_WH: Final = 1 << 40
 """More than anybody draws in a period."""
-PEAK_HOURS: Final = (8, 20)
-SOLAR_HOURS: Final = (10, 16)
-WEEKDAYS: Final = 5
 _SAMPLE: Final = 100
 """Customers that are drawn to stand for all: each has the profile's days in an order of its own."""
 _SHARPER: Final = 100
 """Each is read so many times as large, so that what is below 1 Wh counts."""
 _MILLION: Final = 1_000_000
-_KINDS: Final = {
-    "future": Kind.FUTURE_PHYSICAL,
-    "cash-future": Kind.FUTURE_CASH,
-    "forward": Kind.FORWARD,
-    "cfd": Kind.CFD,
-}
-
-
-class Day(NamedTuple):
-    """A local day of the run: its first period, how many it has, and when things happen on the day before."""
-
-    date: dt.date
-    first: int
-    periods: int
 
 
 def has_wholesale(scenario: Scenario) -> bool:
@@ -343,16 +327,12 @@ def _desk_terms(
     desk: ContractDesk | None, agents: int, owners: Sequence[tuple[int, Producer]], days: Sequence[Day],
     horizon: Horizon, starts_ms: Ints, timezone: str, spot_band: tuple[int, int],
 ) -> DeskTerms | None:  # fmt: skip
-    """Terms of the desk, whose catalogue is made of the run's days from the second on."""
+    """Terms of the desk; None where nobody signs."""
     if desk is None:
         return None
-    specs = _catalogue(desk, days, horizon, starts_ms, timezone)
-    if not specs:
-        problem = f"no day from the run's second on has hours of {', '.join(desk.profiles)}"
-        raise ConfigError(f"wholesale.profiles: {problem}: add days, or the profile 'base'")
     return DeskTerms(
         agents=agents,
-        specs=specs,
+        specs=catalogue(desk, days, horizon, starts_ms, timezone),
         start_ms=horizon.start_ms,
         period_ms=horizon.period_ms,
         floor_tick=min(FLOOR_TICK, spot_band[0]),
@@ -390,33 +370,3 @@ def _sell_limits(agents: int, owners: Sequence[tuple[int, Producer]], period_ms:
         most_w = int(agent.capacity) + (int(agent.upgrade.most) if agent.upgrade is not None else 0)
         limits[row] = most_w * period_ms // MS_PER_HOUR
     return tuple(limits)
-
-
-def _catalogue(
-    desk: ContractDesk, days: Sequence[Day], horizon: Horizon, starts_ms: Ints, timezone: str
-) -> tuple[ContractSpec, ...]:
-    """All products: one a profile and day, and the shares of output where there are any."""
-    lot_wh = int(desk.lot) * horizon.period_ms // MS_PER_HOUR
-    hours = wall_clock_ms(starts_ms, timezone) // MS_PER_HOUR
-    specs = []
-    for day in days[1:]:
-        span = slice(day.first, day.first + day.periods)
-        for name in desk.profiles:
-            wanted = _wanted(name, hours[span], day.date)
-            profile = tuple(lot_wh if each else 0 for each in wanted.tolist())
-            if any(profile):
-                specs.append(ContractSpec(f"{name}-{day.date}", "local", _KINDS[desk.contracts], day.first, profile))
-    if desk.green and len(days) > 1:
-        first = days[1].first
-        profile = (0,) * (horizon.periods - first)
-        specs.append(ContractSpec(f"green-{days[1].date}", "local", Kind.PPA, first, profile, bundled=True))
-    return tuple(specs)
-
-
-def _wanted(profile: str, hours: Ints, date: dt.date) -> NDArray[np.bool_]:
-    """Tell which periods of a day a profile delivers in."""
-    if profile == "base":
-        return np.ones(len(hours), np.bool_)
-    low, high = PEAK_HOURS if profile == "peak" else SOLAR_HOURS
-    inside = (hours >= low) & (hours < high)
-    return inside if profile == "solar" or date.weekday() < WEEKDAYS else np.zeros(len(hours), np.bool_)

@@ -32,6 +32,7 @@ ASIDE: Final = frozenset({"engine", "baseline"})
 
 LATER: Final[dict[str, frozenset[str]]] = {
     "Scenario": frozenset({"hours", "wholesale", "buy_out", "retail", "game"}),
+    "ContractDesk": frozenset({"spans"}),
     "Trader": frozenset({"reaction"}),
     "Utility": frozenset(
         {"persona", "represents", "profile", "rated", "renewable_quota", "green_share", "exit_fee", "term"}

@@ -21,10 +21,11 @@ from wattbook.policies.wholesale import Own, Public
 from wattbook.units import MS_PER_DAY, MS_PER_HOUR, PPM
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from numpy.typing import NDArray
 
+    from wattbook.contracts import ContractSpec
     from wattbook.contracts.bilateral import Contract
     from wattbook.market.wholesale import Wholesale
 
@@ -69,7 +70,7 @@ class Foresight:
         """Tell what an agent knows of itself for the periods `first` to before `end`."""
         nothing = np.zeros(end - first, np.int64)
         need_wh, sd_wh, available_wh = nothing, nothing, nothing
-        kind, marginal_tick = None, 0
+        kind, marginal_tick, desk = None, 0, self.wholesale.desk
         if agent in self._utilities:
             need_wh, sd_wh = self._needs(agent, first, end, now_ms)
         else:
@@ -91,16 +92,18 @@ class Foresight:
             renewable=kind in RENEWABLE,
             contracted_wh=self._contracted(agent, first, end, now_ms),
             money=self.wholesale.market.ledger.available(agent),
-            lots={} if self.wholesale.desk is None else self.wholesale.desk.positions(agent).get(agent, {}),
+            lots={} if desk is None else desk.positions_ahead(agent, now_ms).get(agent, {}),
         )
 
-    def public(self, first: int, end: int) -> Public:
+    def public(self, first: int, end: int, now_ms: int) -> Public:
         """Tell what everybody expects of prices in the periods `first` to before `end`."""
         expected, sd = self._prices(first, end)
         rules = self.rules
         spread = max(0, rules.imbalance_ppm)
         desk = self.wholesale.desk
-        shown = desk.positions(NOBODY) if desk is not None and desk.terms.observable == "everybody" else {}
+        shown = (
+            desk.positions_ahead(NOBODY, now_ms) if desk is not None and desk.terms.observable == "everybody" else {}
+        )
         return Public(expected, sd, PPM + spread, PPM - spread, rules.floor_tick, rules.cap_tick, shown)
 
     # --- energy
@@ -144,15 +147,19 @@ class Foresight:
         if desk is None:
             return total
         total += self.shares_wh(agent, first, end, now_ms)
-        for spec, lots in desk.positions(agent).get(agent, {}).items():
-            product = desk.terms.specs[spec]
-            if not product.is_physical:
-                continue
-            low, high = max(first, product.first_period), min(end, product.past_period)
-            if low < high:
-                profile = np.array(product.profile_wh[low - product.first_period : high - product.first_period])
-                total[low - first : high - first] += lots * profile
-        return total
+        specs = desk.terms.specs
+        held = desk.positions(agent).get(agent, {}).items()
+        return total + _laid(((specs[s], lots) for s, lots in held if specs[s].is_physical), first, end)
+
+    def fixed_wh(self, agent: int, first: int, end: int, now_ms: int) -> Ints:
+        """Sum up what contracts only fix the price of and nobody can sign any more, bought - sold (n,) [Wh]."""
+        desk = self.wholesale.desk
+        assert desk is not None
+        terms = desk.terms
+        held = desk.positions_ahead(agent, now_ms).get(agent, {})
+        financial = {s: lots for s, lots in held.items() if terms.specs[s].kind in (Kind.FUTURE_CASH, Kind.CFD)}
+        over = ((terms.specs[s], lots) for s, lots in financial.items() if terms.trading_ends_ms(s) <= now_ms)
+        return _laid(over, first, end)
 
     def shares_wh(self, agent: int, first: int, end: int, now_ms: int) -> Ints:
         """Expect what the shares of output deliver that an agent has bought, less those that it has sold (n,) [Wh]."""
@@ -205,6 +212,17 @@ class Foresight:
             if slot in found:
                 expected[i], sd[i] = found[slot]
         return expected, sd
+
+
+def _laid(held: Iterable[tuple[ContractSpec, int]], first: int, end: int) -> Ints:
+    """Sum up the energy of lots of contracts in the periods `first` to before `end` (n,) [Wh]."""
+    total = np.zeros(end - first, np.int64)
+    for product, lots in held:
+        low, high = max(first, product.first_period), min(end, product.past_period)
+        if low < high:
+            profile = np.array(product.profile_wh[low - product.first_period : high - product.first_period])
+            total[low - first : high - first] += lots * profile
+    return total
 
 
 def _moments(values: list[int]) -> tuple[int, int]:

@@ -171,7 +171,7 @@ class WholesaleDay:
             now_ms=now_ms,
             first=first,
             end=end,
-            public=self.foresight.public(first, end),
+            public=self.foresight.public(first, end, now_ms),
             outlook_wh=self.foresight.outlook_wh(first, end, now_ms),
             specs=specs,
             past_tick=tuple(tuple(past[spec]) for spec in sorted(past)),
@@ -204,7 +204,7 @@ class WholesaleDay:
             if each.until_ms > now_ms
             and (each.maker == agent or each.to == agent or (each.to == NOBODY and each.maker in reach))
         )  # fmt: skip
-        held = desk.positions(agent)
+        held = desk.positions_ahead(agent, now_ms)
         return AtDesk(
             round=round_,
             rounds=self.rules.rounds,
@@ -221,6 +221,7 @@ class WholesaleDay:
             past_tick=opening.past_tick,
             outlook_wh={other: wh.copy() for other, wh in opening.outlook_wh.items() if other in reach},
             shares_wh=self.foresight.shares_wh(agent, opening.first, opening.end, now_ms),
+            fixed_wh=self.foresight.fixed_wh(agent, opening.first, opening.end, now_ms),
         )
 
     def _mark(self, now_ms: int, number: int) -> None:  # noqa: ARG002 - one form for all work
@@ -253,7 +254,7 @@ class WholesaleDay:
         retail = self.wholesale.retail
         assert retail is not None
         own = self.foresight.own(agent, first, first + count, now_ms)
-        public = self.foresight.public(first, first + count)
+        public = self.foresight.public(first, first + count, now_ms)
         shop = Shop(**retail.shop(agent, first, count, public.expected_tick))
         return _whole(price(own, public, shop, self._draw(agent)), _SMALL)
 
@@ -262,7 +263,7 @@ class WholesaleDay:
     def _clear_day(self, now_ms: int, number: int) -> None:
         """Collect orders for the periods of one session, clear them, and ask who wants to build."""
         _, first, count = self.rules.sessions[number]
-        public = self.foresight.public(first, first + count)
+        public = self.foresight.public(first, first + count, now_ms)
         for agent in self.order:
             orders = self._ask(agent, now_ms, self._orders_of, first, count, _copied(public), now_ms)
             for period, side, price_tick, quantity_wh in orders or ():
