@@ -14,6 +14,7 @@ from wattbook import Auction, Gateway, LocalMarket, Pv, Scenario, consumer, eur_
 from wattbook import utility as _utility
 from wattbook.market.replaying import replay
 from wattbook.messages import BUY, SELL, Action, Venue
+from wattbook.policies import Mind
 from wattbook.policies.wholesale import Orders
 from wattbook.world.clock import Rank
 
@@ -250,6 +251,35 @@ def test_orders_come_when_the_gate_has_opened_and_take_the_place_of_older_ones()
         events = rows["event"][rests]
         assert (events == -1).sum() == 0, "none is refused: what it offered before is not counted twice"
     assert Rank.RETAIL < Rank.GATEWAY < Rank.HORIZON
+
+
+def eager(see, memory, draw, out):
+    """Bids for 60 Wh in the wider book whenever no order of its own rests there."""
+    if see.tradable and not see.order:
+        out[0] = 1, 1, BUY, 9_000, 60, 0, 0
+    return 10**9
+
+
+def test_a_home_that_listens_wakes_when_a_utility_takes_its_order():
+    """The producer comes six hours after the home has bid; the home hears of its trade in that millisecond."""
+    asks = place(gas=Quiet(((SELL, 8_000, 60),))).with_values({"local.gateway.asks_every": "360"})
+    agents = [
+        each.model_copy(update={"policy": Mind(eager, "eager", listens=True)}) if each.name == "ada" else each
+        for each in asks.agents
+    ]
+    found = []
+    for engine in ("interpreted", "processes", "population"):
+        world = strangers.world_of(strangers.changed(asks, agents=agents), 7, engine)
+        world.run()
+        assert not world.incidents
+        trades, commands = world.journal.read("trades"), world.journal.read("commands")
+        late = trades["time_ms"] > world.street.start_ms
+        told = set(trades["time_ms"][late & (trades["buyer"] == world.street.names.index("ada"))].tolist())
+        again = commands["time_ms"][(commands["agent"] == 0) & (commands["action"] == Action.SUBMIT)]
+        assert len(told) >= 2
+        assert told <= set(again.tolist()), "it bids again at once"
+        found.append((world.journal.fingerprint(), world.wakes))
+    assert len(set(found)) == 1
 
 
 def test_a_mind_without_a_word_for_it_goes_by_the_rule_and_one_that_fails_is_out():

@@ -73,9 +73,11 @@ class GatewayCount:
         self.count.agree("trades: utilities and producers are at the gateway alone", "trades", astray)
 
     def taxes(self) -> None:
-        """Compare each home's VAT with what it paid for retail, network and levy, and, net, at the gateway."""
+        """Compare each home's VAT with what it paid for retail, network and levy, and, net, at the gateway.
+
+        Which homes of a city deduct VAT the scenario does not tell: those that never paid any are taken for such.
+        """
         rate = int(self.scenario["network"]["vat"])
-        free = [each["name"] for each in self.scenario["agents"] if each.get("deducts_vat")]
         homes = self.count.homes["agent"].cast(pl.String).to_list()
         account, amount = pl.col("account").cast(pl.String).alias("agent"), pl.col("amount")
         paid = (
@@ -93,9 +95,17 @@ class GatewayCount:
         net = net.filter(pl.col("agent").is_in(homes))
         both = paid.join(net, on=["period", "agent"], how="full", coalesce=True).collect(engine="streaming")
         owed = pl.col("taxed").fill_null(0) + pl.col("outside").fill_null(0).clip(upper_bound=0)
-        base = owed * pl.when(pl.col("agent").is_in(free)).then(0).otherwise(rate)
+        base = owed * pl.when(pl.col("agent").is_in(self._free(both))).then(0).otherwise(rate)
         whole, rest = base // _PPM, base % _PPM
         up = (2 * rest > _PPM) | ((2 * rest == _PPM) & (whole % 2 == 1))
         due = whole + up.cast(pl.Int64)
         wrong = both.filter(due != pl.col("vat").fill_null(0)).sort("period", "agent")
         self.count.agree("postings: VAT on what is paid, at the gateway too", "postings", wrong)
+
+    def _free(self, paid: pl.DataFrame) -> list[str]:
+        """Name the homes that deduct VAT."""
+        described = self.scenario["agents"]
+        free = [each["name"] for each in described if each.get("deducts_vat")]
+        cities = [f"{each['name']}-" for each in described if each["kind"] == "city"]
+        never = paid.group_by("agent").agg(pl.col("vat").abs().sum()).filter(pl.col("vat") == 0)["agent"].to_list()
+        return free + [name for name in never if any(name.startswith(city) for city in cities)]
