@@ -2,7 +2,7 @@
 
 Owns its rules, and the admission of orders by utilities and producers, who have neither a feeder nor a connection
 there: what they may sell is what they hold. Homes are admitted, and orders matched, as in every book. Rules in prose:
-docs/wholesale.md.
+docs/gateway.md.
 """
 
 from __future__ import annotations
@@ -83,9 +83,8 @@ class Gateway:
         if command.action == Action.SUBMIT:
             if command.book != self.book:
                 return int(Refusal.UNKNOWN_BOOK)
-            price = kernel.worst_price(
-                self.wholesale.market.rules, command.side, command.price_tick, command.flags
-            )  # fmt: skip
+            rules = self.wholesale.market.rules
+            price = kernel.worst_price(rules, command.side, command.price_tick, command.flags)
             return self._code(command, command.period, command.side, price, (0, 0))
         row, ring = stall.row(command.order), stall.ring
         own = command.order > 0 and ring.order[row] == command.order and ring.agent[row] == command.agent
