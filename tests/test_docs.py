@@ -18,6 +18,7 @@ from wattbook import (
     Battery,
     ContractDesk,
     Forecast,
+    Gateway,
     Imbalance,
     LocalMarket,
     Network,
@@ -200,7 +201,7 @@ def test_the_paragraphs_of_the_market_rules_are_numbered_in_order():
 
 PARTS = {
     part.__name__: part
-    for part in (Scenario, LocalMarket, Network, Imbalance, Upgrade, ContractDesk, Auction, RetailMarket)
+    for part in (Scenario, LocalMarket, Network, Imbalance, Upgrade, ContractDesk, Auction, RetailMarket, Gateway)
 }  # fmt: skip
 AGENTS = {
     "city": City, "consumer": Consumer, "producer": Producer, "prosumer": Prosumer, "trader": Trader,

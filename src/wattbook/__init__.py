@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         Auction,
         ContractDesk,
         ForwardGame,
+        Gateway,
         Imbalance,
         LocalMarket,
         MeritOrder,
@@ -44,7 +45,7 @@ __version__ = "0.1.0"
 
 _ROOMS: Final = {
     "scenario": (
-        "Auction", "ContractDesk", "ForwardGame", "Imbalance", "LocalMarket", "MeritOrder", "Network",
+        "Auction", "ContractDesk", "ForwardGame", "Gateway", "Imbalance", "LocalMarket", "MeritOrder", "Network",
         "PublishedPrices", "RetailMarket", "Scenario", "Upgrade", "city", "consumer", "horizon_efficiency",
         "load_scenario", "neighbourhood", "producer", "prosumer", "trader", "utility",
     ),
@@ -58,11 +59,11 @@ _ROOMS: Final = {
 _ROOM_OF: Final = {name: room for room, names in _ROOMS.items() for name in names}
 
 __all__ = [  # noqa: RUF022  # by room, as they are read
-    "Auction", "ContractDesk", "ForwardGame", "Imbalance", "LocalMarket", "MeritOrder", "Network", "PublishedPrices",
-    "RetailMarket", "Scenario", "Upgrade", "city", "consumer", "horizon_efficiency", "load_scenario", "neighbourhood",
-    "producer", "prosumer", "trader", "utility", "Battery", "Forecast", "Pv", "Mind", "home", "Comparison", "Run",
-    "verify", "Book", "ReferenceBook", "ConfigError", "WattbookError", "ct_per_kwh", "eur", "eur_per_mwh", "hours",
-    "kw", "kwh", "minutes", "mw", "percent", "__version__",
+    "Auction", "ContractDesk", "ForwardGame", "Gateway", "Imbalance", "LocalMarket", "MeritOrder", "Network",
+    "PublishedPrices", "RetailMarket", "Scenario", "Upgrade", "city", "consumer", "horizon_efficiency", "load_scenario",
+    "neighbourhood", "producer", "prosumer", "trader", "utility", "Battery", "Forecast", "Pv", "Mind", "home",
+    "Comparison", "Run", "verify", "Book", "ReferenceBook", "ConfigError", "WattbookError", "ct_per_kwh", "eur",
+    "eur_per_mwh", "hours", "kw", "kwh", "minutes", "mw", "percent", "__version__",
 ]  # fmt: skip
 
 # Every room is imported through this file, so kernels find their folder whichever room comes first.

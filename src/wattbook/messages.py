@@ -221,6 +221,8 @@ class See(NamedTuple):
     feed_in_tick: int
     local_fee_tick: int
     district_fee_tick: int
+    """Network fee of the district's path. In a gateway's book, whose energy bears VAT, the fee at which energy without
+    it would cost as much at the highest price that is worth paying."""
     standard_fee_tick: int
     levy_tick: int
     vat_ppm: int

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from wattbook.assets import Batteries
-from wattbook.messages import NO_PRICE
+from wattbook.messages import NO_PRICE, Path
 from wattbook.records import columns_of, records, shelves
 from wattbook.units import PPM
 
@@ -50,7 +50,7 @@ class Rules(NamedTuple):
     opens_ms: Ints
     """(p,)"""
     unit_cost_tick: Ints
-    """(2, a): what a Wh bought by the feeder's or the district's path costs on top of its price: fee, levy and VAT,
+    """(2, a): what a Wh bought in the feeder's or the wide book costs on top of its price: fee, levy and VAT on both,
     rounded up. Used to reserve money, never to pay it."""
     feeder: Ints
     """(a,)"""
@@ -62,6 +62,8 @@ class Rules(NamedTuple):
     """(a,)"""
     capacity_uwh: Ints
     """(a,)"""
+    energy_vat_ppm: Ints
+    """(a,) VAT on what the agent pays for energy in the wide book; 0 unless that is a gateway's."""
 
 
 class Town(NamedTuple):
@@ -146,15 +148,21 @@ def members(street: Street, stall_bits: int) -> tuple[Rules, Town, Notices]:
     market, network = street.market, street.network
     if market is not None and market.sharing is not None:
         market = None
-    fees = np.array(network.fee_tick[:2], np.int64)[:, None] + network.levy_tick
-    near_cost, wide_cost = -(-(fees * (PPM + street.vat_ppm[None, :])) // PPM)
+    fees = np.array([network.fee_tick[path] for path in (Path.FEEDER, street.wide_path)], np.int64)
+    near_cost, wide_cost = -(-((fees + network.levy_tick)[:, None] * (PPM + street.vat_ppm[None, :])) // PPM)
+    energy_vat_ppm = np.zeros(a, np.int64)
+    if market is not None and market.gateway is not None:
+        homes = street.utility >= 0
+        # Whoever draws nothing from the place's net owes it nothing either.
+        near_cost, wide_cost = near_cost * homes, wide_cost * homes
+        energy_vat_ppm = street.vat_ppm * homes
     is_utility = np.array([kind == "utility" for kind in street.kinds], np.int64)
     (
-        _, _, feeder, is_utility, buy_limit_wh, sell_limit_wh, capacity_uwh, connected, quarantined, wake_ms,
-        wake_orders, listens, waiting,
+        _, _, feeder, is_utility, buy_limit_wh, sell_limit_wh, capacity_uwh, energy_vat_ppm, connected, quarantined,
+        wake_ms, wake_orders, listens, waiting,
     ) = columns_of(
         block, near_cost, wide_cost, street.feeder, is_utility, street.buy_limit_wh, street.sell_limit_wh,
-        street.battery.capacity_uwh, (street.feeder >= 0).astype(np.int64), 0, -1, 0, 0, 0,
+        street.battery.capacity_uwh, energy_vat_ppm, (street.feeder >= 0).astype(np.int64), 0, -1, 0, 0, 0,
     )  # fmt: skip
     rules = Rules(
         has_market=int(market is not None),
@@ -176,6 +184,7 @@ def members(street: Street, stall_bits: int) -> tuple[Rules, Town, Notices]:
         buy_limit_wh=buy_limit_wh,
         sell_limit_wh=sell_limit_wh,
         capacity_uwh=capacity_uwh,
+        energy_vat_ppm=energy_vat_ppm,
     )
     notices = Notices(listens, waiting, np.zeros(a, np.int64), np.zeros(1, np.int64), np.zeros((0, 0), np.int64))
     return rules, _empty_town(street, connected, quarantined, wake_ms, wake_orders), notices

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from wattbook.book.kernel_machine import inlined_too, prefetch_at
 from wattbook.ledger.kernel import available
 from wattbook.messages import Action, Refusal
+from wattbook.units import PPM
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,8 +65,10 @@ def unit_hold(rules: Rules, agent: int, book: int, side: int, price_tick: int) -
     """Money to set aside per Wh of an order [1e-8 EUR]: what it can cost at worst, never negative."""
     if side < 0:
         return max(-price_tick, 0)
-    path = 0 if book < rules.feeders else 1
-    return int(max(price_tick + rules.unit_cost_tick[path, agent], 0))
+    if book < rules.feeders:
+        return int(max(price_tick + rules.unit_cost_tick[0, agent], 0))
+    tax = -(-max(price_tick, 0) * rules.energy_vat_ppm[agent] // PPM)
+    return int(max(price_tick + tax + rules.unit_cost_tick[1, agent], 0))
 
 
 @inlined_too

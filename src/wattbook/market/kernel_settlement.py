@@ -53,11 +53,11 @@ class Dues(NamedTuple):
     near_wh: Ints
     """Bought - sold in the feeder's book, or shared."""
     wide_wh: Ints
-    """In the district's."""
+    """In the wide book, the district's or a gateway's."""
     near: Ints
     """For energy bought and sold in the feeder's book."""
     wide: Ints
-    """In the district's."""
+    """In the wide book."""
     retail: Ints
     feed_in: Ints
     network: Ints
@@ -147,7 +147,7 @@ def flows_of(net_wh: int, near_wh: int, wide_wh: int) -> tuple[int, int, int]:
     net_wh : int
         Metered withdrawal - feed-in.
     near_wh, wide_wh : int
-        Bought - sold in the feeder's and in the district's book.
+        Bought - sold in the feeder's and in the wide book.
     """
     withdrawal = max(net_wh, 0)
     near, wide = max(near_wh, 0), max(wide_wh, 0)
@@ -166,6 +166,7 @@ def bill_period(
     residual_wh: Ints,
     utility: Ints,
     vat_ppm: Ints,
+    energy_vat_ppm: Ints,
     retail_tick: Ints,
     feed_in_tick: Ints,
     fee_tick: Ints,
@@ -173,10 +174,11 @@ def bill_period(
     flow_wh: Ints,
     dues: Dues,
 ) -> None:
-    """Work out what each home owes for period `p` beside its trades and upkeep, and the flows by path.
+    """Work out what each home owes for period `p` beside its trades and upkeep, and the flows.
 
-    All arrays are int64; (a,) but `fee_tick` (3,), `retail_tick` and `feed_in_tick` (a, p) in the utilities' rows,
-    and `flow_wh` (3,), which is added to.
+    `energy_vat_ppm` is due on what is paid, net, in the wide book. `fee_tick` and `flow_wh` tell fees and flows within
+    the feeder, by the wide book, and of the rest. All arrays are int64; (a,) but `fee_tick` (3,), `retail_tick` and
+    `feed_in_tick` (a, p) in the utilities' rows, and `flow_wh` (3,), which is added to.
     """
     for i in range(len(residual_wh)):
         retail, feed_in, network, levy, vat = 0, 0, 0, 0, 0
@@ -192,7 +194,8 @@ def bill_period(
                 feed_in = -residual * feed_in_tick[utility[i], p]
             network = -(by_near * fee_tick[0] + by_wide * fee_tick[1] + by_grid * fee_tick[2])
             levy = -(by_near + by_wide + by_grid) * levy_tick
-            vat = divide_even((retail + network + levy) * vat_ppm[i], PPM)
+            taxed = (retail + network + levy) * vat_ppm[i] + min(dues.wide[i], 0) * energy_vat_ppm[i]
+            vat = divide_even(taxed, PPM)
         dues.retail[i] = retail
         dues.feed_in[i] = feed_in
         dues.network[i] = network

@@ -178,7 +178,9 @@ class Market:
             return code
         stall = self.stall(command.agent)
         seq = _write_command(stall.pages, command)
-        code = self._admit(stall, command)
+        gateway = None if self.wholesale is None else self.wholesale.gateway
+        serves = gateway is not None and gateway.serves(command.agent, command.action)
+        code = gateway.admit(stall, command) if gateway is not None and serves else self._admit(stall, command)
         if code == kernel.OK:
             code = self._doors[command.action](seq, command)
         if code != kernel.OK:

@@ -62,7 +62,9 @@ class Settlement:
                 wholesale.long_tick,
             )
             self.groups = wholesale.groups
-        self.fee_tick = np.array(self.street.network.fee_tick, np.int64)
+        fee_tick, wide = self.street.network.fee_tick, self.street.wide_path
+        self.fee_tick = np.array([fee_tick[Path.FEEDER], fee_tick[wide], fee_tick[Path.STANDARD]], np.int64)
+        """Of what came within the feeder, by the wide book, and of the rest."""
         self.everybody = np.zeros(a, np.int64)
         """Nobody is set apart where a transfer is everybody's."""
         self.by_feeder = np.argsort(self.street.feeder, kind="stable")
@@ -148,7 +150,7 @@ class Settlement:
         assert town.settled[p] == 0, f"period {p} was delivered before"
         meters, before, batteries = self.meters, self.before, market.storage
         kernel.begin_delivery(
-            street.load_wh, street.generation_wh, batteries.capacity_uwh, batteries.soc_uwh, town, street.has_district,
+            street.load_wh, street.generation_wh, batteries.capacity_uwh, batteries.soc_uwh, town, street.has_wide,
             p, meters, before,
         )  # fmt: skip
         start_ms = street.start_ms + p * street.period_ms
@@ -221,7 +223,7 @@ class Settlement:
         market, town, p = self.market, self.market.town, command.period
         assert town.settled[p] == _METERED, f"period {p} is not ready to be settled"
         kernel.begin_settlement(
-            town, self.street.maintenance, market.ledger.reserved, self.street.has_district, p, self.dues
+            town, self.street.maintenance, market.ledger.reserved, self.street.has_wide, p, self.dues
         )
         self._settle_trades(seq, command)
         flow_wh = self._settle_supply(seq, command)
@@ -236,17 +238,19 @@ class Settlement:
         """Pay for local trades or shares, one transfer per book."""
         cause = Cause.TRADE if self.market.sharing is None else Cause.SHARE
         self._post_due_by_feeder(seq, command, cause, self.dues.near)
-        if self.street.has_district:
+        if self.street.has_wide:
             self._post_due(seq, command, cause, self.dues.wide, zone=self.market.rules.feeders)
 
     def _settle_supply(self, seq: int, command: Command) -> Ints:
         """Bill residual, network use, levies and VAT; return the flows by path (3,) [Wh]."""
         street, market, dues = self.street, self.market, self.dues
-        flow_wh = np.zeros(len(Path), np.int64)
+        carried_wh, flow_wh = np.zeros((2, len(Path)), np.int64)
         kernel.bill_period(
-            command.period, self.residual_wh, street.utility, street.vat_ppm, street.retail_tick, street.feed_in_tick,
-            self.fee_tick, street.network.levy_tick, flow_wh, dues,
+            command.period, self.residual_wh, street.utility, street.vat_ppm, market.rules.energy_vat_ppm,
+            street.retail_tick, street.feed_in_tick, self.fee_tick, street.network.levy_tick, carried_wh,
+            dues,
         )  # fmt: skip
+        np.add.at(flow_wh, [Path.FEEDER, street.wide_path, Path.STANDARD], carried_wh)
         for utility in self.utilities.tolist():
             for cause, due in ((Cause.RETAIL, dues.retail), (Cause.FEED_IN, dues.feed_in)):
                 self._post_due(seq, command, cause, due, utility, zone=utility, group=street.utility, wanted=utility)
@@ -293,12 +297,12 @@ class Settlement:
             if wholesale is not None:
                 group = wholesale.group(agent, p)
                 metered += group.served_wh - group.output_wh
-                bought, nominated = group.spot_wh, group.spot_wh + group.contracted_wh
+                bought, nominated = group.spot_wh, group.spot_wh + group.contracted_wh + wholesale.local_wh(agent, p)
                 positions.append((seq, p, agent, group.contracted_wh, bought, metered))
             deviation = metered - nominated
             price = int(self.short_tick[p] if deviation > 0 else self.long_tick[p])
             if wholesale is not None:
-                wholesale.note(agent, metered, bought * spot + deviation * price)
+                wholesale.note(agent, metered, bought * spot + deviation * price - int(self.dues.wide[agent]))
             accounts = np.array([agent, upstream])
             for cause, cost in ((Cause.SPOT, bought * spot), (Cause.IMBALANCE, deviation * price)):
                 self.post(seq, command.time_ms, p, cause, agent, accounts, np.array([-cost, cost]))

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from wattbook.assets.plants import PlantKind
-from wattbook.messages import House, Venue
+from wattbook.messages import House, Path, Venue
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from wattbook.assets.plants import Plants
     from wattbook.assets.upgrades import UpgradeTerms
     from wattbook.contracts import DeskTerms
+    from wattbook.market.gateway import GatewayRules
 
     Ints = NDArray[np.int64]
 
@@ -127,6 +128,8 @@ class MarketRules:
         What makes it a call market; without these orders match continuously.
     sharing : SharingRules or None
         What takes the place of orders altogether.
+    gateway : GatewayRules or None
+        How homes' orders meet those of utilities and producers.
     """
 
     closes_before_ms: int
@@ -139,10 +142,13 @@ class MarketRules:
     laboratory: LaboratoryRules | None = None
     auction: AuctionRules | None = None
     sharing: SharingRules | None = None
+    gateway: GatewayRules | None = None
 
     def header(self) -> dict[str, Any]:
         """Plain JSON values; of what a market is not (laboratory, call market, sharing) nothing is said."""
         plain = {name: value for name, value in asdict(self).items() if value is not None}
+        if self.gateway is not None:
+            plain["gateway"] = self.gateway.header()
         if self.laboratory is not None:
             for later in ("answers", "reaction_ms"):
                 # Told where they say something, so that fingerprints of before hold.
@@ -413,9 +419,27 @@ class Street:
         return self.start_ms + self.periods * self.period_ms
 
     @property
+    def has_gateway(self) -> bool:
+        """Tell whether homes meet utilities and producers in a book."""
+        return self.market is not None and self.market.gateway is not None
+
+    @property
+    def has_wide(self) -> bool:
+        """Tell whether there is a book wider than a feeder's: the district's, or a gateway's."""
+        return self.has_district or self.has_gateway
+
+    @property
+    def wide_path(self) -> int:
+        """Network path of what was bought in the wide book."""
+        gateway = None if self.market is None else self.market.gateway
+        return int(Path.DISTRICT) if gateway is None else gateway.path
+
+    @property
     def books(self) -> tuple[tuple[str, Venue], ...]:
-        """Books in index order: one per feeder, then the district's if there is one."""
+        """Books in index order: one per feeder, then the district's or the gateway's if there is one."""
         local = tuple((name, Venue.LOCAL) for name in self.feeders)
+        if self.has_gateway:
+            return (*local, ("gateway", Venue.WHOLESALE))
         return (*local, ("district", Venue.DISTRICT)) if self.has_district else local
 
     def account_names(self) -> tuple[str, ...]:

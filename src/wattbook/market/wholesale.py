@@ -16,6 +16,7 @@ from wattbook.book import call_auction
 from wattbook.contracts import Desk, Event, Kind, Verb
 from wattbook.contracts.words import WH_PER_CERTIFICATE
 from wattbook.market.day_ahead import Session, clear
+from wattbook.market.gateway import Gateway
 from wattbook.market.generation import Generation
 from wattbook.market.orders_ahead import OrdersAhead
 from wattbook.market.retail import Retail
@@ -111,6 +112,7 @@ class Wholesale:
         """Of the customers' energy what is below 1 Wh [uWh], carried on."""
         self.generation = Generation(street)
         self.orders = OrdersAhead(street, self.generation)
+        self.gateway = Gateway(self) if street.has_gateway else None
         self.desk = None if rules.desk is None else Desk(rules.desk)
         self.desk_transfers = 0
         self.marks: list[tuple[int, int, int]] = []
@@ -139,9 +141,9 @@ class Wholesale:
         return door(seq, command) if door is not None else self._say(seq, command)
 
     def _order(self, seq: int, command: Command) -> int:  # noqa: ARG002 - the doors have one form
-        return self.orders.take(command, self.cleared, self._due_wh)
+        return self.orders.take(command, self.cleared, self.due_wh)
 
-    def _due_wh(self, period: int) -> dict[int, int]:
+    def due_wh(self, period: int) -> dict[int, int]:
         """Energy that each agent has bought - sold by contracts of a fixed amount [Wh]."""
         return {} if self.desk is None else self.desk.due_wh(period)
 
@@ -300,7 +302,7 @@ class Wholesale:
 
     def deliver(self, seq: int, period: int) -> None:
         """Let plants run for a period that is over, and read the customers' meters."""
-        self._run_plants(seq, period, self._due_wh(period))
+        self._run_plants(seq, period, self.due_wh(period))
         standing, elastic = self.rules.standing, self.rules.elastic
         energy_wh, self.carry[:] = np.divmod(self.customers * self.rules.million_wh[:, period] + self.carry, _MILLION)
         bought = [max(0, int(self.spot_wh[self.place[agent], period])) for agent in elastic]
@@ -324,7 +326,10 @@ class Wholesale:
         producers = self.rules.producers
         if not len(producers):
             return
-        sold_wh = [-int(self.spot_wh[self.place[each], period]) - due.get(each, 0) for each in producers.tolist()]
+        sold_wh = [
+            -int(self.spot_wh[self.place[each], period]) - due.get(each, 0) - self.local_wh(each, period)
+            for each in producers.tolist()
+        ]
         shared_ppm = [self.shared_ppm(each, period) for each in producers.tolist()]
         given = self.generation.run(period, int(self.spot_tick[period]), sold_wh, shared_ppm)
         self.output_wh[self.plants, period], self.fuel[self.plants] = given.output_wh, given.fuel
@@ -395,8 +400,12 @@ class Wholesale:
         kept = (self.contracted_wh, self.spot_wh, self.served_wh, self.output_wh)
         return Group(*(int(each[place, period]) for each in kept))
 
+    def local_wh(self, agent: int, period: int) -> int:
+        """Give what a group has bought - sold by the gateway [Wh]."""
+        return 0 if self.gateway is None else self.gateway.position_wh(agent, period)
+
     def note(self, agent: int, metered_wh: int, cost: int) -> None:
-        """Note what a group drew in a period, and what it paid at spot and for imbalance."""
+        """Note what a group drew in a period, and what it paid at spot, by the gateway and for imbalance."""
         place = self.place[agent]
         self.paid[place] += cost
         self.drawn_wh[place] += metered_wh

@@ -250,6 +250,51 @@ class Orders(NamedTuple):
     quantity_wh: Ints
 
 
+class Gate(NamedTuple):
+    """What an agent sees of the gateway to the homes, for the periods of `Own`; arrays are (n,).
+
+    Attributes
+    ----------
+    is_utility : bool
+    spot_tick : (n,)
+        What the day-ahead market came to.
+    short_tick, long_tick : (n,)
+        What a group pays for a Wh that it lacks, and gets for one too many.
+    spot_wh : (n,)
+        Bought - sold by itself day ahead.
+    position_wh : (n,)
+        Bought - sold by itself here so far.
+    sellable_wh : (n,)
+        Most that it may have on sale.
+    bid_tick, bid_wh, ask_tick, ask_wh : (n,)
+        Best quotes of others; `wattbook.messages.NO_PRICE` and 0 for an empty side, and in a call market.
+    retail_tick, feed_in_tick : (n,)
+        A utility's own tariff; 0 for a producer.
+    floor_tick, cap_tick, step_tick : int
+        Band and step of prices here.
+    most_wh : int
+        Largest order.
+    """
+
+    is_utility: bool
+    spot_tick: Ints
+    short_tick: Ints
+    long_tick: Ints
+    spot_wh: Ints
+    position_wh: Ints
+    sellable_wh: Ints
+    bid_tick: Ints
+    bid_wh: Ints
+    ask_tick: Ints
+    ask_wh: Ints
+    retail_tick: Ints
+    feed_in_tick: Ints
+    floor_tick: int
+    cap_tick: int
+    step_tick: int
+    most_wh: int
+
+
 class Building(NamedTuple):
     """What a producer knows when it may have capacity built.
 
@@ -317,6 +362,9 @@ class WholesaleMind(Protocol):
 
     A utility's mind may also have ``price(own, public, shop, draw)``: by how much the next day's retail prices differ
     from what the scenario says [ticks]. Without it they do not.
+
+    Any mind may have ``local(own, public, gate, draw)``: its `Orders` to the homes, through a gateway, which take the
+    place of those that still rest there. Without it the rule of `wattbook.policies.gateway` holds.
 
     ``draw(k)`` is the agent's own k-th random number, uniform on 0 .. 2**63 - 1. A mind keeps nothing between calls:
     what it should know of the past it sees.

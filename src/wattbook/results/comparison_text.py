@@ -199,6 +199,11 @@ _AFTER_UTILITIES: Final[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
     ("utilities got EUR", "utility_profit", _whole_eur),
     ("producers got EUR", "producer_profit", _whole_eur),
 )
+_WHERE_THERE_IS_ONE: Final[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
+    ("customers moved", "customers_moved", _number(1, 0)),
+    ("gateway in kWh", "gateway_to_homes_wh", _number(1_000, 1)),
+    ("gateway out kWh", "gateway_from_homes_wh", _number(1_000, 1)),
+)
 _MOST_NAMED: Final = 4
 """Utilities, and producers, that are shown by name."""
 
@@ -214,9 +219,10 @@ def _wholesale(figures: Mapping[str, Any]) -> Iterator[str]:
     for label, name, text in _AFTER_UTILITIES:
         yield _pair(label, figures[f"wholesale.{name}"], text)
     yield from _named(figures, "wholesale.producers.", ".profit", _whole_eur)
-    moved = figures["wholesale.customers_moved"]
-    if moved["a"] is not None or moved["b"] is not None:
-        yield _pair("customers moved", moved, _number(1, 0))
+    for label, name, text in _WHERE_THERE_IS_ONE:
+        pair = figures[f"wholesale.{name}"]
+        if pair["a"] is not None or pair["b"] is not None:
+            yield _pair(label, pair, text)
 
 
 def _named(figures: Mapping[str, Any], begin: str, end: str, text: Callable[[Any], str]) -> Iterator[str]:

@@ -89,19 +89,20 @@ class Net(NamedTuple):
 
     Attributes
     ----------
-    feeder_wh, district_wh : (p x a,) int64
-        In the feeder's book and in the district's; the latter is empty where there is none.
+    feeder_wh, district_wh, gateway_wh : (p x a,) int64
+        In the feeder's book, in the district's and in the gateway's; empty where there is none.
     stray_wh : int
         Volume of both sides of trades in settled periods whose agent was not metered.
     """
 
     feeder_wh: Ints
     district_wh: Ints
+    gateway_wh: Ints
     stray_wh: int
 
 
 def net(record: Record) -> Net:
-    """Net each agent's local trades and shares of each period."""
+    """Net each agent's trades and shares of each period."""
     if "net" not in record.memo:
         record.memo["net"] = _net(record)
     total: Net = record.memo["net"]
@@ -111,20 +112,24 @@ def net(record: Record) -> Net:
 def _net(record: Record) -> Net:
     place, seen = record.place, attendance(record)
     cells = place.periods * place.agents
-    feeder, district = np.zeros(cells, np.int64), np.zeros(cells if place.has_district else 0, np.int64)
+    feeder, district, gateway = (
+        np.zeros(cells if there else 0, np.int64) for there in (True, place.has_district, place.has_gateway)
+    )
     unmetered = np.array([kind == "trader" for kind in place.kinds], np.bool_)
+    is_group = np.array([kind in ("utility", "producer") for kind in place.kinds], np.bool_)
     stray = 0
     for deals in record.pieces("trades", only=("book", "period", "buyer", "seller", "quantity_wh")):
         venue, first = place.venues[deals["book"]], deals["period"].astype(np.int64) * place.agents
-        due = venue != Venue.WHOLESALE
+        due = np.ones(len(venue), np.bool_)
         if not record.complete:  # what was traded for later periods is not metered yet
-            due &= seen.settled[deals["period"]]
+            due = seen.settled[deals["period"]]
         for side, sign in (("buyer", 1), ("seller", -1)):
             cell = first + deals[side]
-            for kind, total in ((Venue.LOCAL, feeder), (Venue.DISTRICT, district)):
+            for kind, total in ((Venue.LOCAL, feeder), (Venue.DISTRICT, district), (Venue.WHOLESALE, gateway)):
                 mine = venue == kind
                 np.add.at(total, cell[mine], sign * deals["quantity_wh"][mine])
-            lost = due & ~seen.metered[cell] & ~unmetered[deals[side]]
+            excused = unmetered[deals[side]] | (is_group[deals[side]] & (venue == Venue.WHOLESALE))
+            lost = due & ~seen.metered[cell] & ~excused
             stray += int(deals["quantity_wh"][lost].sum())
     shares = record.shares
     cell = shares["period"].astype(np.int64) * place.agents + shares["agent"]
@@ -132,7 +137,7 @@ def _net(record: Record) -> Net:
         mine = place.venues[shares["book"]] == kind
         np.add.at(total, cell[mine], shares["shared_wh"][mine])
     stray += int(np.abs(shares["shared_wh"][~seen.metered[cell]]).sum())
-    return Net(feeder, district, stray)
+    return Net(feeder, district, gateway, stray)
 
 
 class Readings(NamedTuple):
@@ -142,18 +147,24 @@ class Readings(NamedTuple):
     ----------
     rows : dict of str to (m,) integers
         The columns asked for, and ``agent`` and ``period``.
-    feeder_wh, district_wh : (m,) int64
+    feeder_wh, district_wh, gateway_wh : (m,) int64
         Bought - sold by the agent for the period; of several readings the first one has it.
     """
 
     rows: dict[str, NDArray[Any]]
     feeder_wh: Ints
     district_wh: Ints
+    gateway_wh: Ints
+
+    @property
+    def local_wh(self) -> Ints:
+        """Bought - sold among neighbours (m,)."""
+        return self.feeder_wh + self.district_wh
 
     @property
     def net_wh(self) -> Ints:
-        """Bought - sold in all local books (m,)."""
-        return self.feeder_wh + self.district_wh
+        """Bought - sold in all books (m,)."""
+        return self.local_wh + self.gateway_wh
 
     @property
     def metered_wh(self) -> Ints:
@@ -186,12 +197,15 @@ def _traded(record: Record, rows: dict[str, NDArray[Any]]) -> Readings:
     total = net(record)
     cell = rows["period"].astype(np.int64) * record.place.agents + rows["agent"]
     feeder = total.feeder_wh[cell]
-    district = total.district_wh[cell] if len(total.district_wh) else np.zeros(len(cell), np.int64)
+    district, gateway = (
+        column[cell] if len(column) else np.zeros(len(cell), np.int64)
+        for column in (total.district_wh, total.gateway_wh)
+    )
     if attendance(record).repeated:
         again = np.ones(len(cell), np.bool_)
         again[np.unique(cell, return_index=True)[1]] = False
-        feeder[again] = district[again] = 0
-    return Readings(rows, feeder, district)
+        feeder[again] = district[again] = gateway[again] = 0
+    return Readings(rows, feeder, district, gateway)
 
 
 _SUMMED: Final = ("load_wh", "generation_wh", "charge_wh", "discharge_wh", "curtailed_wh")
@@ -270,7 +284,7 @@ def _columns_by_agent(part: Readings, metered: Ints) -> Iterator[tuple[str, Ints
         yield name, rows[name]
     yield "withdrawal_wh", np.maximum(metered, 0)
     yield "injection_wh", np.maximum(-metered, 0)
-    yield "local_wh", np.maximum(np.minimum(metered, part.net_wh), 0)
+    yield "local_wh", np.maximum(np.minimum(metered, part.local_wh), 0)
     yield "residual_in_wh", np.maximum(rows["residual_wh"], 0)
     yield "residual_out_wh", np.maximum(-rows["residual_wh"], 0)
 
@@ -371,8 +385,8 @@ def energy_errors(record: Record) -> dict[str, int]:
         load + charge - generation - discharge = traded + residual (a substitute is put down to load or generation).
     ``trades``
         The meters' traded = bought - sold of the trades, or received - given of the shares; everybody who trades, but
-        for traders of a laboratory market, is metered, once a period. In each pool what is given is received, nobody
-        receives more than its claim or gives more than it has.
+        for traders of a laboratory market and for utilities and producers at a gateway, is metered, once a period. In
+        each pool what is given is received, nobody receives more than its claim or gives more than it has.
     ``battery`` (S1, S2)
         The charge moves by charge x its efficiency less discharge x its removal, and stays in its bounds. The
         record shows whole Wh, rounded down, so less than one Wh is no error; the sum over the run is what is

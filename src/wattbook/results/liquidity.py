@@ -67,7 +67,9 @@ def liquidity(record: Record) -> dict[str, Any]:
     """
     if record.place.mechanism not in {"continuous", "call", "none"}:
         return dict.fromkeys(("two_sided_share", "mean_spread_eur_per_mwh", "mean_depth_wh", "trade_to_gate_min"))
-    best_bid, best_ask, depth = look(record)
+    # A gateway's book is not a local one: the whole market stands in it.
+    local = np.repeat(record.place.venues != Venue.WHOLESALE, record.place.periods)
+    best_bid, best_ask, depth = (column[local] for column in look(record))
     both = (best_bid > -_WORST) & (best_ask < _WORST)
     spread = (best_ask[both] - best_bid[both]).sum()
     return {
@@ -217,7 +219,9 @@ def _spans(events: _Events) -> tuple[Resting, _Events]:
 
 def _trade_to_gate(record: Record) -> float | None:
     weighted, volume = 0.0, 0
-    for rows in record.blocks("trades", only=("time_ms", "period", "quantity_wh")):
+    for block in record.blocks("trades", only=("time_ms", "book", "period", "quantity_wh")):
+        local = record.place.venues[block["book"]] != Venue.WHOLESALE
+        rows = {name: column[local] for name, column in block.items()}
         lead_ms = record.place.gate_ms(rows["period"].astype(np.int64)) - rows["time_ms"]
         # In floats: milliseconds x Wh of a city's year would not fit into 64 bits.
         weighted += float((lead_ms * rows["quantity_wh"].astype(np.float64)).sum())

@@ -21,7 +21,9 @@ from wattbook.units import TICKS_PER_EUR_PER_MWH, half_even
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from wattbook.results.record import Ints, Record
+    from numpy.typing import NDArray
+
+    from wattbook.results.record import Ints, Place, Record
 
 MEASURED: Final = ("wakes", "wall_s", "cpu_s")
 """What the journal cannot tell: the figures that come with the run."""
@@ -62,7 +64,8 @@ def _activity(record: Record) -> dict[str, Any]:
 
     ``orders`` counts accepted submissions, ``refusals`` commands that were refused. ``traded_share_of_load`` is the
     local volume, traded or shared, over the metered loads; ``local_share_of_withdrawal`` counts energy once however
-    often it was resold: what came by the feeder's or the district's path, of all that was withdrawn.
+    often it was resold: what came by the feeder's or the district's path, of all that was withdrawn. What came through
+    a gateway is not local, by whatever path.
     """
     place, shares, flows, answered = record.place, record.shares, record.streams["flows"], answers(record)
     received = np.maximum(shares["shared_wh"], 0)
@@ -89,9 +92,15 @@ def _activity(record: Record) -> dict[str, Any]:
         "members_trading": int((place.members & trading).sum()),
         "traded_share_of_load": share(volume, meter_sums(record).load_wh.sum()),
         "local_share_of_withdrawal": share(
-            flows["flow_wh"][flows["path"] != Path.STANDARD].sum(), flows["flow_wh"].sum()
+            flows["flow_wh"][_came_locally(place, flows["path"])].sum(), flows["flow_wh"].sum()
         ),
     }
+
+
+def _came_locally(place: Place, path: NDArray[Any]) -> NDArray[np.bool_]:
+    """Tell which paths (n,) neighbours' energy came by: the district's is a gateway's where there is one."""
+    local: NDArray[np.bool_] = (path == Path.FEEDER) if place.has_gateway else (path != Path.STANDARD)
+    return local
 
 
 def lerner(record: Record) -> float | None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from wattbook.messages import Action, Cause, House
 from wattbook.results.energy import attendance, meter_sums, soc_end
+from wattbook.results.gateway import Taxes
 from wattbook.results.record import BLOCK_ROWS
 from wattbook.results.wholesale_money import Payments
 from wattbook.units import QUANTA_PER_CENT
@@ -143,10 +144,14 @@ def money_errors(record: Record) -> dict[str, int]:
     ``rounding`` (M6)
         A billing leaves whole cents on every account but ROUNDING, and takes at most half a cent from each.
 
+    ``vat``
+        With a gateway alone: homes pay VAT on retail, network and levy, and on what they paid, net, in its book.
+
     With a wholesale market those of `wattbook.results.wholesale_money.Payments.errors` as well.
     """
     transfers, trades, billing = _Transfers(), _Payments(record), _Billing(record)
     wholesale = None if record.wholesale is None else Payments(record)
+    taxes = Taxes(record) if record.place.has_gateway else None
     trades.owe()
     for rows in record.pieces("postings", only=_POSTING):
         transfers.add(rows)
@@ -154,10 +159,14 @@ def money_errors(record: Record) -> dict[str, int]:
         billing.add(rows)
         if wholesale is not None:
             wholesale.add(rows)
+        if taxes is not None:
+            taxes.add(rows)
     rounding = billing.done()
     # In passing, as they are asked for as well.
     record.memo.setdefault("money", billing.total.done())
     errors = {"transfers": transfers.error(), "trades": trades.error(), "rounding": rounding}
+    if taxes is not None:
+        errors["vat"] = taxes.error()
     return errors if wholesale is None else errors | wholesale.errors(meter_sums(record).residual_wh)
 
 

@@ -370,6 +370,11 @@ class Place:
         return bool((self.venues == Venue.DISTRICT).any())
 
     @property
+    def has_gateway(self) -> bool:
+        """True if there is a book in which homes meet utilities and producers."""
+        return bool((self.venues == Venue.WHOLESALE).any())
+
+    @property
     def homes(self) -> NDArray[np.bool_]:
         """Mask (a,) of all agents that a utility supplies."""
         return self.utility >= 0

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 
 from wattbook.errors import CorruptError, ResourceError
+from wattbook.results.recount_gateway import GatewayCount, gateway_net, has_gateway
 from wattbook.results.recount_wholesale import WholesaleCount, due_tables
 
 if TYPE_CHECKING:
@@ -102,6 +103,8 @@ class _Recount:
         self.transfers()
         self.balances()
         self.payments_for_trades()
+        if has_gateway(self.manifest["scenario"]):
+            GatewayCount(self).all()
         self.savings()
         self.energy()
         self.losses()
@@ -297,7 +300,7 @@ class _Recount:
             two_ways = (pl.col("charge_wh") > 0) & (pl.col("discharge_wh") > 0)
             nodes.append(rows.filter((needed != _METERED) | two_ways))
             nets.append(self._untraded(rows))
-            totals.append(_sums(rows.with_columns(_METERED.alias("metered")), "agent"))
+            totals.append(_sums(self._with_neighbours(rows.with_columns(_METERED.alias("metered"))), "agent"))
             known = rows.select("period", "agent", "residual_wh").join(whose, on="agent", how="left")
             stored = rows.join(self.batteries, on="agent", how="inner", maintain_order="left")
             wrong, charge = _charges(stored, charge)
@@ -363,8 +366,7 @@ class _Recount:
         """Rows whose `traded_wh` is not what the trades of their periods say."""
         first, last = rows["period"].min(), rows["period"].max()
         here = pl.col("period").is_between(first, last)
-        deals = self.scan("trades").filter(here & (pl.col("venue") != "wholesale"))
-        shares = self.scan("shares").filter(here)
+        deals, shares = (self.scan(name).filter(here) for name in ("trades", "shares"))
         net = (
             pl.concat(
                 [
@@ -380,8 +382,18 @@ class _Recount:
         met = rows.select("period", "agent", "traded_wh").join(net, on=["period", "agent"], how="left")
         return met.filter(pl.col("traded_wh") != pl.col("counted").fill_null(0))
 
+    def _with_neighbours(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Add what each of the meters' rows traded among neighbours, leaving out what passed through a gateway."""
+        here = pl.col("period").is_between(rows["period"].min(), rows["period"].max())
+        outside = gateway_net(self.scan("trades").filter(here)).select("period", "agent", "outside_wh")
+        both = rows.join(outside.collect(engine="streaming"), on=["period", "agent"], how="left", maintain_order="left")
+        return both.with_columns((pl.col("traded_wh") - pl.col("outside_wh").fill_null(0)).alias("near_wh"))
+
     def _attendance(self) -> None:
-        """Everybody who trades in a period that was read is read in it, once: all but a laboratory's traders."""
+        """Everybody who trades is read in each period that was, once: all but a laboratory's traders, and a gateway's.
+
+        Those are utilities and producers, whose meters are told elsewhere.
+        """
         read = self.scan("meters").select("period").unique().collect().to_series()
         once = self.scan("meters").group_by("agent").agg(pl.len(), pl.col("period").n_unique().alias("periods"))
         wrong = once.filter((pl.col("len") != pl.col("periods")) | (pl.col("len") != len(read)))
@@ -389,7 +401,8 @@ class _Recount:
         self.agree("meters: one row per member and period", "meters", wrong.collect(engine="streaming"))
         deals = self.scan("trades")
         who = pl.concat([deals.select(pl.col("buyer").alias("agent")), deals.select(pl.col("seller").alias("agent"))])
-        traders = self.agents.filter(pl.col("kind") == "trader")["agent"].to_list()
+        kinds = ["trader", "utility", "producer"] if has_gateway(self.manifest["scenario"]) else ["trader"]
+        traders = self.agents.filter(pl.col("kind").is_in(kinds))["agent"].to_list()
         strangers = (
             who.unique()
             .collect(engine="streaming")
@@ -510,7 +523,7 @@ def _sums(rows: pl.DataFrame, key: str) -> pl.DataFrame:
         pl.col(*_ENERGY).sum(),
         metered.clip(lower_bound=0).sum().alias("withdrawal_wh"),
         (-metered).clip(lower_bound=0).sum().alias("injection_wh"),
-        pl.min_horizontal(metered, "traded_wh").clip(lower_bound=0).sum().alias("local_wh"),
+        pl.min_horizontal(metered, "near_wh").clip(lower_bound=0).sum().alias("local_wh"),
         residual.clip(lower_bound=0).sum().alias("residual_in_wh"),
         (-residual).clip(lower_bound=0).sum().alias("residual_out_wh"),
     )

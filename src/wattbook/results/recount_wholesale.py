@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
+from wattbook.results.recount_gateway import gateway_net
+
 if TYPE_CHECKING:
     from wattbook.results.recount import _Recount
 
@@ -114,11 +116,16 @@ class WholesaleCount:
             pl.col("deviation_wh").alias("deviation"),
         )  # fmt: skip
         both = self.own.join(told, on=["period", "agent"], how="full", coalesce=True).sort("period", "agent")
+        outside = gateway_net(self.count.scan("trades")).select(
+            "period", pl.col("agent").cast(pl.String), pl.col("outside_wh")
+        )
+        both = both.join(outside.collect(), on=["period", "agent"], how="left", maintain_order="left")
         wrong = both.filter(
-            (pl.col("contracted_wh") + pl.col("spot_wh")).ne_missing(pl.col("nominated"))
+            pl.sum_horizontal("contracted_wh", "spot_wh", "traded_wh").ne_missing(pl.col("nominated"))
             | pl.col("metered_wh").ne_missing(pl.col("metered"))
             | pl.col("deviation_wh").ne_missing(pl.col("deviation"))
-            | (pl.sum_horizontal(pl.col(*_HOME).abs()) != 0)
+            | (pl.col("traded_wh") != pl.col("outside_wh").fill_null(0))
+            | (pl.col("residual_wh") != 0)
         )
         agree("positions: groups are as nominated, metered and settled", "positions", wrong)
         read = self.table("meters").select("period", "agent", *(pl.col(name).alias(f"{name}_met") for name in _HOME))

@@ -29,7 +29,7 @@ _UNIX: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def summary(run: Run) -> str:
-    """Write at most 40 lines of at most 100 columns, 9 more where there is a wholesale market."""
+    """Write at most 40 lines of at most 100 columns, 10 more where there is a wholesale market."""
     figures = run.metrics
     lines = [
         *_what_ran(run),
@@ -200,7 +200,7 @@ def _decomposition(baseline: Mapping[str, Any] | None) -> Iterator[str]:
 
 
 def _wholesale(told: Mapping[str, Any] | None) -> Iterator[str]:
-    """Tell of the wholesale market in at most 9 lines."""
+    """Tell of the wholesale market in at most 10 lines."""
     if told is None:
         return
     yield ""
@@ -225,6 +225,12 @@ def _wholesale(told: Mapping[str, Any] | None) -> Iterator[str]:
         covered, short = (sum(each[key] for each in quotas) / _MWH for key in ("covered_wh", "bought_out_wh"))
         fee = _eur(sum(each["buy_out_paid"] for each in quotas))
         yield _row("quotas", f"{covered:,.1f} MWh covered by guarantees, {short:,.1f} MWh bought out for {fee}")
+    if told["gateway_to_homes_wh"] is not None:
+        to_homes, from_homes = (told[f"gateway_{way}_homes_wh"] / 1_000 for way in ("to", "from"))
+        mean = _price(told["gateway_vwap_eur_per_mwh"])
+        yield _row(
+            "gateway", f"{to_homes:,.1f} kWh to homes, {from_homes:,.1f} kWh from homes, {mean} EUR/MWh on average"
+        )
     if told["customers_moved"] is not None:
         customers = sum(each["customers"] for each in told["utilities"].values())
         yield _row("retail", f"{told['customers_moved']:,} moves to another utility, of {customers:,} customers")

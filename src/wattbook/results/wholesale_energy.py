@@ -11,6 +11,7 @@ import numpy as np
 
 from wattbook.contracts import Event, Kind
 from wattbook.messages import CONTRACTS, GROUPS, POSITIONS, SERVED, SPOT, SUPPLY, Action
+from wattbook.results.gateway import group_net_wh
 from wattbook.results.wholesale_header import CERTIFICATES
 from wattbook.units import MS_PER_HOUR, PPM
 
@@ -86,8 +87,8 @@ def energy_errors_wholesale(record: Record) -> dict[str, int]:
     """Sum the absolute errors [Wh] of the identities that a wholesale market adds; none without one.
 
     ``positions`` (E3)
-        Every group has one position in each settled period; bought by contract + at spot + deviation = metered, as
-        its row of `groups` says; what is contracted sums to zero.
+        Every group has one position in each settled period; bought by contract + at spot + through a gateway +
+        deviation = metered, as its row of `groups` says; what is contracted sums to zero.
     ``contracts`` (C1, C6)
         Positions in futures net to zero and deliver what was signed; long ones become others of the same energy, period
         by period; delivered + replaced = contracted, contract by contract; the groups' contracted energy is what the
@@ -128,8 +129,9 @@ def _positions_error(record: Record) -> int:
     nominated, told, deviation = (
         by_group(record, GROUPS, f"{name}_wh", "utility") for name in ("nominated", "metered", "deviation")
     )
-    error += int(np.abs(contracted + spot - nominated).sum() + np.abs(metered - told).sum())
-    error += int(np.abs(contracted + spot + deviation - metered).sum())
+    traded = group_net_wh(record) * settled(record)
+    error += int(np.abs(contracted + spot + traded - nominated).sum() + np.abs(metered - told).sum())
+    error += int(np.abs(contracted + spot + traded + deviation - metered).sum())
     return error + int(np.abs(contracted.sum(axis=0)).sum())
 
 

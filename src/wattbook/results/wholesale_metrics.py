@@ -17,6 +17,7 @@ import numpy as np
 from wattbook.contracts import Event, Kind
 from wattbook.messages import CONTRACTS, POSITIONS, SERVED, SPOT, SUPPLY, SWITCHES, Action, Cause
 from wattbook.results.energy import meter_sums, share
+from wattbook.results.gateway import deals, group_net_wh
 from wattbook.results.money import money_of, received
 from wattbook.results.wholesale_energy import (
     NOBODY,
@@ -43,7 +44,9 @@ RISK: Final = 0.05
 _HOURS: Final = 24
 _WH_PER_CERTIFICATE: Final = 1_000_000
 _GROWS: Final = (Event.NOVATED, Event.CASCADED_INTO)
-PROCUREMENT: Final = (Cause.SPOT, Cause.IMBALANCE, Cause.DELIVERY, Cause.VARIATION, Cause.PREMIUM, Cause.PENALTY)
+PROCUREMENT: Final = (
+    Cause.SPOT, Cause.TRADE, Cause.IMBALANCE, Cause.DELIVERY, Cause.VARIATION, Cause.PREMIUM, Cause.PENALTY,
+)  # fmt: skip
 """What energy costs who buys it and brings who sells it."""
 
 
@@ -102,6 +105,7 @@ def wholesale_metrics(record: Record) -> dict[str, Any]:
         "hedge_ratio": _hedge_ratio(book),
         "hedge_ratio_by_day": _by_day(book, _hedge_by_day(book)),
         **_desk(record, book),
+        **_gateway(record),
         "customers_moved": int(record.rows(SWITCHES)["customers"].sum()) if book.market.has_retail else None,
         "dispatch": dispatch(record),
     }
@@ -323,6 +327,28 @@ def revenue_at_risk(daily: Ints) -> float | None:
 # --- homes
 
 
+def _gateway(record: Record) -> dict[str, Any]:
+    """Compute what homes bought and sold through the gateway; all None without one.
+
+    ``gateway_to_homes_wh``, ``gateway_from_homes_wh``
+        Bought by homes from utilities and producers, and sold to them.
+    ``gateway_vwap_eur_per_mwh``
+        Mean price of all its trades, by energy.
+    """
+    names = ("gateway_to_homes_wh", "gateway_from_homes_wh", "gateway_vwap_eur_per_mwh")
+    place = record.place
+    if not place.has_gateway:
+        return dict.fromkeys(names)
+    to_homes = from_homes = volume = value = 0
+    for rows in deals(record):
+        energy, buys, sells = rows["quantity_wh"], place.homes[rows["buyer"]], place.homes[rows["seller"]]
+        to_homes += int(energy[buys & ~sells].sum())
+        from_homes += int(energy[sells & ~buys].sum())
+        volume += int(energy.sum())
+        value += int((rows["price_tick"] * energy).sum())
+    return dict(zip(names, (to_homes, from_homes, _per_mwh(value, volume)), strict=True))
+
+
 def _bill_deciles(record: Record) -> list[int]:
     """Mean bill [1e-8 EUR] of ten groups of members as equal in number as can be, from the lowest bills on."""
     bills = np.sort(-received(record)[record.place.members])
@@ -464,7 +490,8 @@ def dispatch(record: Record) -> dict[str, Any]:
     output, available = by_group(record, SUPPLY, "output_wh"), by_group(record, SUPPLY, "available_wh")
     rows = market.group_of[market.producers]
     output, available = output[rows], np.maximum(available[rows], output[rows])
-    net = by_group(record, POSITIONS, "metered_wh").sum(axis=0)
+    # What homes bought through a gateway was drawn on top of what the groups' meters show.
+    net = by_group(record, POSITIONS, "metered_wh").sum(axis=0) - group_net_wh(record).sum(axis=0) * known
     outside = np.array(record.header["spot_tick"], np.int64)
     demand = net + output.sum(axis=0)
     production = int((output * market.marginal_tick[:, None]).sum())

@@ -14,6 +14,7 @@ from wattbook.contracts.words import WH_PER_CERTIFICATE
 from wattbook.messages import CONTRACTS, POSITIONS, SERVED, SPOT, SUPPLY, SWITCHES, TARIFFS
 from wattbook.results.columns import Numbers, Words
 from wattbook.results.energy import sorted_by
+from wattbook.results.gateway import group_net_wh
 from wattbook.results.tables import moments, named, period_start, wholes, word, worded
 from wattbook.results.wholesale_energy import NOBODY, picked
 from wattbook.results.wholesale_header import CERTIFICATES
@@ -129,14 +130,17 @@ def certificates(record: Record) -> dict[str, Column]:
 def positions(record: Record) -> dict[str, Column]:
     """Give the one ledger of positions: a row per period and balance group, and per period and home.
 
-    contracted + spot + traded + residual + deviation = metered, in every row. A group has nothing traded and no
-    residual, a home nothing contracted, no spot and no deviation: its residual is part of its utility's metered energy.
+    contracted + spot + traded + residual + deviation = metered, in every row. A group has traded only through a gateway
+    and has no residual, a home nothing contracted, no spot and no deviation: its residual is part of its utility's
+    metered energy.
     """
-    told = record.rows(POSITIONS)
+    told, market = record.rows(POSITIONS), record.wholesale
     group = {name: told[name] for name in ("seq", "period", "agent", "contracted_wh", "spot_wh", "metered_wh")}
-    group["deviation_wh"] = group["metered_wh"] - group["contracted_wh"] - group["spot_wh"]
+    if market is not None:
+        group["traded_wh"] = group_net_wh(record)[market.group_of[told["agent"]], told["period"]]
+    group["deviation_wh"] = group["metered_wh"] - group["contracted_wh"] - group["spot_wh"] - group.get("traded_wh", 0)
     parts = [group]
-    if record.wholesale is not None and "meters" in record.streams:  # a single fact is shown without them
+    if market is not None and "meters" in record.streams:  # a single fact is shown without them
         read = record.streams["meters"]
         home = {name: read[name] for name in ("seq", "period", "agent", "traded_wh", "residual_wh")}
         home["metered_wh"] = home["traded_wh"] + home["residual_wh"]

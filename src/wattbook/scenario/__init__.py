@@ -16,6 +16,7 @@ from wattbook.scenario.loading import find_script, load_scenario, shipped_scenar
 from wattbook.scenario.model import Scenario
 from wattbook.scenario.parts import (
     Consumer,
+    Gateway,
     Imbalance,
     LocalMarket,
     Network,
@@ -42,6 +43,7 @@ __all__ = [
     "Estimate",
     "Forecast",
     "ForwardGame",
+    "Gateway",
     "HorizonEfficiency",
     "Imbalance",
     "LocalMarket",

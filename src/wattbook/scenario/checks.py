@@ -18,6 +18,7 @@ from wattbook.scenario.calendar import horizon_ms
 from wattbook.scenario.cities import LONGEST_NAME, City
 from wattbook.scenario.faults import measured_text
 from wattbook.scenario.fields import HOURS
+from wattbook.scenario.gateway import gateway_problems
 from wattbook.scenario.mechanisms import mechanism_problems
 from wattbook.scenario.parts import Consumer, Prosumer, Trader, Utility
 from wattbook.scenario.profiles import is_file
@@ -197,6 +198,7 @@ def whole_problems(scenario: Scenario) -> list[str]:
     problems += _period_problems(scenario)
     problems += _turn_problems(scenario)
     problems += mechanism_problems(scenario)
+    problems += gateway_problems(scenario)
     problems += engine_problems(scenario, scenario.engine)
     problems += _wholesale_problems(scenario)
     problems += _game_problems(scenario)
@@ -429,15 +431,17 @@ def cautions(scenario: Scenario) -> list[str]:
     if scenario.local is not None:
         gives = any(isinstance(each, Prosumer) for each in members)
         gives |= any(isinstance(each, Trader) for each in scenario.agents)
+        gives |= scenario.local.gateway is not None
         if not gives and not any(city.pv_share or city.battery_share for city in cities):
             found.append("no member has a plant or a battery: nobody will have anything to sell")
-        if scenario.homes == 1:
+        if scenario.homes == 1 and scenario.local.gateway is None:
             found.append("there is one member only: it has nobody to trade with")
         feeders = Counter(member.feeder for member in members)
         for city in cities:
             feeders.update(city.homes_by_feeder())
         alone = sorted(name for name, count in feeders.items() if count == 1)
-        if alone and not scenario.local.district and scenario.homes > 1:
+        is_shut = not scenario.local.district and scenario.local.gateway is None
+        if alone and is_shut and scenario.homes > 1:
             found.append(f"{', '.join(alone)}: one member alone on its feeder and no district book to trade in")
     served = {member.supplier for member in members} | {city.supplier for city in cities}
     if None not in served or not (members or cities):

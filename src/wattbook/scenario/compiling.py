@@ -22,6 +22,7 @@ from wattbook.policies import Mind, home, idle, nominate, zero_intelligence
 from wattbook.scenario.calendar import bills_ms, by_hour, horizon_ms, opens_ms
 from wattbook.scenario.estimating import require_memory
 from wattbook.scenario.game_rules import game_minds, game_rules
+from wattbook.scenario.gateway import gateway_rules
 from wattbook.scenario.mechanism_rules import auction_rules, mid_market_tick, sharing_rules
 from wattbook.scenario.parts import CONNECTION, REACTION, Agent, Consumer, LocalMarket, Prosumer, Trader, Utility
 from wattbook.scenario.profiles import Horizon, Library, is_file
@@ -248,6 +249,10 @@ def _street(scenario: Scenario, roll: Roll, horizon: Horizon, starts_ms: Ints, s
     )
     utility = roll.column(_suppliers(agents, utilities), lambda each: each.utility(utilities))
     mid = mid_market_tick(utility, feeder, retail, feed_in)
+    gates_ms = opens_ms(starts_ms, opening, scenario.timezone)
+    rules = None if local is None else _rules(local, roll, mid, starts_ms, scenario.timezone)
+    if local is not None and rules is not None and local.gateway is not None:
+        rules = replace(rules, gateway=gateway_rules(local, horizon, gates_ms))
     return Street(
         names=roll.names,
         kinds=roll.texts([agent.kind for agent in agents], District.kinds),
@@ -257,7 +262,7 @@ def _street(scenario: Scenario, roll: Roll, horizon: Horizon, starts_ms: Ints, s
         period_ms=horizon.period_ms,
         periods=horizon.periods,
         timezone=scenario.timezone,
-        opens_ms=opens_ms(starts_ms, opening, scenario.timezone),
+        opens_ms=gates_ms,
         feeder=feeder,
         utility=utility,
         vat_ppm=roll.column(
@@ -281,7 +286,7 @@ def _street(scenario: Scenario, roll: Roll, horizon: Horizon, starts_ms: Ints, s
         short_tick=short,
         long_tick=long,
         network=_network(scenario.network),
-        market=None if local is None else _rules(local, roll, mid, starts_ms, scenario.timezone),
+        market=rules,
         bill_ms=bills_ms(horizon.start_ms, horizon.end_ms, scenario.billing, scenario.timezone),
         about=roll.about([_about(agent, in_wholesale=has_wholesale(scenario)) for agent in agents]),
     )

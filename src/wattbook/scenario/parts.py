@@ -72,6 +72,7 @@ POWER_BOUND: Final = kw(1_000_000)
 MONEY_BOUND: Final = eur(10_000_000_000)
 ORDER_BOUND: Final = kwh(1_000_000)
 """Times the dearest price it stays far below the 62 bits that every product of price and quantity must fit."""
+GATEWAY_PATHS: Final = ("standard", "district")
 LABEL_LIMIT: Final = 200
 SELF_TRADE: Final = ("off", "cancel-newest", "cancel-oldest", "cancel-both", "decrement")
 DEFAULT_CREDIT: Final = eur(500)
@@ -259,6 +260,32 @@ class Part(BaseModel):
         return hasattr(self, "__pydantic_fields_set__")
 
 
+class Gateway(Part):
+    """Where homes meet utilities and producers: a book of its own, wider than the feeders'.
+
+    Attributes
+    ----------
+    by : str
+        Network path of all that is bought there: ``"standard"`` or ``"district"``.
+    asks_every : duration or None
+        How often utilities and producers are asked for orders, beside each gate opening. None: at the opening alone.
+    """
+
+    path: ClassVar[str] = "local.gateway"
+    by: Annotated[str, choice(*GATEWAY_PATHS)] = "standard"
+    asks_every: Annotated[int | None, optional(measured("duration", minutes(1), minutes(24 * 60)))] = None
+
+
+def _gateway(value: object) -> Gateway | None:
+    if is_none(value):
+        return None
+    if isinstance(value, Gateway):
+        return value
+    if isinstance(value, str) and value.strip().lower() in GATEWAY_PATHS:
+        return Gateway(by=value.strip().lower())
+    raise FieldError("is not made by Gateway(...), nor None; of words, standard, district and none are known")
+
+
 class LocalMarket(Part):
     """The neighbourhood's market: by default a continuous double auction for each delivery period.
 
@@ -310,6 +337,8 @@ class LocalMarket(Part):
         With static-key and dynamic-key: what a shared Wh costs. None is the mid-market price.
     answers : bool
         With ``turns="random"``: each order is offered at once to all traders of the other side, and does not rest.
+    gateway : Gateway or None
+        A book in which homes meet utilities and producers; needs ``district=False``.
     """
 
     path: ClassVar[str] = "local"
@@ -336,6 +365,7 @@ class LocalMarket(Part):
     keys: Annotated[Any, keys_check()] = "equal"
     share_price: Annotated[tuple[int, ...] | None, optional(tariff(-PRICE_BOUND, PRICE_BOUND))] = None
     answers: Annotated[bool, flag()] = False
+    gateway: Annotated[Gateway | None, PlainValidator(_gateway)] = None
 
     @property
     def opens_minute(self) -> int:

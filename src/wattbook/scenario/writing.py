@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 FORM: Final = 1
 OPTIONAL: Final = (
-    "improve", "clear_after_trade", "turns", "failed_shouts", "turns_per_day", "session_days", "answers", *OPTIONS,
+    "improve", "clear_after_trade", "turns", "failed_shouts", "turns_per_day", "session_days", "answers",
+    "gateway", *OPTIONS,
 )  # fmt: skip
 """Options of `LocalMarket` that stand in the text only where they are not as ever: without them a scenario is what it
 was before they existed."""

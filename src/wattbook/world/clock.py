@@ -29,8 +29,8 @@ class Rank(IntEnum):
     A period that ends is metered, settled and billed before anyone acts on its outcome; gates open and close before
     any order of the same moment, so that an order at exactly gate closure is too late. What closes has its last
     auction then; auctions of what stays open follow. Then the contract desk, and the day-ahead market, which knows what
-    was signed. At the end of a run the last period is still settled and billed;
-    agents do not wake any more.
+    was signed; then utilities' tariffs, and what they and producers send to a gateway. At the end of a run the last
+    period is still settled and billed; agents do not wake any more.
     """
 
     DELIVERY = 1
@@ -44,6 +44,7 @@ class Rank(IntEnum):
     MARK = 9
     DAY_AHEAD = 10
     RETAIL = 11
+    GATEWAY = 12
     HORIZON = 15
 
 

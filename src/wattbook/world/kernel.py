@@ -15,6 +15,7 @@ from wattbook.book.kernel_machine import inlined_too
 from wattbook.ledger.kernel import available
 from wattbook.market.kernel import gate_code, row_of
 from wattbook.messages import NO_PRICE
+from wattbook.units import PPM
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,7 +38,7 @@ class Sights(NamedTuple):
     feed_in_tick: Ints
     """(a, p)"""
     fee_tick: Ints
-    """(3,)"""
+    """(3,) of what comes within the feeder, by the wide book, and of the rest"""
     load_wh: Ints
     """(a, p) expected"""
     generation_wh: Ints
@@ -221,6 +222,17 @@ def _see_quotes(rules: Rules, town: Town, agent: int, period: int, row: Ints) ->
 
 
 @inlined_too
+def taxed_fee_tick(alone_tick: int, fee_tick: int, vat_ppm: int) -> int:
+    """Give the fee at which untaxed energy would cost a home as much as taxed energy does at `fee_tick`.
+
+    Policies reckon with energy that bears no VAT. What they compare with is `alone_tick`, retail price and standard
+    fee, both with VAT: the dearest taxed energy that is worth it costs `alone_tick` - `fee_tick`, and so does the
+    dearest untaxed energy at the fee given here, up to the tick or two that are rounded to the home's advantage.
+    """
+    return alone_tick - (alone_tick - fee_tick) * PPM // (PPM + vat_ppm)
+
+
+@inlined_too
 def _see_prices(rules: Rules, sights: Sights, levy_tick: int, agent: int, period: int, row: Ints) -> None:
     """Fill in what the agent's utility, network and state charge."""
     supplier = sights.utility[agent] if sights.utility[agent] >= 0 else agent
@@ -231,6 +243,8 @@ def _see_prices(rules: Rules, sights: Sights, levy_tick: int, agent: int, period
     row[4] = sights.fee_tick[2]
     row[5] = levy_tick
     row[6] = sights.vat_ppm[agent]
+    if rules.energy_vat_ppm[agent] != 0:
+        row[3] = taxed_fee_tick(row[0] + row[4], row[3], rules.energy_vat_ppm[agent])
 
 
 @inlined_too

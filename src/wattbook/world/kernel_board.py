@@ -247,10 +247,10 @@ def rules_at(address: int, n: Sizes) -> Rules:
     b = line(address, LENGTH)
     i = AT_RULES
     j = i + _RULES
-    c = columns_at(b[j + 1], 7, n.agents, MEMBER_WIDTH)
+    c = columns_at(b[j + 1], 8, n.agents, MEMBER_WIDTH)
     return Rules(
         b[i], b[i + 1], b[i + 2], b[i + 3], b[i + 4], b[i + 5], b[i + 6], b[i + 7], b[i + 8], b[i + 9], b[i + 10],
-        b[i + 11], line(b[j], n.periods), c[:2], c[2], c[3], c[4], c[5], c[6],
+        b[i + 11], line(b[j], n.periods), c[:2], c[2], c[3], c[4], c[5], c[6], c[7],
     )  # fmt: skip
 
 

@@ -19,10 +19,12 @@ from wattbook.chance import draw, key_of
 from wattbook.contracts import NOBODY, Verb
 from wattbook.errors import PolicyError
 from wattbook.messages import Action, Command
+from wattbook.policies.gateway import local_orders
 from wattbook.policies.wholesale import Asked, AtDesk, Building, Offered, Orders, Public, Say, Shop, Spec
 from wattbook.units import PPM, half_even
 from wattbook.world.clock import Alarm, Rank
 from wattbook.world.foresight import Foresight
+from wattbook.world.gateway import gate_of, open_periods
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -53,6 +55,7 @@ class Done(IntEnum):
     MARKS = 2
     COMPLIANCES = 3
     RETAIL = 4
+    GATEWAY = 5
 
 
 class _Opening(NamedTuple):
@@ -84,7 +87,7 @@ class WholesaleDay:
 
     Attributes
     ----------
-    counts : (5,) int64
+    counts : (6,) int64
         By `Done`.
     """
 
@@ -104,6 +107,7 @@ class WholesaleDay:
         names = self.street.names
         self.draw_keys = {agent: key_of(seed, names[agent], "wholesale") for agent in minds}
         self._fail = fail
+        self._dealt: Callable[[int], None] = lambda _: None
         self.foresight = Foresight(self.wholesale, seed, need)
         # Whoever comes first has an advantage: the order is drawn once, by name.
         self.order = sorted(minds, key=lambda agent: (key_of(seed, names[agent], "wholesale-rank"), names[agent]))
@@ -112,15 +116,17 @@ class WholesaleDay:
             self._reaches[one] = (*self._reaches.get(one, ()), other)
             self._reaches[other] = (*self._reaches.get(other, ()), one)
 
-    def start(self, env: simpy.Environment) -> None:
-        """Start all processes where they stand."""
-        rules, retail = self.rules, self.rules.retail
+    def start(self, env: simpy.Environment, dealt: Callable[[int], None]) -> None:
+        """Start all processes where they stand; `dealt` is told the time after what may have brought fills."""
+        rules, retail, gateway = self.rules, self.rules.retail, self.wholesale.gateway
+        self._dealt = dealt
         plans: tuple[tuple[Done, Rank, Sequence[int], Callable[[int, int], None]], ...] = (
             (Done.OPENINGS, Rank.DESK, rules.desk_ms, self._open_desk),
             (Done.MARKS, Rank.MARK, rules.mark_ms, self._mark),
             (Done.SESSIONS, Rank.DAY_AHEAD, [at_ms for at_ms, _, _ in rules.sessions], self._clear_day),
             (Done.COMPLIANCES, Rank.COMPLIANCE, rules.comply_ms, self._comply),
             (Done.RETAIL, Rank.RETAIL, [] if retail is None else [at_ms for at_ms, _, _ in retail.times], self._sell),
+            (Done.GATEWAY, Rank.GATEWAY, () if gateway is None else gateway.rules.times, self._meet_homes),
         )
         for done, rank, times, work in plans:
             if times:
@@ -285,15 +291,7 @@ class WholesaleDay:
 
     def _orders_of(self, agent: int, first: int, count: int, public: Public, now_ms: int) -> list[tuple[int, ...]]:
         own = self.foresight.own(agent, first, first + count, now_ms)
-        answer = self.minds[agent].day_ahead(own, public, self._draw(agent))
-        if not isinstance(answer, tuple | list | np.ndarray) or len(answer) != len(Orders._fields):
-            raise PolicyError(
-                f"day_ahead answers with Orders(period, side, price_tick, quantity_wh), not {answer!r:.80}"
-            )
-        period, *columns = (_whole_column(column) for column in answer)
-        if any(len(column) != len(period) for column in columns):
-            raise PolicyError("the columns of Orders(period, side, price_tick, quantity_wh) have one length")
-        return list(zip([_whole(each, _SMALL) for each in period], *columns, strict=True))
+        return _whole_orders("day_ahead", self.minds[agent].day_ahead(own, public, self._draw(agent)))
 
     def _capacity_of(self, agent: int, now_ms: int) -> int:
         plant, wholesale = self.wholesale.generation.plant_of[agent], self.wholesale
@@ -313,6 +311,36 @@ class WholesaleDay:
         )
         own = self.foresight.own(agent, over, over, now_ms)
         return _whole(self.minds[agent].invest(own, building, self._draw(agent)))
+
+    # --- the gateway
+
+    def _meet_homes(self, now_ms: int, number: int) -> None:  # noqa: ARG002 - one form for all work
+        """Ask for orders in all products that homes can trade now; they take the place of those that still rest."""
+        gateway, town = self.wholesale.gateway, self.market.town
+        assert gateway is not None
+        first, end = open_periods(gateway, now_ms)
+        if first >= end:
+            return
+        public = self.foresight.public(first, end)
+        for agent in self.order:
+            if town.open_buy_wh[agent].any() or town.open_sell_wh[agent].any():
+                self.market.apply(Command(now_ms, agent, Action.CANCEL_ALL))
+            orders = self._ask(agent, now_ms, self._local_orders_of, first, end, _copied(public), now_ms)
+            for period, side, price_tick, quantity_wh in orders or ():
+                self.market.apply(
+                    Command(now_ms, agent, Action.SUBMIT, gateway.book, period, 0, side, price_tick, quantity_wh)
+                )  # fmt: skip
+        self._dealt(now_ms)
+
+    def _local_orders_of(
+        self, agent: int, first: int, end: int, public: Public, now_ms: int
+    ) -> list[tuple[int, ...]]:  # fmt: skip
+        assert self.wholesale.gateway is not None
+        own = self.foresight.own(agent, first, end, now_ms)
+        gate = gate_of(self.wholesale.gateway, agent, first, end)
+        local = getattr(self.minds[agent], "local", None)
+        answer = local_orders(own, gate) if local is None else local(own, public, gate, self._draw(agent))
+        return _whole_orders("local", answer)
 
     # --- asking
 
@@ -358,6 +386,22 @@ def _whole_column(column: Any) -> list[int]:
     if len(values) > MOST_ORDERS:
         raise PolicyError(f"a mind sends at most {MOST_ORDERS} orders to a session")
     return [_whole(value) for value in values]
+
+
+def _whole_orders(question: str, answer: Any) -> list[tuple[int, ...]]:
+    """Take orders as rows of plain whole numbers.
+
+    Raises
+    ------
+    PolicyError
+        If they are none.
+    """
+    if not isinstance(answer, tuple | list | np.ndarray) or len(answer) != len(Orders._fields):
+        raise PolicyError(f"{question} answers with Orders(period, side, price_tick, quantity_wh), not {answer!r:.80}")
+    period, *columns = (_whole_column(column) for column in answer)
+    if any(len(column) != len(period) for column in columns):
+        raise PolicyError("the columns of Orders(period, side, price_tick, quantity_wh) have one length")
+    return list(zip([_whole(each, _SMALL) for each in period], *columns, strict=True))
 
 
 def _whole_say(word: Say) -> Say:

@@ -25,6 +25,7 @@ from wattbook.messages import (
     OUT_ROWS,
     Action,
     Command,
+    Path,
     See,
     streams_of,
 )
@@ -221,7 +222,7 @@ class World:
             auctioned=self.answer_notices,
         )
         if self.wholesale_day is not None:
-            self.wholesale_day.start(env)
+            self.wholesale_day.start(env, dealt=self.answer_notices)
         env.run(until=Alarm(env, until_ms, Rank.HORIZON))
         self.now_ms = until_ms
         self.market.check()
@@ -470,12 +471,13 @@ def _checked_commands(out: NDArray[np.int64]) -> list[list[int]]:
 
 
 def _sights(street: Street, expectations: Expectations) -> Sights:
+    fee_tick = street.network.fee_tick
     return Sights(
         utility=expectations.utility,
         vat_ppm=expectations.vat_ppm,
         retail_tick=street.retail_tick,
         feed_in_tick=street.feed_in_tick,
-        fee_tick=np.array(street.network.fee_tick, np.int64),
+        fee_tick=np.array([fee_tick[path] for path in (Path.FEEDER, street.wide_path, Path.STANDARD)], np.int64),
         load_wh=expectations.load_wh,
         generation_wh=expectations.generation_wh,
         sd_wh=expectations.sd_wh,
