@@ -214,9 +214,10 @@ def _wholesale(figures: Mapping[str, Any]) -> Iterator[str]:
     for label, name, text in _AFTER_UTILITIES:
         yield _pair(label, figures[f"wholesale.{name}"], text)
     yield from _named(figures, "wholesale.producers.", ".profit", _whole_eur)
-    moved = figures["wholesale.customers_moved"]
-    if moved["a"] is not None or moved["b"] is not None:
-        yield _pair("customers moved", moved, _number(1, 0))
+    for who in ("customers", "members"):
+        moved = figures[f"wholesale.{who}_moved"]
+        if moved["a"] is not None or moved["b"] is not None:
+            yield _pair(f"{who} moved", moved, _number(1, 0))
 
 
 def _named(figures: Mapping[str, Any], begin: str, end: str, text: Callable[[Any], str]) -> Iterator[str]:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 
 from wattbook.errors import CorruptError, ResourceError
+from wattbook.results.recount_moves import MovesCount
 from wattbook.results.recount_wholesale import WholesaleCount, due_tables
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ class _Recount:
         self.agents = self.whole("agents")
         self.batteries = self._batteries()
         self.homes = self.agents.filter(pl.col("utility").is_not_null())
+        self.moves = MovesCount(self)
         self.wholesale = WholesaleCount(self) if due_tables(self.manifest["scenario"]) else None
         self.trades()
         self.transfers()
@@ -109,6 +111,7 @@ class _Recount:
         self.fills()
         if self.wholesale is not None:
             self.wholesale.all()
+        self.moves.all()
 
     # --- reading
 
@@ -288,7 +291,6 @@ class _Recount:
 
     def energy(self) -> None:
         """Node by node and period by period; agents' totals, groups and flows as sums of them."""
-        whose = self.agents.select("agent", "utility")
         nodes, nets, totals, groups, flows, charges, strange = [], [], [], [], [], [], []
         charge = self.batteries.select("agent", pl.col("start_uwh").alias("before_uwh"))
         columns = ("period", "agent", *_ENERGY, "traded_wh", "residual_wh", "soc_wh", "substitute")
@@ -298,7 +300,7 @@ class _Recount:
             nodes.append(rows.filter((needed != _METERED) | two_ways))
             nets.append(self._untraded(rows))
             totals.append(_sums(rows.with_columns(_METERED.alias("metered")), "agent"))
-            known = rows.select("period", "agent", "residual_wh").join(whose, on="agent", how="left")
+            known = self.moves.supplied(rows.select("period", "agent", "residual_wh"))
             stored = rows.join(self.batteries, on="agent", how="inner", maintain_order="left")
             wrong, charge = _charges(stored, charge)
             charges.append(wrong)

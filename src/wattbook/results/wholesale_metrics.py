@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from wattbook.contracts import Event, Kind
-from wattbook.messages import CONTRACTS, POSITIONS, SERVED, SPOT, SUPPLY, SWITCHES, Action, Cause
+from wattbook.messages import CONTRACTS, MOVES, POSITIONS, SERVED, SPOT, SUPPLY, SWITCHES, Action, Cause
 from wattbook.results.energy import meter_sums, share
 from wattbook.results.money import money_of, received
 from wattbook.results.wholesale_energy import NOBODY, by_group, picked, settled, signed_contracts, spec_kinds
@@ -94,6 +94,7 @@ def wholesale_metrics(record: Record) -> dict[str, Any]:
         "hedge_ratio_by_day": _by_day(book, _hedge_by_day(book)),
         **_desk(record, book),
         "customers_moved": int(record.rows(SWITCHES)["customers"].sum()) if book.market.has_retail else None,
+        "members_moved": len(record.rows(MOVES)["agent"]) if book.market.has_members else None,
         "dispatch": dispatch(record),
     }
 

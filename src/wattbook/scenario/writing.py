@@ -31,6 +31,10 @@ ASIDE: Final = frozenset({"engine", "baseline"})
 """Fields of a scenario that change neither what happens nor its fingerprint."""
 
 LATER: Final[dict[str, frozenset[str]]] = {
+    "City": frozenset({"loyalty"}),
+    "Consumer": frozenset({"loyalty"}),
+    "Prosumer": frozenset({"loyalty"}),
+    "RetailMarket": frozenset({"members"}),
     "Scenario": frozenset({"hours", "wholesale", "buy_out", "retail", "game"}),
     "Trader": frozenset({"reaction"}),
     "Utility": frozenset(
