@@ -96,6 +96,9 @@ def test_the_table_tells_who_moved_when_from_which_period_on_and_for_what_fee(ru
     assert begin.dt.date().to_list() == [day + dt.timedelta(days=1) for day in clock.dt.date().to_list()]
     fees = {"blue": 50_000_000, "green": 25_000_000, "red": 0}
     assert rows["fee"].to_list() == [fees[old] for old in rows["old"].to_list()]
+    said = run.decisions.filter(pl.col("action") == "switch")
+    assert said["agent"].to_list() == rows["agent"].to_list()
+    assert said["outcome"].unique().to_list() == ["ok"]
     # Who is told of in the agents' table is whom they began with.
     agents = dict(run.agents.select("agent", "utility").rows())
     for agent in rows["agent"].unique().to_list():

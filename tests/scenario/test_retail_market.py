@@ -199,6 +199,25 @@ def test_loyalty_stands_in_the_text_only_where_it_is_given():
     assert scenario_of(agents=[plain, blue()]).with_values({"ada.loyalty": Typed("3")}).members[0].loyalty == 300
 
 
+def test_a_choice_of_ones_own_is_a_part_of_the_digest():
+    def digest(choose):
+        def idle(see, memory, draw, out):
+            return 1 << 40
+
+        if choose is not None:
+            idle.choose = choose
+        return scenario_of(agents=[consumer("ada", policy=idle), blue()]).digest()
+
+    def first(choice, draw):
+        return choice.offers[0].utility
+
+    def last(choice, draw):
+        return choice.offers[-1].utility
+
+    assert len({digest(each) for each in (None, first, last)}) == 3
+    assert digest(first) == digest(first)
+
+
 def test_a_citys_homes_have_the_loyalty_that_its_list_would_have():
     retail = RetailMarket(members=True)
     for loyalty in (None, eur_per_mwh(3)):

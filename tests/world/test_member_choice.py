@@ -198,10 +198,15 @@ def test_everything_is_billed_and_metered_by_the_utility_of_the_period(seed):
     world = ran(draft(seed), seed=seed)
     laid, journal = world.street, world.journal
     supplier = np.repeat(laid.utility[:, None], laid.periods, axis=1)
-    rows = journal.read("moves")
-    for agent, old, new, period in zip(*(rows[key].tolist() for key in ("agent", "old", "new", "period")), strict=True):
+    rows, orders = journal.read("moves"), journal.read("orders")
+    columns = (rows[key].tolist() for key in ("agent", "old", "new", "period", "time_ms"))
+    for agent, old, new, period, time_ms in zip(*columns, strict=True):
         assert supplier[agent, period] == old
         supplier[agent, period:] = new
+        # Nobody has traded, or asked for, what is sold under the new contract.
+        assert time_ms < laid.start_ms + period * laid.period_ms
+        before = orders["time_ms"] <= time_ms
+        assert not (before & (orders["agent"] == agent) & (orders["period"] >= period)).any()
     retail = laid.retail_tick
     meters, groups, served = (journal.read(name) for name in ("meters", "groups", "served"))
     agent, period, residual = meters["agent"], meters["period"], meters["residual_wh"]
@@ -285,6 +290,19 @@ def test_loyalty_is_drawn_evenly_by_name_and_seed():
     np.testing.assert_array_equal(again, drawn.wholesale.retail.member_loyalty_tick)
     other = compile_street(scenario, SEED + 1).street.wholesale.retail.member_loyalty_tick
     assert (other != again).sum() > 1_900
+
+
+def test_of_many_members_as_many_move_as_the_gain_is_of_loyalty():
+    """As of customers who are stood for (R7): 10 EUR/MWh, with VAT 11.90, of a loyalty of 40 near 30 in a hundred."""
+    town = city("town", homes=1_500, homes_per_feeder=500, supplier="blue", pv_share=0, battery_share=0)
+    retail = RetailMarket(members=True, reprices=False)
+    world = ran(
+        street(town, blue(), utility("red", retail=eur_per_mwh(150), feed_in=eur_per_mwh(80)), days=2, retail=retail)
+    )
+    bears = int((world.street.vat_ppm > 0).sum())
+    expected_share = (11.9 * bears + 10 * (1_500 - bears)) / 1_500 / 40
+    # Three standard deviations of a draw of so many.
+    assert abs(len(moves(world)) / 1_500 - expected_share) < 3 * (0.3 * 0.7 / 1_500) ** 0.5
 
 
 def test_a_battery_counts_in_what_a_member_expects():

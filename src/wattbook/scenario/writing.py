@@ -108,13 +108,15 @@ def _field(name: str, value: Any, library: Library) -> Any:
 
 
 def _mind(mind: Mind) -> dict[str, Any]:
-    """Describe how an agent decides."""
+    """Describe how an agent decides; its own choice of a utility by that function's source."""
+    choose = getattr(mind.policy, "choose", None)
     return {
         "name": mind.name,
         "persona": mind.persona,
         "memory": [int(cell) for cell in mind.memory],
         "look_ahead_ms": int(mind.look_ahead_ms),
         "source": _source_hash(mind.policy),
+        **({"choose": _source_hash(choose)} if callable(choose) else {}),
     }
 
 
