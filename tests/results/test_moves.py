@@ -336,3 +336,22 @@ def test_private_values_are_those_of_the_utility_of_the_period(run):
         tick = place.retail_tick[rank[who], rows.period[place_of_row]]
         assert rows.retail[place_of_row] == tick * taxed[names.index(agent)]
     assert metrics(run.record, run.baseline, {})["allocative_efficiency"] == run.metrics["allocative_efficiency"]
+
+
+def test_the_lerner_index_takes_the_feed_in_price_of_the_utility_of_the_period(run):
+    feed_in, first = {"blue": 8_000, "green": 7_500, "red": 8_500}, dict(run.agents.select("agent", "utility").rows())
+
+    def index(moves):
+        """Mean of (P - c)/P of all trades, weighted by volume."""
+        margin, volume = 0.0, 0
+        for seller, period, price, energy in run.trades.select(
+            "seller", "period", "price_tick", "quantity_wh"
+        ).iter_rows():
+            mine = moves.filter((pl.col("agent") == seller) & (pl.col("period") <= period))
+            cost = feed_in[mine["new"][-1] if mine.height else first[seller]]
+            margin += energy * (price - cost) / price
+            volume += energy
+        return margin / volume
+
+    assert run.metrics["lerner"] == pytest.approx(index(run.moves), abs=1e-8)
+    assert run.metrics["lerner"] != pytest.approx(index(run.moves.clear()), abs=1e-6)
