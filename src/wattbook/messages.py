@@ -51,6 +51,8 @@ class Action(IntEnum):
     """Quotas are settled; `order` is the number of the date."""
     CHOOSE = 27
     """Customers think about leaving, under the tariffs of `quantity_wh` periods from `period` on."""
+    SWITCH = 28
+    """A member takes another utility, `order`, from `period` on: it is asked about that once a day."""
     REQUEST = 32
     """This and what follows is said to the contract desk, see `wattbook.contracts.Verb`."""
     QUOTE = 33
@@ -145,6 +147,8 @@ class Refusal(IntEnum):
     """This producer and this utility do not deal with each other."""
     NO_TARIFF = 120
     """Nobody is served under it, its day may be traded already, or a price is out of bounds."""
+    NO_SWITCH = 121
+    """Members do not choose here, or not that utility, or not from that period on, or the term is not over."""
 
 
 class House(IntEnum):
@@ -413,6 +417,13 @@ SWITCHES: Final = Stream(
     (*_ROW, ("time_ms", "<i8"), ("old", "<i4"), ("new", "<i4"), ("customers", "<i8"), ("fee", "<i8")),
 )
 """How many customers left which utility for which other one, and what they paid for it [1e-8 EUR]."""
+MOVES: Final = Stream(
+    "moves",
+    (
+        *_ROW, ("time_ms", "<i8"), ("agent", "<i4"), ("old", "<i4"), ("new", "<i4"), ("period", "<i4"), ("fee", "<i8"),
+    ),
+)  # fmt: skip
+"""Members who took another utility, from which period on, and what leaving cost them [1e-8 EUR]."""
 WHOLESALE_STREAMS: Final = (SPOT, SUPPLY, SERVED, POSITIONS)
 RETAIL_STREAMS: Final = (TARIFFS, SWITCHES)
 
@@ -430,5 +441,7 @@ def streams_of(header: Any) -> tuple[Stream, ...]:
     if isinstance(wholesale, dict):
         streams += WHOLESALE_STREAMS
         streams += (CONTRACTS,) if wholesale.get("desk") is not None else ()
-        streams += RETAIL_STREAMS if wholesale.get("retail") is not None else ()
+        retail = wholesale.get("retail")
+        streams += RETAIL_STREAMS if retail is not None else ()
+        streams += (MOVES,) if isinstance(retail, dict) and retail.get("members") else ()
     return streams

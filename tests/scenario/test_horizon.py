@@ -15,6 +15,7 @@ from wattbook import (
     LocalMarket,
     Network,
     Pv,
+    RetailMarket,
     Scenario,
     city,
     consumer,
@@ -243,6 +244,14 @@ def test_a_run_of_another_kind_is_refused_with_all_reasons():
     assert len(caught.value.problems) == 3
     for told in ("scenario is not the run's", "run has no baseline", "meters failed"):
         assert any(told in problem for problem in caught.value.problems)
+
+
+def test_a_run_whose_members_chose_is_refused():
+    other = utility("green", retail=eur_per_mwh(160), feed_in=eur_per_mwh(80))
+    plain = town(0.0)
+    scenario = plain.model_copy(update={"agents": (*plain.agents, other), "retail": RetailMarket(members=True)})
+    with pytest.raises(ConfigError, match="members chose their utility"):
+        horizon_efficiency(scenario, scenario.run(seed=1))
 
 
 def test_a_run_without_market_or_members_is_refused():

@@ -7,19 +7,23 @@ import pytest
 
 from wattbook import (
     Auction,
+    Battery,
     ContractDesk,
     LocalMarket,
     RetailMarket,
     Scenario,
+    city,
     consumer,
     eur,
     eur_per_mwh,
     hours,
     kw,
+    kwh,
     minutes,
     mw,
     percent,
     producer,
+    prosumer,
     utility,
 )
 from wattbook.contracts import Event
@@ -72,6 +76,7 @@ def problems(make):
         ({"loyalty": None}, "retail.loyalty"),
         ({"green_value": eur_per_mwh(-1)}, "write at least eur_per_mwh(0)"),
         ({"greenvalue": eur_per_mwh(1)}, "retail.greenvalue is unknown"),
+        ({"members": "some"}, "retail.members='some' is neither True nor False"),
     ],
 )
 def test_a_bad_value_says_what_to_write(values, said):
@@ -90,7 +95,11 @@ def test_all_mistakes_are_told_at_once():
     ("given", "said"),
     [
         ({"retail": 5}, "retail=5 is not made by RetailMarket(...)"),
-        ({"utilities": [blue(represents=0)]}, "there are none: write represents=20_000"),
+        ({"utilities": [blue(represents=0)]}, "there are none: write represents=20_000, or members=True"),
+        (
+            {"agents": [blue()], "retail": RetailMarket(members=True), "local": None},
+            "retail.members=True is for members, and there are none",
+        ),
         ({"retail": RetailMarket(at="15:00")}, "retail.at='15:00' is not before local.opens='15:00'"),
         ({"retail": RetailMarket(at="12:00"), "local": LocalMarket(opens="11:00")}, "not before local.opens='11:00'"),
         ({"local": LocalMarket(mechanism="static-key")}, "local.mechanism='static-key' goes by those of the scenario"),
@@ -108,6 +117,8 @@ def test_what_does_not_go_together_is_refused(given, said):
         {"retail": RetailMarket(at="14:59")},
         {"retail": RetailMarket(at="23:00"), "local": None},
         {"retail": RetailMarket(reprices=False), "local": LocalMarket(mechanism="call")},
+        {"retail": RetailMarket(members=True), "agents": [consumer("ada"), blue(represents=0)]},
+        {"retail": RetailMarket(members=True), "agents": [city("town", homes=3), blue(represents=0)]},
         {"retail": None},
     ],
 )
@@ -146,6 +157,79 @@ def test_who_stands_for_customers_is_not_said_to_have_none():
     assert "red has no customers" not in scenario_of(blue(), red).cautions()
 
 
+# --- members
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(5, "ada.loyalty=5 has no unit: write eur_per_mwh(5)"), (eur_per_mwh(-1), "write at least eur_per_mwh(0)")],
+)
+def test_a_members_loyalty_is_a_price(value, said):
+    (problem,) = problems(lambda: consumer("ada", loyalty=value))
+    assert said in problem
+    (problem,) = problems(lambda: city("ada", loyalty=value))
+    assert said in problem
+
+
+def test_loyalty_that_nobody_asks_for_and_a_choice_of_one_are_cautioned_about():
+    ada, bo = (consumer(name, supplier="blue", loyalty=eur_per_mwh(5)) for name in ("ada", "bo"))
+    for retail in (None, RetailMarket()):
+        (told,) = [
+            each for each in scenario_of(agents=[ada, bo, blue()], retail=retail).cautions() if "loyalty" in each
+        ]
+        assert told.startswith("ada.loyalty (and of 1 more) is for members who may leave")
+    told = scenario_of(agents=[ada, blue()], retail=RetailMarket(members=True)).cautions()
+    assert not [each for each in told if "loyalty" in each]
+    assert [each for each in told if "one utility only" in each]
+    red = utility("red", retail=eur_per_mwh(160), feed_in=eur_per_mwh(80))
+    told = scenario_of(agents=[ada, blue(), red], retail=RetailMarket(members=True)).cautions()
+    assert not [each for each in told if "one utility only" in each or "no customers" in each]
+
+
+def test_loyalty_stands_in_the_text_only_where_it_is_given():
+    def digest(*agents, **given):
+        return scenario_of(agents=[*agents, blue()], **given).digest()
+
+    plain, homes = consumer("ada"), city("town", homes=5)
+    assert "loyalty" not in scenario_of(agents=[plain, homes, blue()], retail=None).to_json()
+    assert '"members"' not in scenario_of(agents=[plain, blue()]).to_json()
+    assert digest(plain) != digest(consumer("ada", loyalty=eur_per_mwh(0)))
+    assert digest(homes) != digest(city("town", homes=5, loyalty=eur_per_mwh(3)))
+    assert digest(plain) != digest(prosumer("ada", battery=Battery(kwh(1), kw(1)), loyalty=eur_per_mwh(3)))
+    assert scenario_of(agents=[plain, blue()]).with_values({"ada.loyalty": Typed("3")}).members[0].loyalty == 300
+
+
+def test_a_choice_of_ones_own_is_a_part_of_the_digest():
+    def digest(choose):
+        def idle(see, memory, draw, out):
+            return 1 << 40
+
+        if choose is not None:
+            idle.choose = choose
+        return scenario_of(agents=[consumer("ada", policy=idle), blue()]).digest()
+
+    def first(choice, draw):
+        return choice.offers[0].utility
+
+    def last(choice, draw):
+        return choice.offers[-1].utility
+
+    assert len({digest(each) for each in (None, first, last)}) == 3
+    assert digest(first) == digest(first)
+
+
+def test_a_citys_homes_have_the_loyalty_that_its_list_would_have():
+    retail = RetailMarket(members=True)
+    for loyalty in (None, eur_per_mwh(3)):
+        homes = city("town", homes=40, loyalty=loyalty)
+        columns, listed = (
+            compile_street(scenario_of(agents=[*agents, blue()], retail=retail), 7).street.wholesale.retail
+            for agents in ([homes], homes.described())
+        )
+        np.testing.assert_array_equal(columns.member_loyalty_tick, listed.member_loyalty_tick)
+        assert len(set(columns.member_loyalty_tick.tolist())) > 30 or loyalty is not None
+
+
 # --- values by path, and digests
 
 
@@ -154,7 +238,7 @@ def test_who_stands_for_customers_is_not_said_to_have_none():
     [
         ("retail.at", "13:30", "minute", 810), ("retail.reprices", "no", "reprices", False),
         ("retail.considering", "5 %", "considering", 50_000), ("retail.loyalty", "20", "loyalty", 2_000),
-        ("retail.green_value", "2 ct/kWh", "green_value", 2_000),
+        ("retail.green_value", "2 ct/kWh", "green_value", 2_000), ("retail.members", "yes", "members", True),
     ],
 )  # fmt: skip
 def test_values_are_set_by_their_path(path, text, field, value):
@@ -206,7 +290,8 @@ def test_without_one_a_scenario_is_what_it_was_before_there_was_any():
 def test_each_value_moves_the_digest():
     variants = [
         RetailMarket(), RetailMarket(at="13:00"), RetailMarket(reprices=False), RetailMarket(considering=percent(3)),
-        RetailMarket(loyalty=eur_per_mwh(41)), RetailMarket(green_value=eur_per_mwh(11)), None,
+        RetailMarket(loyalty=eur_per_mwh(41)), RetailMarket(green_value=eur_per_mwh(11)), RetailMarket(members=True),
+        None,
     ]  # fmt: skip
     assert len({scenario_of(retail=each).digest() for each in variants}) == len(variants)
 

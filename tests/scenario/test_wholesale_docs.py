@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from wattbook.messages import CONTRACTS, RETAIL_STREAMS, WHOLESALE_STREAMS, streams_of
+from wattbook.messages import CONTRACTS, MOVES, RETAIL_STREAMS, WHOLESALE_STREAMS, streams_of
 from wattbook.scenario import compile_street
 from wattbook.scenario.estimating import estimate
 from wattbook.world.foresight import DAYS_REMEMBERED, SERVED_SD_PPM, WEATHER_SD_PPM
@@ -29,7 +29,7 @@ def test_the_pages_script_makes_a_scenario_with_the_streams_that_it_names():
     streams = {stream.name for stream in streams_of(street.header())}
     assert streams >= {stream.name for stream in (*WHOLESALE_STREAMS, CONTRACTS)}
     told = set(re.findall(r"^\| `(\w+)` \|", PAGE.split("## What is written")[1], re.MULTILINE))
-    assert told == {stream.name for stream in (*WHOLESALE_STREAMS, *RETAIL_STREAMS, CONTRACTS)}
+    assert told == {stream.name for stream in (*WHOLESALE_STREAMS, *RETAIL_STREAMS, MOVES, CONTRACTS)}
 
 
 def test_the_numbers_of_the_page_are_those_of_the_code():

@@ -19,6 +19,7 @@ from wattbook.market.laboratory import Laboratory
 from wattbook.market.settlement import Settlement
 from wattbook.market.sharing import Sharing
 from wattbook.market.stalls import Stall, bits_of, count_stalls, span, stall_of
+from wattbook.market.suppliers import Suppliers
 from wattbook.market.wholesale import Wholesale
 from wattbook.messages import BUY, NO_PRICE, REFUSED, SELL, Action, Cause, Command, House
 
@@ -60,6 +61,7 @@ class Market:
             street = replace(street, retail_tick=street.retail_tick.copy())
         self.street = street
         self.journal = journal
+        self.suppliers = Suppliers(street.utility)
         stalls = count_stalls(street)
         self.rules, self.town, self.notices = members(street, bits_of(stalls))
         self.storage = storage_of(street)

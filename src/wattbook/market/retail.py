@@ -1,8 +1,9 @@
 """The retail market of customers that utilities stand for: tariffs day by day, and who leaves for whom.
 
-Owns tariffs that change, and the choice of many customers at once. Tariffs of a day are set before its products can be
-traded anywhere, so nobody trades under one that changes later. Everything is whole numbers and without chance: of those
-who think about it, so many leave as the gain is worth it to, from none at no gain to all at `loyalty_tick`.
+Owns tariffs that change, and the choice of many customers at once; members move one by one (`wattbook.market.moves`).
+Tariffs of a day are set before its products can be traded anywhere, so nobody trades under one that changes later.
+Everything is whole numbers and without chance: of those who think about it, so many leave as the gain is worth it to,
+from none at no gain to all at `loyalty_tick`.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
+from wattbook.market.moves import Moves
 from wattbook.messages import Cause, House
 from wattbook.units import MS_PER_DAY, PPM
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from wattbook.market.setup import RetailRules, Street
     from wattbook.market.wholesale import Wholesale
     from wattbook.messages import Command
 
@@ -47,18 +50,23 @@ class Retail:
     ----------
     bound : list of (until_ms, place, customers)
         Those whose term is not over.
+    moves : Moves or None
+        Of members, where they choose.
     """
 
     def __init__(self, wholesale: Wholesale) -> None:
         rules = wholesale.rules.retail
         assert rules is not None
-        self.wholesale, self.street, self.rules = wholesale, wholesale.street, rules
+        self.wholesale: Wholesale = wholesale
+        self.street: Street = wholesale.street
+        self.rules: RetailRules = rules
         self.standing = wholesale.rules.standing
         self.first_tick = self.street.retail_tick[self.standing].copy()
         self.bound: list[tuple[int, int, int]] = []
         self.before = wholesale.customers.copy()
         """Customers the time before this."""
         self.places = {agent: place for place, agent in enumerate(self.standing.tolist())}
+        self.moves = None if rules.member_loyalty_tick is None else Moves(self)
 
     # --- tariffs
 
@@ -72,7 +80,7 @@ class Retail:
         first, past = command.period, command.period + command.quantity_wh
         if not place.size or not 0 <= first < past <= self.street.periods:
             return False
-        if self._closes_ms(first) <= command.time_ms:
+        if self.closes_ms(first) <= command.time_ms:
             return False
         base = self.first_tick[place[0], first:past]
         retail = base + command.price_tick
@@ -94,7 +102,7 @@ class Retail:
         )
         return True
 
-    def _closes_ms(self, period: int) -> int:
+    def closes_ms(self, period: int) -> int:
         """Say from when on a period's tariff stands: when it can be traded, or begins where nobody trades it."""
         if self.street.market is not None:
             return int(self.street.opens_ms[period])
@@ -120,9 +128,13 @@ class Retail:
         low = np.maximum(base * LOWEST_SHARE_PERCENT // 100, feed_in) - base
         retail = self.street.retail_tick
         shifts = retail[agent, before] - self.first_tick[place, before]
+        customers, customers_before = int(self.wholesale.customers[place]), int(self.before[place])
+        if self.moves is not None:
+            customers += int(self.moves.members()[place])
+            customers_before += int(self.moves.before[place])
         return dict(  # noqa: C408 - names as they are seen
-            customers=int(self.wholesale.customers[place]),
-            customers_before=int(self.before[place]),
+            customers=customers,
+            customers_before=customers_before,
             base_tick=int(base.sum()) // count,
             shift_tick=int(shifts[-1]) if len(shifts) else 0,
             low_tick=int(low.max()),
@@ -143,6 +155,8 @@ class Retail:
         span = slice(command.period, command.period + command.quantity_wh)
         customers = self.wholesale.customers
         self.before[:] = customers
+        if self.moves is not None:
+            self.moves.note()
         moves = []
         for place in range(len(self.standing)):
             free = int(customers[place]) - sum(count for _, held, count in self.bound if held == place)
@@ -200,8 +214,30 @@ class Retail:
             accounts = np.array([old, market.account(House.UPSTREAM)])
             self.wholesale.post(seq, now_ms, Cause.EXIT_FEE, accounts, np.array([fee, -fee]))
 
+    # --- saving
+
+    def export(self) -> dict[str, Ints]:
+        """Give the whole state."""
+        moves = {} if self.moves is None else self.moves.export()
+        return {
+            "before": self.before,
+            "bound": np.array(self.bound, np.int64).reshape(-1, 3),
+            "retail_tick": self.street.retail_tick[self.standing],
+            **{f"moves.{name}": column for name, column in moves.items()},
+        }
+
+    def restore(self, columns: dict[str, Ints]) -> None:
+        """Take on what `export` gave."""
+        self.before[...] = columns["before"]
+        self.bound = [(until, place, many) for until, place, many in columns["bound"].tolist()]
+        self.street.retail_tick[self.standing] = columns["retail_tick"]
+        if self.moves is not None:
+            self.moves.restore({name: columns[f"moves.{name}"] for name in self.moves.export()})
+
     def check(self) -> None:
         """Assert what must always hold."""
         customers = self.wholesale.customers
         assert int(customers.sum()) == int(self.wholesale.rules.customers.sum()), "a customer is lost, or counted twice"
         assert (customers >= 0).all(), "a utility stands for fewer than nobody"
+        if self.moves is not None:
+            self.moves.check()

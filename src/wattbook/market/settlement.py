@@ -244,16 +244,17 @@ class Settlement:
     def _settle_supply(self, seq: int, command: Command) -> Ints:
         """Bill residual, network use, levies and VAT; return the flows by path (3,) [Wh]."""
         street, market, dues = self.street, self.market, self.dues
+        supplier = market.suppliers.of(command.period)
         carried_wh, flow_wh = np.zeros((2, len(Path)), np.int64)
         kernel.bill_period(
-            command.period, self.residual_wh, street.utility, street.vat_ppm, market.rules.energy_vat_ppm,
+            command.period, self.residual_wh, supplier, street.vat_ppm, market.rules.energy_vat_ppm,
             street.retail_tick, street.feed_in_tick, self.fee_tick, street.network.levy_tick, carried_wh,
             dues,
         )  # fmt: skip
         np.add.at(flow_wh, [Path.FEEDER, street.wide_path, Path.STANDARD], carried_wh)
         for utility in self.utilities.tolist():
             for cause, due in ((Cause.RETAIL, dues.retail), (Cause.FEED_IN, dues.feed_in)):
-                self._post_due(seq, command, cause, due, utility, zone=utility, group=street.utility, wanted=utility)
+                self._post_due(seq, command, cause, due, utility, zone=utility, group=supplier, wanted=utility)
         self._post_due(seq, command, Cause.NETWORK, dues.network, market.account(House.GRID))
         self._post_due(seq, command, Cause.LEVY, dues.levy, market.account(House.STATE))
         self._post_due(seq, command, Cause.VAT, dues.vat, market.account(House.STATE))
@@ -283,10 +284,10 @@ class Settlement:
     def _settle_groups(self, seq: int, command: Command) -> None:
         """Charge each balance group what it buys at spot, and its deviation at the imbalance price."""
         street, market, p = self.street, self.market, command.period
-        wholesale = market.wholesale
+        wholesale, supplier = market.wholesale, market.suppliers.of(p)
         residual_of = np.zeros(street.agents, np.int64)
         for utility in self.utilities.tolist():
-            residual_of[utility] = kernel.metered_wh(self.residual_wh, street.utility, utility)
+            residual_of[utility] = kernel.metered_wh(self.residual_wh, supplier, utility)
         if wholesale is not None:
             wholesale.settle(seq, command, residual_of.tolist())
         upstream, spot = market.account(House.UPSTREAM), int(self.spot_tick[p])

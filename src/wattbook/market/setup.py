@@ -161,7 +161,7 @@ class MarketRules:
 
 @dataclass(frozen=True)
 class RetailRules:
-    """How the customers that utilities stand for choose; the tuples have one place for each standing utility.
+    """How customers choose; the tuples have one place for each standing utility.
 
     Attributes
     ----------
@@ -181,6 +181,8 @@ class RetailRules:
         What each customer pays who leaves [1e-8 EUR].
     term_ms : tuple of int
         How long those who come are bound.
+    member_loyalty_tick : (a,) int64 or None
+        Least gain of a Wh for which each member takes another utility; None where members stay with theirs.
     """
 
     times: tuple[tuple[int, int, int], ...]
@@ -191,6 +193,13 @@ class RetailRules:
     green_ppm: tuple[int, ...]
     exit_fee: tuple[int, ...]
     term_ms: tuple[int, ...]
+    member_loyalty_tick: Ints | None = None
+
+    def header(self) -> dict[str, Any]:
+        """Plain JSON values; of members it is said that they choose, where they do."""
+        plain = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "member_loyalty_tick"}
+        chosen = {} if self.member_loyalty_tick is None else {"members": True}
+        return {**plain, "times": len(self.times), **chosen}
 
 
 @dataclass(frozen=True)
@@ -311,7 +320,7 @@ class WholesaleRules:
             },
             "buy_out_tick": self.buy_out_tick,
             "auctions_guarantees": self.auctions_guarantees,
-            "retail": None if self.retail is None else {**asdict(self.retail), "times": len(self.retail.times)},
+            "retail": None if self.retail is None else self.retail.header(),
         }
 
 

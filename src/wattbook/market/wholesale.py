@@ -124,17 +124,20 @@ class Wholesale:
             Action.OFFER: self._order,
             Action.INVEST: self._invest,
             Action.TARIFF: self._tariff,
+            Action.SWITCH: self._switch,
         }
         self.connected = frozenset(rules.reaches) | {(other, one) for one, other in rules.reaches}
 
     # --- what agents ask for
 
     def knows(self, agent: int, action: int) -> bool:
-        """Tell whether a command is said here: by a utility or a producer; to all others the words are unknown."""
+        """Tell whether a command is said here: by a utility or a producer; to all others one word alone is known."""
+        if action == Action.SWITCH:
+            return 0 <= agent < self.street.agents
         return agent in self.place and (action in self.doors or action >= Action.REQUEST)
 
     def carry_out(self, seq: int, command: Command) -> int:
-        """Carry out a command of a utility or a producer; 0 or the reason why it is refused."""
+        """Carry out a command that is known; 0 or the reason why it is refused."""
         if self.market.town.quarantined[command.agent]:
             return int(Refusal.QUARANTINED)
         door = self.doors.get(command.action)
@@ -162,6 +165,10 @@ class Wholesale:
     def _tariff(self, seq: int, command: Command) -> int:
         done = self.retail is not None and self.retail.set_tariff(seq, command)
         return 0 if done else int(Refusal.NO_TARIFF)
+
+    def _switch(self, seq: int, command: Command) -> int:
+        moves = None if self.retail is None else self.retail.moves
+        return int(Refusal.NO_SWITCH) if moves is None else moves.switch(seq, command)
 
     def _say(self, seq: int, command: Command) -> int:
         """Say something at the desk."""
@@ -459,9 +466,7 @@ class Wholesale:
         arrays = {f"wholesale.{name}": getattr(self, name) for name in _COLUMNS}
         arrays |= {f"wholesale.plants.{name}": column for name, column in self.generation.export().items()}
         if self.retail is not None:
-            arrays["wholesale.before"] = self.retail.before
-            arrays["wholesale.bound"] = np.array(self.retail.bound, np.int64).reshape(-1, 3)
-            arrays["wholesale.retail_tick"] = self.street.retail_tick[self.rules.standing]
+            arrays |= {f"wholesale.{name}": column for name, column in self.retail.export().items()}
         arrays["wholesale.orders"] = self.orders.export()
         arrays["wholesale.marks"] = np.array(self.marks, np.int64).reshape(-1, 3)
         arrays["wholesale.counts"] = np.array([self.cleared, self.desk_transfers])
@@ -475,9 +480,7 @@ class Wholesale:
             getattr(self, name)[...] = arrays[f"wholesale.{name}"]
         self.generation.restore({name: arrays[f"wholesale.plants.{name}"] for name in self.generation.export()})
         if self.retail is not None:
-            self.retail.before[...] = arrays["wholesale.before"]
-            self.retail.bound = [(until, place, many) for until, place, many in arrays["wholesale.bound"].tolist()]
-            self.street.retail_tick[self.rules.standing] = arrays["wholesale.retail_tick"]
+            self.retail.restore({name: arrays[f"wholesale.{name}"] for name in self.retail.export()})
         self.orders.restore(arrays["wholesale.orders"])
         self.marks = [(spec, spot, mark) for spec, spot, mark in arrays["wholesale.marks"].tolist()]
         self.cleared, self.desk_transfers = arrays["wholesale.counts"].tolist()

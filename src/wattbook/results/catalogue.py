@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from wattbook.messages import CONTRACTS
 from wattbook.results import tables as common
 from wattbook.results.columns import frame_of
-from wattbook.results.wholesale_tables import DESK, RETAIL, WHOLESALE, desk_rows
+from wattbook.results.wholesale_tables import DESK, MEMBERS, RETAIL, WHOLESALE, desk_rows
 
 if TYPE_CHECKING:
     import polars as pl
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from wattbook.results.columns import Column
     from wattbook.results.record import Record
 
-LATER: Final = {**WHOLESALE, **DESK, **RETAIL}
+LATER: Final = {**WHOLESALE, **DESK, **RETAIL, **MEMBERS}
 """Tables that not every run has."""
 
 
@@ -24,7 +24,8 @@ def table_names(record: Record) -> list[str]:
     market = record.wholesale
     desk = DESK if market is not None and market.has_desk else {}
     retail = RETAIL if market is not None and market.has_retail else {}
-    return [*common.TABLES, *(WHOLESALE if market is not None else {}), *desk, *retail]
+    members = MEMBERS if market is not None and market.has_members else {}
+    return [*common.TABLES, *(WHOLESALE if market is not None else {}), *desk, *retail, *members]
 
 
 def whole(name: str, record: Record, baseline: Record | None) -> dict[str, Column]:

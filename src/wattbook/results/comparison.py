@@ -38,8 +38,8 @@ FIGURES: Final = (
 WHOLESALE: Final = (
     "spot_mean_eur_per_mwh", "imports_wh", "exports_wh", "hedge_ratio", "utility_cost", "utility_cost_eur_per_mwh",
     "utility_cost_variance", "utility_profit", "producer_revenue", "producer_cost", "producer_profit", "signed",
-    "cascaded_wh", "margin_calls", "defaults", "customers_moved", "gateway_to_homes_wh", "gateway_from_homes_wh",
-    "gateway_vwap_eur_per_mwh",
+    "cascaded_wh", "margin_calls", "defaults", "customers_moved", "members_moved", "gateway_to_homes_wh",
+    "gateway_from_homes_wh", "gateway_vwap_eur_per_mwh",
 )  # fmt: skip
 """Figures of `wattbook.results.wholesale_metrics` that are set side by side where a run has a wholesale market."""
 _OF_UTILITIES: Final = ("cost_eur_per_mwh", "cost_variance", "hedge_ratio", "profit")

@@ -201,6 +201,7 @@ _AFTER_UTILITIES: Final[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
 )
 _WHERE_THERE_IS_ONE: Final[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
     ("customers moved", "customers_moved", _number(1, 0)),
+    ("members moved", "members_moved", _number(1, 0)),
     ("gateway in kWh", "gateway_to_homes_wh", _number(1_000, 1)),
     ("gateway out kWh", "gateway_from_homes_wh", _number(1_000, 1)),
 )

@@ -102,23 +102,27 @@ def _positions(record: Record, part: Readings) -> Positions:
     mine = np.flatnonzero(place.members[part.rows["agent"]])
     agent, period = part.rows["agent"][mine], part.rows["period"][mine].astype(np.int64)
     taxed = (PPM + place.vat_ppm[agent]).astype(np.float64)
-    retail = place.retail_tick[place.utility[agent], period]
+    utility = place.utility_at(agent, period)
+    retail, feed_in = place.retail_tick[utility, period], place.feed_in_tick[utility, period]
     saved = place.fee_tick[Path.STANDARD] - place.fee_tick
     return Positions(
-        period, place.feeder[agent], _kinds(place)[agent], part.metered_wh[mine], part.feeder_wh[mine],
+        period, place.feeder[agent], _kinds(place, agent, utility), part.metered_wh[mine], part.feeder_wh[mine],
         part.district_wh[mine],
         retail * taxed, (retail + saved[Path.FEEDER]) * taxed, (retail + saved[Path.DISTRICT]) * taxed,
-        place.feed_in_tick[place.utility[agent], period] * float(PPM),
+        feed_in.astype(np.float64) * PPM,
     )  # fmt: skip
 
 
-def _kinds(place: Place) -> Ints:
-    """Give the number of each agent's (a,) pair of utility and VAT."""
+def _kinds(place: Place, agent: Ints, utility: Ints) -> Ints:
+    """Give the number (n,) of each row's pair of utility and VAT."""
     if "pairs" not in place.memo:
-        pairs = np.stack([place.utility, place.vat_ppm], axis=1)
-        place.memo["pairs"] = np.unique(pairs, axis=0, return_inverse=True)[1]
-    kinds: Ints = place.memo["pairs"]
-    return kinds
+        if place.supplied is None:
+            pairs = np.stack([place.utility, place.vat_ppm], axis=1)
+            place.memo["pairs"] = np.unique(pairs, axis=0, return_inverse=True)[1]
+        else:
+            place.memo["pairs"] = np.unique(place.vat_ppm, return_inverse=True)[1] * len(place.supplier)
+    kinds: Ints = place.memo["pairs"][agent]
+    return kinds if place.supplied is None else kinds + utility
 
 
 def efficiency(record: Record) -> dict[str, Any]:

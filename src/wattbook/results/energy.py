@@ -261,7 +261,7 @@ def _meter_sums(record: Record) -> MeterSums:
         node += int(np.abs(rows["load_wh"] + charged - rows["generation_wh"] - metered).sum())
         trades += int(np.abs(rows["traded_wh"] - part.net_wh).sum())
         batteries.add(rows)
-        supplier = place.utility[rows["agent"]]
+        supplier = place.utility_at(rows["agent"], period)
         supplied = supplier >= 0
         cell = supplier * place.periods + period
         np.add.at(residual.reshape(-1), cell[supplied], rows["residual_wh"][supplied])

@@ -115,7 +115,8 @@ def lerner(record: Record) -> float | None:
         local = place.venues[rows["book"]] != Venue.WHOLESALE
         supplied = np.flatnonzero(local & place.homes[rows["seller"]] & (rows["price_tick"] > 0))
         price, weight = rows["price_tick"][supplied], rows["quantity_wh"][supplied]
-        cost = place.feed_in_tick[place.utility[rows["seller"][supplied]], rows["period"][supplied]]
+        period = rows["period"][supplied]
+        cost = place.feed_in_tick[place.utility_at(rows["seller"][supplied], period), period]
         margin += float((weight * (price - cost) / price).sum())
         volume += int(weight.sum())
     return share(margin, volume)

@@ -6,7 +6,7 @@ Owns the reading of the journal's header. Refuses to know how the rows came abou
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
@@ -15,7 +15,8 @@ import numpy as np
 from wattbook.data import zone
 from wattbook.errors import ConfigError, CorruptError
 from wattbook.journal import FRAME_ROWS, read_journal, write_journal
-from wattbook.messages import SHARES, TARIFFS, Cause, House, Path, Stream, Venue, streams_of
+from wattbook.messages import MOVES, SHARES, TARIFFS, Cause, House, Path, Stream, Venue, streams_of
+from wattbook.results.suppliers import Supplied
 from wattbook.results.wholesale_header import (
     WholesalePlace,
     contract_faults,
@@ -240,14 +241,17 @@ class Record:
 
     @cached_property
     def place(self) -> Place:
-        """The header as arrays, with tariffs as they were in the end."""
+        """The header as arrays, with tariffs and contracts as they were in the end."""
         place = Place.of(self.header, self.people)
-        changed = self.rows(TARIFFS)
+        changed, moves = self.rows(TARIFFS), self.rows(MOVES)
+        row = np.full(place.agents, -1)
+        row[place.supplier] = np.arange(len(place.supplier))
         if len(changed["agent"]):
-            row = np.full(place.agents, -1)
-            row[place.supplier] = np.arange(len(place.supplier))
             # A period's last row holds: of one assignment twice NumPy keeps the later.
             place.retail_tick[row[changed["agent"]], changed["period"]] = changed["retail_tick"]
+        if len(moves["agent"]):
+            supplied = Supplied(place.utility, place.periods, moves["agent"], moves["period"], row[moves["new"]])
+            place = replace(place, supplied=supplied)
         return place
 
     @cached_property
@@ -281,7 +285,7 @@ class Place:
     feeder : (a,) int64
         Book of the agent's feeder, -1 where it has none.
     utility : (a,) int64
-        Row of `retail_tick` and `feed_in_tick` that the agent pays and gets; -1 for a utility.
+        Row of `retail_tick` and `feed_in_tick` that the agent pays and gets at the start; -1 for a utility.
     supplier : (u,) int64
         Agent behind each row of the tariffs.
     retail_tick, feed_in_tick : (u, p) int64
@@ -314,6 +318,8 @@ class Place:
     periods: int
     gate_before_ms: int
     mechanism: str
+    supplied: Supplied | None = None
+    """Where members have moved: who supplied whom when."""
     memo: dict[str, Any] = field(default_factory=dict, repr=False)
     """What was made of it once and is asked for again."""
 
@@ -383,6 +389,11 @@ class Place:
     def members(self) -> NDArray[np.bool_]:
         """Mask (a,) of the homes that a local book stands open for."""
         return self.homes & (self.feeder >= 0)
+
+    def utility_at(self, agent: NDArray[Any], period: NDArray[Any]) -> Ints:
+        """Row of the tariffs (n,) that each agent paid and got in a period; -1 for a utility."""
+        found: Ints = self.utility[agent] if self.supplied is None else self.supplied.at(agent, period)
+        return found
 
     def house(self, house: House) -> int:
         """Account of `house`."""
@@ -572,7 +583,9 @@ def stream_faults(header: Mapping[str, Any], streams: Mapping[str, Columns]) -> 
     }  # fmt: skip
     faults = []
     later = [
-        name for name in ("shares", "spot", "supply", "served", "positions", "tariffs", "switches") if name in streams
+        name
+        for name in ("shares", "spot", "supply", "served", "positions", "tariffs", "switches", "moves")
+        if name in streams
     ]
     for stream in ("trades", "postings", "meters", "flows", "groups", *later):
         for name in streams[stream].keys() & highest.keys():
@@ -584,6 +597,17 @@ def stream_faults(header: Mapping[str, Any], streams: Mapping[str, Columns]) -> 
         names = people_of(header)["agent"]
         if {names[agent] for agent in np.unique(streams["tariffs"]["agent"]).tolist()} - set(header["tariffs"]):
             faults.append("tariffs.agent names an agent without a tariff")
+    if "moves" in streams and not faults:
+        faults += _move_faults(header, streams["moves"])
     if "contracts" in streams:
         faults += contract_faults(header["wholesale"], agents, periods, streams["contracts"])
     return sorted(faults)
+
+
+def _move_faults(header: Mapping[str, Any], moves: Columns) -> list[str]:
+    """Say which moves are not of a member, or not between utilities."""
+    people = people_of(header)
+    supplies = np.array([name in header["tariffs"] for name in people["agent"]], np.bool_)
+    is_home = np.array([utility is not None for utility in people["utility"]], np.bool_)
+    sound = {"agent": is_home, "old": supplies, "new": supplies}
+    return [f"moves.{name} names who is none" for name, known in sound.items() if not known[moves[name]].all()]

@@ -20,6 +20,7 @@ import polars as pl
 
 from wattbook.errors import CorruptError, ResourceError
 from wattbook.results.recount_gateway import GatewayCount, gateway_net, has_gateway
+from wattbook.results.recount_moves import MovesCount
 from wattbook.results.recount_wholesale import WholesaleCount, due_tables
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ class _Recount:
         self.agents = self.whole("agents")
         self.batteries = self._batteries()
         self.homes = self.agents.filter(pl.col("utility").is_not_null())
+        self.moves = MovesCount(self)
         self.wholesale = WholesaleCount(self) if due_tables(self.manifest["scenario"]) else None
         self.trades()
         self.transfers()
@@ -112,6 +114,7 @@ class _Recount:
         self.fills()
         if self.wholesale is not None:
             self.wholesale.all()
+        self.moves.all()
 
     # --- reading
 
@@ -291,7 +294,6 @@ class _Recount:
 
     def energy(self) -> None:
         """Node by node and period by period; agents' totals, groups and flows as sums of them."""
-        whose = self.agents.select("agent", "utility")
         nodes, nets, totals, groups, flows, charges, strange = [], [], [], [], [], [], []
         charge = self.batteries.select("agent", pl.col("start_uwh").alias("before_uwh"))
         columns = ("period", "agent", *_ENERGY, "traded_wh", "residual_wh", "soc_wh", "substitute")
@@ -301,7 +303,7 @@ class _Recount:
             nodes.append(rows.filter((needed != _METERED) | two_ways))
             nets.append(self._untraded(rows))
             totals.append(_sums(self._with_neighbours(rows.with_columns(_METERED.alias("metered"))), "agent"))
-            known = rows.select("period", "agent", "residual_wh").join(whose, on="agent", how="left")
+            known = self.moves.supplied(rows.select("period", "agent", "residual_wh"))
             stored = rows.join(self.batteries, on="agent", how="inner", maintain_order="left")
             wrong, charge = _charges(stored, charge)
             charges.append(wrong)

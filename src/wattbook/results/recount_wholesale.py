@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 
 from wattbook.results.recount_gateway import gateway_net
+from wattbook.results.recount_moves import MEMBER_TABLES, members_choose
 
 if TYPE_CHECKING:
     from wattbook.results.recount import _Recount
@@ -46,7 +47,11 @@ def due_tables(scenario: dict[str, Any]) -> tuple[str, ...]:
     # Without a desk the register of guarantees is one, where there is a quota.
     signs = (desk is not None and "profiles" in desk) or any(each.get("renewable_quota") for each in agents)
     signs |= game is not None and game["rounds"] > 0
-    return (*MARKET_TABLES, *(DESK_TABLES if signs else ()), *(RETAIL_TABLES if retail is not None else ()))
+    retail_tables = (
+        *(RETAIL_TABLES if retail is not None else ()),
+        *(MEMBER_TABLES if members_choose(scenario) else ()),
+    )
+    return (*MARKET_TABLES, *(DESK_TABLES if signs else ()), *retail_tables)
 
 
 class WholesaleCount:
@@ -233,11 +238,8 @@ class WholesaleCount:
         wrong = both.filter((pl.col("tick") != pl.col("retail_tick")) | (pl.col("customers") < 0))
         self.count.agree("served: at the scenario's tariffs", "served", wrong)
         # What a utility got for retail, less what its homes paid.
-        whose = self.count.homes.select(
-            pl.col("agent").cast(pl.String), pl.col("utility").cast(pl.String).alias("supplier")
-        )
-        posted = self._posted("retail").filter(pl.col("agent") != "UPSTREAM")
-        of = posted.join(whose, on="agent", how="left").with_columns(pl.coalesce("supplier", "agent").alias("agent"))
+        posted = self.count.moves.supplied(self._posted("retail").filter(pl.col("agent") != "UPSTREAM"))
+        of = posted.with_columns(pl.coalesce(pl.col("utility").cast(pl.String), "agent").alias("agent"))
         net = of.group_by("period", "agent").agg(pl.col("amount").sum())
         due = self.served.select("period", "agent", (pl.col("energy_wh") * pl.col("retail_tick")).alias("due"))
         both = net.join(due, on=["period", "agent"], how="full", coalesce=True).sort("period", "agent")
@@ -462,8 +464,8 @@ class WholesaleCount:
 
     def _quotas(self, rows: pl.DataFrame) -> None:
         quotas = {each["name"]: each.get("renewable_quota") or 0 for each in self.scenario["agents"]}
-        whose = self.count.homes.select(pl.col("agent").cast(pl.String), pl.col("utility").cast(pl.String))
-        supplied = self.homes.select("period", "agent", "residual_wh").join(whose, on="agent", how="inner")
+        supplied = self.count.moves.supplied(self.homes.select("period", "agent", "residual_wh"))
+        supplied = supplied.filter(pl.col("utility").is_not_null()).with_columns(pl.col("utility").cast(pl.String))
         sales = pl.concat(
             [
                 supplied.group_by("period", pl.col("utility").alias("agent")).agg(

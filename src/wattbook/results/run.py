@@ -165,6 +165,11 @@ class Run:
         return self.table("switches")
 
     @property
+    def moves(self) -> pl.DataFrame:
+        """One row per member that took another utility."""
+        return self.table("moves")
+
+    @property
     def positions(self) -> pl.DataFrame:
         """One row per period and agent: contracted, bought at spot, traded locally, metered."""
         return self.table("positions")

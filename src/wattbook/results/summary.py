@@ -40,7 +40,7 @@ def summary(run: Run) -> str:
         "",
         *_place(figures),
         *_decomposition(figures["baseline"]),
-        *_wholesale(figures.get("wholesale")),
+        *_wholesale(figures.get("wholesale"), figures["members"]),
         "",
         *_checks(run, figures),
     ]
@@ -199,7 +199,7 @@ def _decomposition(baseline: Mapping[str, Any] | None) -> Iterator[str]:
     yield _row("", ", ".join(shares[half:]) + ", together 0")
 
 
-def _wholesale(told: Mapping[str, Any] | None) -> Iterator[str]:
+def _wholesale(told: Mapping[str, Any] | None, members: int) -> Iterator[str]:
     """Tell of the wholesale market in at most 10 lines."""
     if told is None:
         return
@@ -233,7 +233,10 @@ def _wholesale(told: Mapping[str, Any] | None) -> Iterator[str]:
         )
     if told["customers_moved"] is not None:
         customers = sum(each["customers"] for each in told["utilities"].values())
-        yield _row("retail", f"{told['customers_moved']:,} moves to another utility, of {customers:,} customers")
+        if customers or told["members_moved"] is None:
+            yield _row("retail", f"{told['customers_moved']:,} moves to another utility, of {customers:,} customers")
+    if told["members_moved"] is not None:
+        yield _row("members", f"{told['members_moved']:,} moves to another utility, of {members:,} members")
 
 
 def _price(figure: float | None) -> str:

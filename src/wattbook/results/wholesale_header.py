@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _LIMIT: Final = 1 << 60
 _PLANT_NUMBERS: Final = ("capacity_w", "min_output_w", "ramp_w", "marginal_tick")
+_TERMS: Final = ("exit_fee", "term_ms")
 CERTIFICATES: Final = (
     Event.CERTIFICATES_ISSUED, Event.CERTIFICATES_MOVED, Event.CERTIFICATES_RETIRED, Event.CERTIFICATES_EXPIRED,
 )  # fmt: skip
@@ -80,6 +81,13 @@ def _is_desk(value: object) -> bool:
     )
 
 
+def _is_retail(value: object) -> bool:
+    if not isinstance(value, dict) or not isinstance(value.get("members", False), bool):
+        return False
+    terms = [value.get(key) for key in _TERMS]
+    return not value.get("members") or all(isinstance(each, list | tuple) and all(map(_number, each)) for each in terms)
+
+
 _SOUND: Final[dict[str, Callable[[Any], bool]]] = {
     "producers": lambda value: isinstance(value, list) and all(map(_is_plant, value)),
     "customers": _numbers,
@@ -90,7 +98,7 @@ _SOUND: Final[dict[str, Callable[[Any], bool]]] = {
     "desk": _is_desk,
     "quota_ppm": _numbers,
     "buy_out_tick": _number,
-    "retail": lambda value: value is None or isinstance(value, dict),
+    "retail": lambda value: value is None or _is_retail(value),
 }
 
 
@@ -119,6 +127,13 @@ def wholesale_reference_faults(told: Mapping[str, Any], names: list[str], suppli
     faults = []
     if not set(owners) <= set(names) - suppliers or len(set(owners)) < len(owners):
         faults.append("its header's 'wholesale': a producer is no agent of its own")
+    retail = told["retail"]
+    if (
+        retail
+        and retail.get("members")
+        and any(told["customers"].keys() != suppliers or len(retail[key]) != len(suppliers) for key in _TERMS)
+    ):
+        faults.append("its header's 'wholesale': members choose among utilities of which no terms are told")
     strangers = [key for key in ("customers", "quota_ppm") if not told[key].keys() <= suppliers]
     return faults + [f"its header's 'wholesale': {key!r} names an agent without a tariff" for key in strangers]
 
@@ -163,6 +178,8 @@ class WholesalePlace:
         By utility (agent), how many it stands for.
     quota_ppm : dict of int to int
         By utility (agent), the share of renewables that it owes.
+    exit_fee, term_ms : dict of int to int
+        By utility (agent), what it asks of who leaves and how long it binds who comes; empty where members stay.
     specs : tuple of str
         Names of the desk's contracts; empty without a desk.
     spec_kind, first_period, lot_wh : (s,) int64
@@ -187,6 +204,9 @@ class WholesalePlace:
     link_tick: int
     has_desk: bool
     has_retail: bool
+    has_members: bool
+    exit_fee: dict[int, int]
+    term_ms: dict[int, int]
     specs: tuple[str, ...]
     spec_kind: Ints
     first_period: Ints
@@ -210,6 +230,13 @@ class WholesalePlace:
         groups = np.unique(np.concatenate([suppliers, producers]))
         desk = told["desk"] or {"specs": [], "house_capital": 0}
         specs = desk["specs"]
+        has_members = bool(told["retail"]) and bool(told["retail"].get("members"))
+        exit_fee, term_ms = (
+            {seat[name]: each for name, each in zip(sorted(told["customers"]), told["retail"][key], strict=True)}
+            if has_members
+            else {}
+            for key in _TERMS
+        )
         profiles = tuple(np.array(spec["profile_wh"], np.int64) for spec in specs)
         return cls(
             groups=groups,
@@ -227,6 +254,9 @@ class WholesalePlace:
             link_tick=told["link"]["extra_tick"],
             has_desk=told["desk"] is not None,
             has_retail=told["retail"] is not None,
+            has_members=has_members,
+            exit_fee=exit_fee,
+            term_ms=term_ms,
             specs=tuple(spec["name"] for spec in specs),
             spec_kind=np.array([spec["kind"] for spec in specs], np.int64),
             first_period=np.array([spec["first_period"] for spec in specs], np.int64),

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from wattbook.contracts import Event, Kind
-from wattbook.messages import CONTRACTS, POSITIONS, SERVED, SPOT, SUPPLY, SWITCHES, Action, Cause
+from wattbook.messages import CONTRACTS, MOVES, POSITIONS, SERVED, SPOT, SUPPLY, SWITCHES, Action, Cause
 from wattbook.results.energy import meter_sums, share
 from wattbook.results.gateway import deals, group_net_wh
 from wattbook.results.money import money_of, received
@@ -107,6 +107,7 @@ def wholesale_metrics(record: Record) -> dict[str, Any]:
         **_desk(record, book),
         **_gateway(record),
         "customers_moved": int(record.rows(SWITCHES)["customers"].sum()) if book.market.has_retail else None,
+        "members_moved": len(record.rows(MOVES)["agent"]) if book.market.has_members else None,
         "dispatch": dispatch(record),
     }
 

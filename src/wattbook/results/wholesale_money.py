@@ -11,6 +11,7 @@ import numpy as np
 
 from wattbook.contracts import Event, Kind
 from wattbook.messages import CONTRACTS, POSITIONS, SERVED, SPOT, SUPPLY, Action, Cause, House
+from wattbook.results.suppliers import moves_error
 from wattbook.results.wholesale_energy import NOBODY, by_group, picked, spec_kinds
 from wattbook.units import PPM
 
@@ -48,11 +49,10 @@ class Payments:
         self._posted = np.zeros((len(_BY_PERIOD), len(self._market.groups), place.periods), np.int64)
         self._by_cause = np.zeros((len(place.accounts), len(Cause)), np.int64)
         # A home's payment to its utility counts with the utility: together they cancel.
-        of_home = np.append(place.supplier, -1)[place.utility]
+        self._of_supplier = np.append(self._market.group_of[place.supplier], -1)
         self._group = np.full(len(place.accounts), -1, np.int64)
-        self._group[: place.agents] = np.where(
-            place.homes, np.append(self._market.group_of, -1)[of_home], self._market.group_of
-        )
+        self._group[: place.agents] = np.where(place.homes, self._of_supplier[place.utility], self._market.group_of)
+        self._is_home = np.append(place.homes, np.zeros(len(place.accounts) - place.agents, np.bool_))
         self._is_group = np.zeros(len(place.accounts), np.bool_)
         self._is_group[self._market.groups] = True
 
@@ -62,9 +62,16 @@ class Payments:
         np.add.at(self._by_cause, (account, cause), amount)
         mine = (self._row[cause] >= 0) & (self._group[account] >= 0) & (rows["period"] >= 0)
         mine &= self._is_group[account] | (cause == Cause.RETAIL)
-        np.add.at(
-            self._posted, (self._row[cause[mine]], self._group[account[mine]], rows["period"][mine]), amount[mine]
-        )
+        group = self._groups(account[mine], rows["period"][mine])
+        np.add.at(self._posted, (self._row[cause[mine]], group, rows["period"][mine]), amount[mine])
+
+    def _groups(self, account: NDArray[Any], period: NDArray[Any]) -> Ints:
+        """Group (n,) with which each posting counts: a home's with that of its utility in the period."""
+        group: Ints = self._group[account]
+        if self._record.place.supplied is not None:
+            homes = np.flatnonzero(self._is_home[account])
+            group[homes] = self._of_supplier[self._record.place.utility_at(account[homes], period[homes])]
+        return group
 
     def errors(self, residual_wh: Ints) -> dict[str, int]:
         """Sum the absolute errors [1e-8 EUR] of the identities that a wholesale market adds.
@@ -86,12 +93,16 @@ class Payments:
             Locked = released + held; nothing is held when all of an agent's futures are over.
         ``quota`` (C12)
             Covered + bought out = the quota of own sales, once a date; what is bought out is paid for.
+        ``moves``
+            Where members choose: each move is from the utility that the member has, when its term is over; exit fees
+            are those of the tariffs, and paid.
 
         Parameters
         ----------
         residual_wh : (u, p) int64
             What each supplier's homes drew, net [Wh].
         """
+        fees = self._by_cause[:, Cause.EXIT_FEE]
         return {
             "spot": self._spot_error(),
             "fuel": self._fuel_error(),
@@ -100,6 +111,7 @@ class Payments:
             "variation": self._variation_error(),
             "margins": self._margins_error(),
             "quota": self._quota_error(residual_wh),
+            **({"moves": moves_error(self._record, fees)} if self._market.has_members else {}),
         }
 
     def _told(self, cause: Cause) -> Ints:

@@ -11,7 +11,7 @@ import numpy as np
 
 from wattbook.contracts import Event
 from wattbook.contracts.words import WH_PER_CERTIFICATE
-from wattbook.messages import CONTRACTS, POSITIONS, SERVED, SPOT, SUPPLY, SWITCHES, TARIFFS
+from wattbook.messages import CONTRACTS, MOVES, POSITIONS, SERVED, SPOT, SUPPLY, SWITCHES, TARIFFS
 from wattbook.results.columns import Numbers, Words
 from wattbook.results.energy import sorted_by
 from wattbook.results.gateway import group_net_wh
@@ -222,6 +222,19 @@ def switches(record: Record) -> dict[str, Column]:
     }
 
 
+def moves(record: Record) -> dict[str, Column]:
+    """Give one row per member that took another utility: from which period on, and what leaving cost it."""
+    rows = record.rows(MOVES)
+    return {
+        "time": moments(rows["time_ms"]),
+        "agent": named(record, "names", rows["agent"]),
+        "old": named(record, "names", rows["old"]),
+        "new": named(record, "names", rows["new"]),
+        "period": period_start(record, rows["period"]),
+        **wholes(rows, "fee"),
+    }
+
+
 WHOLESALE: Final[dict[str, Callable[[Record], dict[str, Column]]]] = {
     "positions": positions,
     "served": served,
@@ -240,3 +253,5 @@ RETAIL: Final[dict[str, Callable[[Record], dict[str, Column]]]] = {
     "tariffs": tariffs,
 }
 """Tables of every run in which customers choose."""
+MEMBERS: Final[dict[str, Callable[[Record], dict[str, Column]]]] = {"moves": moves}
+"""Tables of every run in which members choose."""

@@ -268,8 +268,13 @@ def _retail_problems(scenario: Scenario) -> list[str]:
     if given is None:
         return []
     problems = []
-    if not any(each.represents for each in scenario.utilities):
-        problems.append("retail is for customers that utilities stand for, and there are none: write represents=20_000")
+    if not any(each.represents for each in scenario.utilities) and not given.members:
+        problems.append(
+            "retail is for customers that utilities stand for, and there are none: write represents=20_000, or "
+            "members=True"
+        )
+    if given.members and not scenario.homes:
+        problems.append("retail.members=True is for members, and there are none: add a consumer, or leave it out")
     problems += [
         _needs_a_rating(each)
         for each in scenario.utilities
@@ -454,10 +459,20 @@ def cautions(scenario: Scenario) -> list[str]:
 
 
 def _retail_cautions(scenario: Scenario) -> list[str]:
-    """Say which terms of a tariff nobody reads, as no customer ever leaves."""
+    """Say which terms of a tariff nobody reads, as no customer ever leaves, and whose loyalty is never asked for."""
+    found = []
+    if scenario.retail is None or not scenario.retail.members:
+        members: tuple[Consumer | City, ...] = (*scenario.members, *scenario.cities)
+        loyal = [each.name for each in members if each.loyalty is not None]
+        more = f" (and of {len(loyal) - 1} more)" if len(loyal) > 1 else ""
+        if loyal:
+            what = f"{loyal[0]}.loyalty{more} is for members who may leave, and here they stay"
+            found.append(f"{what}: write retail=RetailMarket(members=True)")
+    elif len(scenario.utilities) == 1:
+        found.append("retail.members=True, and there is one utility only: nobody has a choice")
     if scenario.retail is not None:
-        return []
-    return [
+        return found
+    return found + [
         f"{each.name}.{name} is for customers who may leave, and here they stay: write retail=RetailMarket()"
         for each in scenario.utilities
         for name in ("exit_fee", "term", "green_share")

@@ -18,7 +18,7 @@ from wattbook.errors import DataError
 from wattbook.policies import home
 from wattbook.scenario.faults import FieldError
 from wattbook.scenario.fields import Typed, flag, is_none, share_of, whole
-from wattbook.scenario.parts import Agent, Consumer, Prosumer, optional_name
+from wattbook.scenario.parts import Agent, Consumer, Loyalty, Prosumer, optional_name
 from wattbook.scenario.street import (
     BATTERY_RANGE_WH,
     BATTERY_STEP_WH,
@@ -130,6 +130,7 @@ class City(Agent):
     bootstrap: Annotated[bool, flag()] = True
     supplier: Annotated[str | None, PlainValidator(optional_name)] = None
     seed: Annotated[int, whole(0, LARGEST_SEED)] = 0
+    loyalty: Loyalty = None
 
     def __repr__(self) -> str:
         return f"<City {self.name}: {self.homes} homes on {self.feeders} feeders>"
@@ -208,6 +209,7 @@ class City(Agent):
             "rated": watt(int(rows.rated_w[i])),
             "bootstrap": self.bootstrap,
             "supplier": self.supplier,
+            "loyalty": self.loyalty,
             "feeder": self.feeder_name(int(rows.feeder[i])),
             "deducts_vat": member.kind in BUSINESS,
             "policy": minds[rows.persona[i]],
@@ -253,7 +255,7 @@ def city(name: str, **values: Any) -> City:
         Their utility; None lets each pick one by its name.
     seed : int
         Of all draws here; the run's own seed does not move them.
-    policy, credit_limit, cash, label
+    policy, loyalty, credit_limit, cash, label
         As in `consumer`, for every home; a policy takes the place of the personas.
 
     Raises

@@ -248,7 +248,8 @@ def _street(scenario: Scenario, roll: Roll, horizon: Horizon, starts_ms: Ints, s
         _column(-1 if each is None else place[each.feeder] for each in homes), lambda each: each.feeder(place)
     )
     utility = roll.column(_suppliers(agents, utilities), lambda each: each.utility(utilities))
-    mid = mid_market_tick(utility, feeder, retail, feed_in)
+    choose = scenario.retail is not None and scenario.retail.members
+    mid = mid_market_tick(utility, feeder, retail, feed_in, tuple(utilities.values()) if choose else ())
     gates_ms = opens_ms(starts_ms, opening, scenario.timezone)
     rules = None if local is None else _rules(local, roll, mid, starts_ms, scenario.timezone)
     if local is not None and rules is not None and local.gateway is not None:

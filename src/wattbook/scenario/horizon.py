@@ -110,7 +110,7 @@ def horizon_efficiency(
     ------
     ConfigError
         If the run is not of this scenario, was stopped, has no local market, no members or no baseline, or billed
-        substitutes for meters that failed; or if SciPy is not installed.
+        substitutes for meters that failed; if its members chose their utility; or if SciPy is not installed.
     """
     _check(scenario, run)
     assert run.baseline is not None
@@ -145,6 +145,10 @@ def _check(scenario: Scenario, run: Run) -> None:
         problems.append("run has no baseline: run the scenario with baseline=True")
     if not run.record.complete:
         problems.append("run was stopped: run it to its end")
+    if scenario.retail is not None and scenario.retail.members:
+        problems.append(
+            "members chose their utility, and a plan has one tariff a member: run with retail.members=False"
+        )
     if scenario.meter_failures > 0:
         problems.append("meters failed: what a substitute bills is no energy; run with meter_failures=percent(0)")
     if problems:

@@ -16,6 +16,8 @@ from wattbook.scenario.mechanisms import SHARING
 from wattbook.scenario.parts import Consumer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from wattbook.scenario.parts import LocalMarket
@@ -64,7 +66,9 @@ def _weights(local: LocalMarket, roll: Roll) -> tuple[int, ...]:
     return tuple(column.tolist())
 
 
-def mid_market_tick(utility: Ints, feeder: Ints, retail_tick: Ints, feed_in_tick: Ints) -> Ints:
+def mid_market_tick(
+    utility: Ints, feeder: Ints, retail_tick: Ints, feed_in_tick: Ints, may_serve: Sequence[int] = ()
+) -> Ints:
     """Mid-market price of each period (p,) [ticks]: between the lowest retail and the highest feed-in price.
 
     Of the utilities that serve a member on the local grid, so that no member pays more than its own retail price or
@@ -76,9 +80,12 @@ def mid_market_tick(utility: Ints, feeder: Ints, retail_tick: Ints, feed_in_tick
         Agent index of each member's utility and its feeder; -1 where there is none.
     retail_tick, feed_in_tick : (a, p) int64
         In the utilities' rows.
+    may_serve : sequence of int
+        Utilities that count whether they serve a member or not, where members may take another.
     """
     serving = np.unique(utility[(utility >= 0) & (feeder >= 0)])
     if not serving.size:
         return np.zeros(retail_tick.shape[1], np.int64)
+    serving = np.union1d(serving, np.array(may_serve, np.int64))
     middle: Ints = (retail_tick[serving].min(axis=0) + feed_in_tick[serving].max(axis=0)) // 2
     return middle

@@ -137,7 +137,7 @@ class Scenario(Part):
     game : ForwardGame or None
         Sellers of quantities who meet forward and at spot, in the place of all agents and markets.
     retail : RetailMarket or None
-        How customers that utilities stand for choose among them. None: they stay, under the tariffs given.
+        How customers choose among utilities (docs/retail.md). None: they stay, under the tariffs given.
     buy_out : price
         What a utility pays for each MWh of its renewable quota that guarantees of origin do not cover.
     imbalance : Imbalance

@@ -231,6 +231,7 @@ Loss: TypeAlias = Annotated[int, measured("share", 0, PPM - 1)]
 Tariff: TypeAlias = Annotated[tuple[int, ...], tariff(-PRICE_BOUND, PRICE_BOUND)]
 RetailTariff: TypeAlias = Annotated[tuple[int, ...], tariff(0, PRICE_BOUND)]
 OptionalPower: TypeAlias = Annotated[int | None, optional(measured("power", 1, POWER_BOUND))]
+Loyalty: TypeAlias = Annotated[int | None, optional(measured("price", 0, PRICE_BOUND))]
 Money: TypeAlias = Annotated[int, measured("money", 0, MONEY_BOUND)]
 
 
@@ -431,6 +432,7 @@ class Consumer(Agent):
     feeder: Feeder = "feeder-1"
     deducts_vat: Annotated[bool, flag()] = False
     connection: OptionalPower = None
+    loyalty: Loyalty = None
 
 
 class Prosumer(Consumer):
@@ -505,6 +507,8 @@ def consumer(name: str, **values: Any) -> Consumer:
         True for businesses, which get the VAT back.
     connection : power
         What the connection can carry; None is 30 kW, or the rating if that is more. A load beyond it is refused.
+    loyalty : price
+        With ``RetailMarket(members=True)``: least gain of a Wh for which it takes another utility; None draws it.
     label : str
         Free text.
     credit_limit, cash : money
@@ -563,8 +567,8 @@ def utility(name: str, **values: Any) -> Utility:
     renewable_quota : share
         Share of what it sells that guarantees of origin must cover.
     green_share, exit_fee, term : share, money, duration
-        Where customers choose (`RetailMarket`): how renewable its tariff is said to be, what each pays who leaves, and
-        how long those who come are bound.
+        Where customers or members choose (`RetailMarket`): how renewable its tariff is said to be, what each pays who
+        leaves, and how long those who come are bound.
     label : str
     credit_limit, cash : money
 

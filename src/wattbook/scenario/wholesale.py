@@ -293,10 +293,10 @@ class ContractDesk(Part):
 
 
 class RetailMarket(Part):
-    """Customers that utilities stand for choose among them, and utilities set their tariffs day by day.
+    """Customers choose among utilities, and utilities set their tariffs day by day.
 
-    Once a day utilities set the tariffs of the next day; then a part of the customers whose term is over compares them.
-    Sizes are assumptions of calibration.
+    Once a day utilities set the tariffs of the next day; then a part of the customers that they stand for compares
+    them, of those whose term is over, and with `members` each member. Sizes are assumptions of calibration.
 
     Attributes
     ----------
@@ -307,9 +307,12 @@ class RetailMarket(Part):
     considering : share
         Of the customers, that compare each day.
     loyalty : price
-        Gain at which all of those leave; at half of it half of them do.
+        Gain at which all of those leave; at half of it half of them do. A member of which nothing else is said leaves
+        from a gain on that is drawn evenly between 0 and this one.
     green_value : price
         What a tariff that is renewable throughout is worth to them.
+    members : bool
+        Whether members of the local market choose as well.
     """
 
     path: ClassVar[str] = "retail"
@@ -318,6 +321,7 @@ class RetailMarket(Part):
     considering: Annotated[int, measured("share", 0, PPM)] = percent(2)
     loyalty: Annotated[int, measured("price", 1, PRICE_BOUND)] = eur_per_mwh(40)
     green_value: Annotated[int, measured("price", 0, PRICE_BOUND)] = eur_per_mwh(10)
+    members: Annotated[bool, flag()] = False
 
     @property
     def minute(self) -> int:

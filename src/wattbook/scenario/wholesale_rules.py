@@ -13,7 +13,7 @@ import numpy as np
 
 from wattbook.assets.plants import PlantKind, Plants, PowerPlant
 from wattbook.assets.upgrades import UpgradeTerms
-from wattbook.chance import key_of
+from wattbook.chance import draws, key_of, keys_of
 from wattbook.contracts import NO_LIMIT, ContractSpec, DeskTerms, Kind
 from wattbook.data import PlantRow, load_fuels, load_plants, local_days, zone
 from wattbook.data.calendar import utc_ms
@@ -22,7 +22,7 @@ from wattbook.market.merit_order import CAP_TICK, FLOOR_TICK
 from wattbook.market.setup import RetailRules, WholesaleRules
 from wattbook.market.supply import availability_ppm, lay_out
 from wattbook.scenario.calendar import by_hour
-from wattbook.scenario.parts import Utility
+from wattbook.scenario.parts import Consumer, Utility
 from wattbook.scenario.profiles import is_file
 from wattbook.scenario.wholesale import Auction, ContractDesk, Producer
 from wattbook.scenario.wholesale_products import Day, catalogue
@@ -145,7 +145,7 @@ def wholesale_rules(
         quota_ppm=tuple(quotas.get(row, 0) for row in range(roll.size)) if any(quotas.values()) else (),
         buy_out_tick=int(scenario.buy_out),
         comply_ms=(end_ms,) if any(quotas.values()) else (),
-        retail=_retail(scenario, [agent for _, agent in standing], days, horizon),
+        retail=_retail(scenario, [agent for _, agent in standing], roll, seed, days, horizon),
         auctions_guarantees=desk is None and any(quotas.values()),
     )
 
@@ -241,7 +241,9 @@ def _million_wh(agents: Sequence[Utility], seed: int, horizon: Horizon, library:
     return out
 
 
-def _retail(scenario: Scenario, agents: Sequence[Utility], days: Sequence[Day], horizon: Horizon) -> RetailRules | None:
+def _retail(
+    scenario: Scenario, agents: Sequence[Utility], roll: Roll, seed: int, days: Sequence[Day], horizon: Horizon
+) -> RetailRules | None:
     given = scenario.retail
     if given is None:
         return None
@@ -255,7 +257,19 @@ def _retail(scenario: Scenario, agents: Sequence[Utility], days: Sequence[Day], 
         green_ppm=tuple(int(agent.green_share) for agent in agents),
         exit_fee=tuple(int(agent.exit_fee) for agent in agents),
         term_ms=tuple(int(agent.term) for agent in agents),
+        member_loyalty_tick=_member_loyalty(int(given.loyalty), roll, seed) if given.members else None,
     )
+
+
+def _member_loyalty(most_tick: int, roll: Roll, seed: int) -> Ints:
+    """Give each agent's loyalty (a,) [ticks]: its own, or one drawn evenly from 0 to `most_tick`."""
+    single = [agent.loyalty if isinstance(agent, Consumer) else None for agent in roll.agents]
+    own = roll.column(
+        np.array([-1 if each is None else int(each) for each in single], np.int64),
+        lambda each: each.same(-1 if each.city.loyalty is None else each.city.loyalty),
+    )
+    drawn = draws(keys_of(seed, roll.names, "loyalty"), 0) % (most_tick + 1)
+    return np.where(own < 0, drawn, own)
 
 
 # --- the calendar

@@ -32,6 +32,10 @@ ASIDE: Final = frozenset({"engine", "baseline"})
 """Fields of a scenario that change neither what happens nor its fingerprint."""
 
 LATER: Final[dict[str, frozenset[str]]] = {
+    "City": frozenset({"loyalty"}),
+    "Consumer": frozenset({"loyalty"}),
+    "Prosumer": frozenset({"loyalty"}),
+    "RetailMarket": frozenset({"members"}),
     "Scenario": frozenset({"hours", "wholesale", "buy_out", "retail", "game"}),
     "ContractDesk": frozenset({"spans"}),
     "Trader": frozenset({"reaction"}),
@@ -106,13 +110,15 @@ def _field(name: str, value: Any, library: Library) -> Any:
 
 
 def _mind(mind: Mind) -> dict[str, Any]:
-    """Describe how an agent decides."""
+    """Describe how an agent decides; its own choice of a utility by that function's source."""
+    choose = getattr(mind.policy, "choose", None)
     return {
         "name": mind.name,
         "persona": mind.persona,
         "memory": [int(cell) for cell in mind.memory],
         "look_ahead_ms": int(mind.look_ahead_ms),
         "source": _source_hash(mind.policy),
+        **({"choose": _source_hash(choose)} if callable(choose) else {}),
     }
 
 

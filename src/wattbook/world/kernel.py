@@ -30,7 +30,7 @@ class Sights(NamedTuple):
     """Columns that an observation reads beside the market's; int64."""
 
     utility: Ints
-    """(a,)"""
+    """(a,) in the periods before `since`"""
     vat_ppm: Ints
     """(a,)"""
     retail_tick: Ints
@@ -53,10 +53,22 @@ class Sights(NamedTuple):
     """(a, p) what the spilled energy will earn if it is stored first"""
     soc_uwh: Ints
     """(a, p) projected, at the period's start"""
+    later_utility: Ints
+    """(a,) in those from `since` on"""
+    since: Ints
+    """(1,) a period, see `wattbook.market.suppliers`"""
+
+
+@inlined_too
+def supplier_of(sights: Sights, agent: int, period: int) -> int:
+    """Say who supplies an agent in a period; -1 for who has no utility."""
+    if period >= sights.since[0]:
+        return int(sights.later_utility[agent])
+    return int(sights.utility[agent])
 
 
 @njit(cache=True, nogil=True)
-def _project_one(
+def project_one(
     rules: Rules, town: Town, storage: Batteries, agent: int, first: int, net_wh: Ints,
     battery_wh: Ints, refused_wh: Ints, soc_uwh: Ints, spill_wh: Ints,
 ) -> None:  # fmt: skip
@@ -97,7 +109,7 @@ def _spill_tick(sights: Sights, agent: int, period: int, first: int, refused_wh:
     dearest = NO_PRICE
     for t in range(period - first + 1, len(refused_wh)):
         if refused_wh[t] > 0:
-            dearest = max(dearest, sights.feed_in_tick[sights.utility[agent], first + t])
+            dearest = max(dearest, sights.feed_in_tick[supplier_of(sights, agent, first + t), first + t])
     return dearest
 
 
@@ -121,7 +133,7 @@ def project_battery(
         if t >= len(net_wh):
             break
         net_wh[t] -= town.open_sell_wh[agent, period]
-        _project_one(rules, town, storage, agent, first, net_wh, out[0], out[1], out[2], out[3])
+        project_one(rules, town, storage, agent, first, net_wh, out[0], out[1], out[2], out[3])
         net_wh[t] += town.open_sell_wh[agent, period]
         sights.battery_wh[agent, period] = out[0, t]
         sights.soc_uwh[agent, period] = out[2, t]
@@ -167,7 +179,7 @@ def project_battery_one(
     row = 0 if resting == 0 else 4
     if resting != 0 or scratch[9, 0] == 0:
         scratch[8, t] -= resting
-        _project_one(
+        project_one(
             rules, town, storage, agent, first, scratch[8, :length], scratch[row, :length],
             scratch[row + 1, :length], scratch[row + 2, :length], scratch[row + 3, :length],
         )  # fmt: skip
@@ -194,15 +206,20 @@ def project_group(
 ) -> None:
     """Project what all batteries of a utility's customers together give, periods `first` to `last`.
 
-    A utility knows its customers' habits, `load_wh` and `generation_wh` (a, p), not what they trade.
+    A utility knows its customers' habits, `load_wh` and `generation_wh` (a, p), not what they trade. Of one who comes
+    or leaves it counts the periods in which it supplies it.
     """
     out = np.empty((4, last - first + 1), np.int64)
     sights.battery_wh[utility, first : last + 1] = 0
+    # The first of the periods in which those count who come, and those no more who leave.
+    turn = min(max(sights.since[0], first), last + 1)
     for agent in range(len(sights.utility)):
-        if sights.utility[agent] == utility and storage.capacity_uwh[agent] > 0:
+        begin = first if turn > first and sights.utility[agent] == utility else turn
+        end = last + 1 if turn <= last and sights.later_utility[agent] == utility else turn
+        if begin < end and storage.capacity_uwh[agent] > 0:
             net_wh = load_wh[agent, first : last + 1] - generation_wh[agent, first : last + 1]
-            _project_one(rules, town, storage, agent, first, net_wh, out[0], out[1], out[2], out[3])
-            sights.battery_wh[utility, first : last + 1] += out[0]
+            project_one(rules, town, storage, agent, first, net_wh, out[0], out[1], out[2], out[3])
+            sights.battery_wh[utility, begin:end] += out[0, begin - first : end - first]
 
 
 @inlined_too
@@ -235,7 +252,9 @@ def taxed_fee_tick(alone_tick: int, fee_tick: int, vat_ppm: int) -> int:
 @inlined_too
 def _see_prices(rules: Rules, sights: Sights, levy_tick: int, agent: int, period: int, row: Ints) -> None:
     """Fill in what the agent's utility, network and state charge."""
-    supplier = sights.utility[agent] if sights.utility[agent] >= 0 else agent
+    supplier = supplier_of(sights, agent, period)
+    if supplier < 0:
+        supplier = agent
     row[0] = sights.retail_tick[supplier, period]
     row[1] = sights.feed_in_tick[supplier, period]
     row[2] = sights.fee_tick[0]

@@ -287,7 +287,7 @@ def sights_at(address: int, n: Sizes) -> Sights:
         c[0], c[1], view(b[i + 2], a, p), view(b[i + 3], a, p), line(b[i + 4], 3),
         shelf_at(b[i + 5], a, p, pitch), shelf_at(b[i + 6], a, p, pitch), shelf_at(b[i + 7], a, p, pitch),
         shelf_at(b[i + 8], a, p, pitch), shelf_at(b[i + 9], a, p, pitch), shelf_at(b[i + 10], a, p, pitch),
-        shelf_at(b[i + 11], a, p, pitch),
+        shelf_at(b[i + 11], a, p, pitch), line(b[i + 12], a), line(b[i + 13], 1),
     )  # fmt: skip
 
 

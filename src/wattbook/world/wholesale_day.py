@@ -89,6 +89,8 @@ class WholesaleDay:
     ----------
     counts : (6,) int64
         By `Done`.
+    ask_members : callable or None
+        ``ask_members(now_ms, first, count)`` lets members choose their utility for `count` periods from `first` on.
     """
 
     def __init__(
@@ -104,6 +106,7 @@ class WholesaleDay:
         self.rules = self.wholesale.rules
         self.counts = np.zeros(len(Done), np.int64)
         self.minds = minds
+        self.ask_members: Callable[[int, int, int], None] | None = None
         names = self.street.names
         self.draw_keys = {agent: key_of(seed, names[agent], "wholesale") for agent in minds}
         self._fail = fail
@@ -239,7 +242,7 @@ class WholesaleDay:
     # --- the retail market
 
     def _sell(self, now_ms: int, number: int) -> None:
-        """Ask utilities for the tariffs of the next day, and let their customers think."""
+        """Ask utilities for the tariffs of the next day, and let their customers and members think."""
         retail, market = self.wholesale.retail, self.market
         assert retail is not None
         _, first, count = retail.rules.times[number]
@@ -252,6 +255,8 @@ class WholesaleDay:
                     Command(now_ms, agent, Action.TARIFF, period=first, price_tick=shift, quantity_wh=count)
                 )  # fmt: skip
         market.apply(Command(now_ms, -1, Action.CHOOSE, period=first, quantity_wh=count))
+        if self.ask_members is not None:
+            self.ask_members(now_ms, first, count)
 
     def _shift_of(self, agent: int, first: int, count: int, now_ms: int) -> int:
         price = getattr(self.minds[agent], "price", None)
@@ -321,7 +326,7 @@ class WholesaleDay:
         first, end = open_periods(gateway, now_ms)
         if first >= end:
             return
-        public = self.foresight.public(first, end)
+        public = self.foresight.public(first, end, now_ms)
         for agent in self.order:
             if town.open_buy_wh[agent].any() or town.open_sell_wh[agent].any():
                 self.market.apply(Command(now_ms, agent, Action.CANCEL_ALL))

@@ -30,6 +30,7 @@ from wattbook.messages import (
     streams_of,
 )
 from wattbook.records import columns_of, records
+from wattbook.world.choosing import Choosing
 from wattbook.world.clock import FIRST_AGENT, Alarm, Rank, agent_ranks, checked_delay, moved
 from wattbook.world.day import MarketDay
 from wattbook.world.kernel import Sights, observe, project_battery, project_group
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from wattbook.market import Street
+    from wattbook.market.suppliers import Suppliers
     from wattbook.policies import Mind
     from wattbook.policies.wholesale import WholesaleMind
     from wattbook.world.outlook import Outlook
@@ -125,13 +127,16 @@ class World:
         self.street = street = self.market.street
         self.day = MarketDay(self.market)
         self.expectations = Expectations(street, outlook, seed)
-        self.sights = _sights(street, self.expectations)
+        self.sights = _sights(street, self.expectations, self.market.suppliers)
         self.ranks = agent_ranks(seed, street.names)
         self.wholesale_day: WholesaleDay | None = None
         if self.market.wholesale is not None:
             self.wholesale_day = WholesaleDay(
                 self.market, dict(wholesale_minds or {}), seed, self._group_need, self.quarantine
             )
+            retail = self.market.wholesale.retail
+            if retail is not None and retail.moves is not None:
+                self.wholesale_day.ask_members = Choosing(self, seed).ask
         self.woken = np.zeros(1, np.int64)
         self.incidents: list[dict[str, Any]] = []
         # Columns of the agents' clocks.
@@ -458,6 +463,8 @@ class World:
         if {n: c.shape for n, c in given.items()} != {n: c.shape for n, c in mine.items()}:
             raise CorruptError("checkpoint: it belongs to another street, or to another version")
         self.market.restore({name[7:]: column for name, column in arrays.items() if name.startswith("market.")})
+        if self.wholesale_day is not None and self.wholesale_day.ask_members is not None:
+            self.expectations.regroup(self.market.suppliers)
         for name, column in mine.items():
             column[...] = given[name]
         self.now_ms, self.woken[0], self.incidents = meta["now_ms"], meta["wakes"], meta["incidents"]
@@ -470,7 +477,7 @@ def _checked_commands(out: NDArray[np.int64]) -> list[list[int]]:
     return out.tolist() if out[0, OUT_ACTION] else []
 
 
-def _sights(street: Street, expectations: Expectations) -> Sights:
+def _sights(street: Street, expectations: Expectations, suppliers: Suppliers) -> Sights:
     fee_tick = street.network.fee_tick
     return Sights(
         utility=expectations.utility,
@@ -485,4 +492,6 @@ def _sights(street: Street, expectations: Expectations) -> Sights:
         spill_wh=expectations.spill_wh,
         spill_tick=expectations.spill_tick,
         soc_uwh=expectations.soc_uwh,
+        later_utility=suppliers.later,
+        since=suppliers.since,
     )
