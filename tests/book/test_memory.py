@@ -215,7 +215,7 @@ def test_large_answers_are_not_kept(monkeypatch):
     book.process(pairs(1, 10))
     assert len(book._spare) == 1
     book.process(pairs(1_001, 300))
-    assert sum(column.nbytes for record in book._spare for column in record) <= 20_000
+    assert sum(column.nbytes for record in book._spare for column in record[:3]) <= 20_000
     assert len(book._spare) == 1
 
 

@@ -119,7 +119,7 @@ def follow_with_too_little(book_class: Any, right: Expected) -> None:
         fills, events = len(answer.fills), len(answer.events)
         rows = (fills, max(events - 1, 0)) if number % 2 else (max(fills - 1, 0), 3 * events + 500)
         answers = np.empty((2, len(part.rows)), dtype=np.int64)
-        record = record_class(_guarded(rows[0], 6), _guarded(rows[1], 7), answers)
+        record = record_class.of(_guarded(rows[0], 6), _guarded(rows[1], 7), answers)
         book._fresh_record = lambda count, record=record: record
         for ours, theirs in zip(book.process(*part), answer, strict=True):
             same(ours, theirs)
@@ -276,7 +276,7 @@ def ask_ahead(book_class: Any, state: bytes) -> None:
 
 
 def _listen(book: Any, commands: Any, wanted: list[set[int]], places: list[set[int]]) -> None:
-    """Carry commands out and hear what lines they ask for: most of those wanted, and none outside the columns."""
+    """Carry commands out and hear what lines they ask for: most of those wanted, none outside the columns and the batch."""
     ahead, b, asked = import_module("wattbook.book.kernel_ahead"), book._columns, []
     ahead.prefetch = asked.append
     book.process(commands)
@@ -285,7 +285,9 @@ def _listen(book: Any, commands: Any, wanted: list[set[int]], places: list[set[i
     for lines in (wanted[20:-20], places[20:-20]):
         same(len(lines) > 20, True)
         same(sum(each <= heard for each in lines) > 0.9 * len(lines), True)
-    same(all(_is_inside(b, address) for address in heard), True)
+    batch = range(commands.ctypes.data, commands.ctypes.data + commands.nbytes + ahead.READ_AHEAD)
+    same(all(address in batch or _is_inside(b, address) for address in heard), True)
+    same(sum(address in batch for address in heard), len(commands))
 
 
 def _nothing(_: int) -> None:

@@ -5,6 +5,7 @@ Owns the columns' lifetime. Knows no rule of matching: `kernel` does, and `refer
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import operator
 import sys
@@ -31,6 +32,7 @@ from wattbook.book.kernel_columns import (
     H_NEEDED,
     H_NODES_USED,
     H_ORDERS_USED,
+    H_PLAIN,
     H_RESTING,
     H_SAFE,
     H_TABLE_SHIFT,
@@ -51,6 +53,7 @@ from wattbook.book.kernel_tree import DIGIT_BITS
 from wattbook.book.words import (
     BUY,
     MAX_ORDERS,
+    MAX_QUANTITY_WH,
     NOTIONAL_MAX,
     RESTING_COLUMNS,
     SELL,
@@ -86,15 +89,26 @@ _HELD_ONCE: Final = 2
 _STEP_ARGUMENTS: Final = 11
 _RARE_ARGUMENTS: Final = 7
 _HEADER, _FILLS, _EVENTS = (Columns._fields.index(name) for name in ("header", "fills", "events"))
+_NO_ANSWERS: Final = np.empty((2, 0), dtype=np.int64)
 _new_tuple = tuple.__new__
 
 
 class Record(NamedTuple):
-    """Columns for what a batch tells: fills (any, 6), events (any, 7), answers (2, any): codes and resting_wh."""
+    """Columns for what a batch tells: fills (any, 6), events (any, 7), answers (2, any): codes and resting_wh.
+
+    Where the first two lie is kept with them, as asking an array for its address takes longer than ten commands.
+    """
 
     fills: NDArray[np.int64]
     events: NDArray[np.int64]
     answers: NDArray[np.int64]
+    fills_at: int
+    events_at: int
+
+    @classmethod
+    def of(cls, fills: NDArray[np.int64], events: NDArray[np.int64], answers: NDArray[np.int64]) -> Record:
+        """Find out where the columns lie."""
+        return cls(fills, events, answers, fills.ctypes.data, events.ctypes.data)
 
 
 class Book(Doors):
@@ -147,6 +161,8 @@ class Book(Doors):
             terms.lot_wh, top, max(1, -(-top.bit_length() // DIGIT_BITS)),
             NOTIONAL_MAX // max(abs(terms.floor_tick), abs(terms.cap_tick), 1),
         )  # fmt: skip
+        if terms.step_tick == 1 and terms.lot_wh == 1:
+            header[H_PLAIN] = min(header[H_SAFE], MAX_QUANTITY_WH)
         header[[H_ORDERS_USED, H_LEVELS_USED, H_NODES_USED, H_EXTRAS_USED]] = 1
         header[H_TABLE_SHIFT] = _table_shift(_table_length(_FIRST_ORDERS))
         return header
@@ -283,15 +299,17 @@ class Book(Doors):
     ) -> Batch:
         count = len(rows)
         is_wide = display_wh is not None or expire_ms is not None
-        slices = np.zeros(count * is_wide, dtype=np.int64) if display_wh is None else display_wh
-        until = np.zeros(count * is_wide, dtype=np.int64) if expire_ms is None else expire_ms
-        where = (rows.ctypes.data, slices.ctypes.data, until.ctypes.data, is_wide)
-        mine, fills_before = self._columns, self._scalars[H_FILLS]
+        where = (rows.ctypes.data, 0, 0, False)
+        if is_wide:
+            slices = np.zeros(count, dtype=np.int64) if display_wh is None else display_wh
+            until = np.zeros(count, dtype=np.int64) if expire_ms is None else expire_ms
+            where = (rows.ctypes.data, slices.ctypes.data, until.ctypes.data, True)
+        mine, fills_before = self._record(), self._scalars[H_FILLS]
         record = self._fresh_record(count)
         codes, resting_wh = record.answers[0, :count], record.answers[1, :count]
         row = 0
         try:
-            self._record_into(record.fills, record.events, 0)
+            self._record_into(record, 0)
             while (row := kernel.process_at(self._address, *where, row, count, codes, resting_wh)) < count:
                 need = int(codes[row])
                 if need == NEED_RARE:
@@ -300,11 +318,11 @@ class Book(Doors):
                     row += 1
                 else:
                     self._grow(need)
-            record = record._replace(fills=self._columns.fills, events=self._columns.events)
+            record = self._record(record.answers)
             fills, events = record.fills[: self._scalars[H_FILLS]], record.events[: self._scalars[H_EVENTS]]
         finally:
-            self._record_into(mine.fills, mine.events, fills_before)
-            self._header[H_RESTING] = 0
+            self._record_into(mine, fills_before)
+            self._scalars[H_RESTING] = 0
         self._keep(record)
         return Batch(fills, events, codes, resting_wh)
 
@@ -352,33 +370,39 @@ class Book(Doors):
         for at, record in enumerate(self._spare):
             if len(record.answers[0]) >= count and all(sys.getrefcount(record[i]) == _HELD_ONCE for i in range(3)):
                 return self._spare.pop(at)
-        events = min(_EVENTS_PER_COMMAND * count + _FIRST_EVENTS, _MOST_FIRST_EVENTS)
-        return Record(
-            _empty_rows("fills", events // 2), _empty_rows("events", events), np.empty((2, count), dtype=np.int64)
+        rows = min(_EVENTS_PER_COMMAND * count + _FIRST_EVENTS, _MOST_FIRST_EVENTS)
+        return Record.of(
+            _empty_rows("fills", rows // 2), _empty_rows("events", rows), np.empty((2, count), dtype=np.int64)
         )
 
     def _keep(self, record: Record) -> None:
         """Keep a batch's columns for later batches, but not for ever, and not if they are large."""
-        if sum(column.nbytes for column in record) <= _MOST_BYTES_KEPT:
+        if sum(column.nbytes for column in record[:3]) <= _MOST_BYTES_KEPT:
             self._spare = [record, *self._spare[: _RECORDS_KEPT - 1]]
 
-    def _record_into(self, fills: NDArray[np.int64], events: NDArray[np.int64], used: int) -> None:
+    def _record(self, answers: NDArray[np.int64] = _NO_ANSWERS) -> Record:
+        """Tell what the kernel records into."""
+        columns, at = self._columns, self._addresses.data
+        return Record(columns.fills, columns.events, answers, at[2 * _FILLS], at[2 * _EVENTS])
+
+    def _record_into(self, record: Record, used: int) -> None:
         """Have the kernel record into other columns, of whose fills the first `used` stay."""
-        header = self._header.copy()
-        header[H_FIRST_FILL] = header[H_FILLS] = used
-        header[H_EVENTS] = 0
-        addresses = self._addresses.copy()
-        for place, column in ((_HEADER, header), (_FILLS, fills), (_EVENTS, events)):
-            addresses[2 * place : 2 * place + 2] = column.ctypes.data, len(column)
-        self._install(self._columns._replace(header=header, fills=fills, events=events), addresses)
+        header, addresses = self._header.copy(), self._addresses.copy()
+        scalars, at = header.data, addresses.data
+        scalars[H_FIRST_FILL] = scalars[H_FILLS] = used
+        scalars[H_EVENTS] = 0
+        at[2 * _HEADER] = _address_of(header)
+        at[2 * _FILLS], at[2 * _FILLS + 1] = record.fills_at, len(record.fills)
+        at[2 * _EVENTS], at[2 * _EVENTS + 1] = record.events_at, len(record.events)
+        self._install(self._columns._replace(header=header, fills=record.fills, events=record.events), addresses)
 
     def _install(self, columns: Columns, addresses: NDArray[np.int64] | None = None) -> None:
         """Exchange the columns and their addresses at one stroke: an interrupt comes before or after it."""
         if addresses is None:
             addresses = _addresses_of(columns)
         self.__dict__.update(
-            _columns=columns, _addresses=addresses, _address=addresses.ctypes.data,
-            _header=columns.header, _scalars=memoryview(columns.header.data),
+            _columns=columns, _addresses=addresses, _address=_address_of(addresses),
+            _header=columns.header, _scalars=columns.header.data,
         )  # fmt: skip
 
     def _grow(self, need: int) -> None:
@@ -524,6 +548,11 @@ class Book(Doors):
 @functools.cache
 def _rare_entry() -> Callable[..., int]:
     return entry(kernel.rare_step_at, _RARE_ARGUMENTS)
+
+
+def _address_of(numbers: NDArray[np.int64]) -> int:
+    """Where an array lies that is not empty and can be written; the array itself would tell that three times slower."""
+    return ctypes.addressof(ctypes.c_char.from_buffer(numbers))  # type: ignore[arg-type]  # arrays are buffers
 
 
 def _addresses_of(columns: Columns) -> NDArray[np.int64]:

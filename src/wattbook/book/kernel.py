@@ -18,7 +18,22 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from numba import njit
 
 from wattbook.book import words
-from wattbook.book.kernel_ahead import FARTHEST, LARGE, bases_at, look_ahead
+from wattbook.book.kernel_admission import (
+    BAD_EXPIRY,
+    FOK,
+    MARKET,
+    NEVER_RESTS,
+    OK,
+    POST_ONLY,
+    REPRICE,
+    UNKNOWN_PRODUCT,
+    admit_at,
+    amend_at,
+    is_odd,
+    is_plain,
+    notional_code,
+)
+from wattbook.book.kernel_ahead import FARTHEST, LARGE, bases_at, look_ahead, read_ahead
 from wattbook.book.kernel_columns import (
     BEST,
     CALLING,
@@ -84,7 +99,6 @@ from wattbook.book.kernel_table import (
 )
 from wattbook.book.kernel_tree import level_after
 from wattbook.book.kernel_uncross import uncross_at
-from wattbook.book.words import BUY, MAX_QUANTITY_WH, MAX_SLICES, NOTIONAL_MAX, SELL
 
 if TYPE_CHECKING:
     import numpy as np
@@ -93,27 +107,7 @@ if TYPE_CHECKING:
 SUBMIT, CANCEL, REPLACE, EXPIRE, CANCEL_OWNER, CALL, UNCROSS = (int(kind) for kind in words.Kind)
 ACCEPTED, FILLED, CANCELLED, REPLACED, EXPIRED, PREVENTED = (int(event) for event in words.Event)
 MODE_OFF, CANCEL_NEWEST, CANCEL_OLDEST, CANCEL_BOTH, DECREMENT = range(len(words.SELF_TRADE_MODES))
-IOC: Final = int(words.Flag.IOC)
-FOK: Final = int(words.Flag.FOK)
-POST_ONLY: Final = int(words.Flag.POST_ONLY)
-MARKET: Final = int(words.Flag.MARKET)
-REPRICE: Final = int(words.Flag.REPRICE)
-NEVER_RESTS: Final = IOC | FOK | MARKET
-UNKNOWN: Final = ~(NEVER_RESTS | POST_ONLY | REPRICE)
-OK: Final = int(words.Code.OK)
 UNKNOWN_KIND: Final = int(words.Code.UNKNOWN_KIND)
-UNKNOWN_PRODUCT: Final = int(words.Code.UNKNOWN_PRODUCT)
-BAD_SIDE: Final = int(words.Code.BAD_SIDE)
-QUANTITY_NOT_POSITIVE: Final = int(words.Code.QUANTITY_NOT_POSITIVE)
-QUANTITY_TOO_LARGE: Final = int(words.Code.QUANTITY_TOO_LARGE)
-QUANTITY_OFF_LOT: Final = int(words.Code.QUANTITY_OFF_LOT)
-UNKNOWN_FLAGS: Final = int(words.Code.UNKNOWN_FLAGS)
-CONFLICTING_FLAGS: Final = int(words.Code.CONFLICTING_FLAGS)
-BAD_DISPLAY: Final = int(words.Code.BAD_DISPLAY)
-BAD_EXPIRY: Final = int(words.Code.BAD_EXPIRY)
-PRICE_OUTSIDE_BAND: Final = int(words.Code.PRICE_OUTSIDE_BAND)
-PRICE_OFF_STEP: Final = int(words.Code.PRICE_OFF_STEP)
-NOTIONAL_TOO_LARGE: Final = int(words.Code.NOTIONAL_TOO_LARGE)
 ORDER_NOT_RISING: Final = int(words.Code.ORDER_NOT_RISING)
 WRONG_PHASE: Final = int(words.Code.WRONG_PHASE)
 BOOK_FULL: Final = int(words.Code.BOOK_FULL)
@@ -146,54 +140,6 @@ class Command(NamedTuple):
 
 
 @inlined
-def _quantity_code(r: Rules, quantity: int) -> int:
-    if quantity <= 0:
-        return QUANTITY_NOT_POSITIVE
-    if quantity > MAX_QUANTITY_WH:
-        return QUANTITY_TOO_LARGE
-    return QUANTITY_OFF_LOT if r.lot != 1 and quantity % r.lot != 0 else OK
-
-
-@inlined
-def _flags_code(flags: int) -> int:
-    if flags == 0:
-        return OK
-    if flags & UNKNOWN:
-        return UNKNOWN_FLAGS
-    if flags & FOK and flags & IOC:
-        return CONFLICTING_FLAGS
-    if flags & POST_ONLY and flags & NEVER_RESTS:
-        return CONFLICTING_FLAGS
-    return CONFLICTING_FLAGS if flags & REPRICE and not flags & POST_ONLY else OK
-
-
-@inlined
-def _extras_code(r: Rules, c: Command) -> int:
-    """Code of an iceberg's slice and of a time limit."""
-    if c.display != 0:
-        if c.display < 0 or c.display > c.quantity or c.flags & NEVER_RESTS or c.display % r.lot != 0:
-            return BAD_DISPLAY
-        if c.quantity > MAX_SLICES * c.display:
-            return BAD_DISPLAY
-    return BAD_EXPIRY if c.expire_ms < 0 or (c.expire_ms > 0 and c.flags & NEVER_RESTS) else OK
-
-
-@inlined
-def _notional_code(r: Rules, price: int, quantity: int) -> int:
-    """Divide rather than multiply: the product is what might not fit."""
-    return OK if quantity <= r.safe or abs(price) <= NOTIONAL_MAX // quantity else NOTIONAL_TOO_LARGE
-
-
-@inlined
-def _price_code(r: Rules, price: int, quantity: int) -> int:
-    if price < r.floor or price > r.cap:
-        return PRICE_OUTSIDE_BAND
-    if r.step != 1 and (price - r.floor) % r.step != 0:
-        return PRICE_OFF_STEP
-    return _notional_code(r, price, quantity)
-
-
-@inlined
 def _post_only(b: Columns, r: Rules, at: int, key: int, quantity: int, flags: int) -> tuple[int, int]:
     """Code, and the key at which a post-only order may rest in side `at`."""
     if not crosses(b, r, at, key):
@@ -203,7 +149,7 @@ def _post_only(b: Columns, r: Rules, at: int, key: int, quantity: int, flags: in
     away = r.top - b.levels[u(b.sides[u(at ^ 1), BEST]), KEY] + 1
     if away > r.top:
         return POST_ONLY_WOULD_CROSS, key
-    return _notional_code(r, price_of(r, at, away), quantity), away
+    return notional_code(r, price_of(r, at, away), quantity), away
 
 
 @inlined
@@ -288,13 +234,12 @@ def _needs_rows(b: Columns, r: Rules, slots: int, extras: int) -> int:
 
 
 @inlined
-def _withdraw(b: Columns, r: Rules, row: int, place: int, event: int) -> None:
-    """Take out all that rests of the order at a place of the table."""
-    slot = slot_in(b, place)
+def _withdraw(b: Columns, r: Rules, address: int, row: int, place: int, slot: int, event: int) -> None:
+    """Take out all that rests of an order, at a place of the table."""
     level, order, remaining = level_of(b, slot), b.orders[u(slot), ORDER], remaining_of(b, slot)
     at = row_of(b, level)
     price = price_of(r, at, b.levels[u(level), KEY])
-    remove_at(b, r, place)
+    remove_at(b, r, address, place, slot)
     note(b, row, at >> 1, order, event, price, remaining, 0)
 
 
@@ -308,11 +253,11 @@ def prevent_at(address: int, row: int, product: int, slot: int, order: int, quan
     if r.mode == DECREMENT:
         maker, smaller = b.orders[slot, ORDER], min(remaining_of(b, slot), quantity)
         note(b, row, product, maker, PREVENTED, price, smaller, remaining_of(b, slot) - smaller)
-        lessen(b, r, slot, smaller)
+        lessen(b, r, address, slot, smaller)
         note(b, row, product, order, PREVENTED, price, smaller, quantity - smaller)
         return quantity - smaller
     if r.mode != CANCEL_NEWEST:
-        _withdraw(b, r, row, place_of_slot(b, slot), PREVENTED)
+        _withdraw(b, r, address, row, place_of_slot(b, slot), slot, PREVENTED)
     if r.mode == CANCEL_OLDEST:
         return quantity
     note(b, row, product, order, PREVENTED, price, quantity, 0)
@@ -337,12 +282,12 @@ def meet_itself_at(address: int, row: int, other: int, limit: int, order: int, o
 
 
 @merged
-def _fill(b: Columns, r: Rules, c: Command, slot: int, price: int, quantity: int) -> int:
+def _fill(b: Columns, r: Rules, address: int, c: Command, slot: int, price: int, quantity: int) -> int:
     """Trade at the maker's price what both have; return what remains of the taker."""
     maker = b.orders[u(slot), ORDER]
     traded = min(shown_of(b, slot), quantity)
+    remaining = lessen(b, r, address, slot, traded)
     note_fill(b, c.row, c.product, maker, c.order, price, traded)
-    remaining = lessen(b, r, slot, traded)
     note(b, c.row, c.product, maker, FILLED, price, traded, remaining)
     note(b, c.row, c.product, c.order, FILLED, price, traded, quantity - traded)
     return quantity - traded
@@ -360,7 +305,7 @@ def _take(b: Columns, r: Rules, address: int, c: Command, at: int, key: int) -> 
         if r.mode != MODE_OFF and owner_of(b, slot) == c.owner:
             quantity = prevent_at(address, c.row, c.product, slot, c.order, quantity)
         else:
-            quantity = _fill(b, r, c, slot, price_of(r, other, b.levels[u(level), KEY]), quantity)
+            quantity = _fill(b, r, address, c, slot, price_of(r, other, b.levels[u(level), KEY]), quantity)
     return quantity
 
 
@@ -379,7 +324,7 @@ def _enter(b: Columns, r: Rules, address: int, c: Command, at: int, key: int, cr
         note(b, c.row, c.product, c.order, CANCELLED, price_of(r, at, key), remaining, 0)
         return
     shown = min(c.display, remaining) if c.display != 0 else remaining
-    append(b, r, at, key, c.order, c.owner, remaining, shown, c.flags & RESTING_FLAGS, c.display, c.expire_ms)
+    append(b, r, address, at, key, c.order, c.owner, remaining, shown, c.flags & RESTING_FLAGS, c.display, c.expire_ms)
     b.header[H_RESTING] = remaining
 
 
@@ -388,27 +333,17 @@ def _enter(b: Columns, r: Rules, address: int, c: Command, at: int, key: int, cr
 
 @merged
 def _submit(b: Columns, r: Rules, address: int, c: Command) -> int:
-    if c.product < 0 or c.product >= r.products:
-        return UNKNOWN_PRODUCT
-    if c.side != BUY and c.side != SELL:
-        return BAD_SIDE
-    code = _quantity_code(r, c.quantity)
-    if code == OK:
-        code = _flags_code(c.flags)
-    if code == OK and c.display | c.expire_ms != 0:
-        code = _extras_code(r, c)
-    if code == OK and not c.flags & MARKET:
-        code = _price_code(r, c.price, c.quantity)
-    if code != OK:
-        return code
+    if not is_plain(r, c.product, c.side, c.price, c.quantity, c.flags, c.display | c.expire_ms):
+        code = admit_at(address, c.product, c.side, c.price, c.quantity, c.flags, c.display, c.expire_ms)
+        if code != OK:
+            return code
     at = side_row(c.product, c.side)
     key = 0 if c.flags & MARKET else key_of(r, at, c.price)
     if c.order <= b.header[H_LAST_ORDER]:
         return ORDER_NOT_RISING
-    if c.flags & NEVER_RESTS:
-        if b.sides[u(at), CALLING] != 0:
-            return WRONG_PHASE
-    elif b.header[H_COUNT] >= r.max_orders:
+    if b.sides[u(at), CALLING] != 0 and c.flags & NEVER_RESTS:
+        return WRONG_PHASE
+    if b.header[H_COUNT] >= r.max_orders and not c.flags & NEVER_RESTS:
         return BOOK_FULL
     if c.flags & POST_ONLY:
         code, key = _post_only(b, r, at, key, c.quantity, c.flags)
@@ -429,7 +364,7 @@ def _submit(b: Columns, r: Rules, address: int, c: Command) -> int:
 
 
 @inlined
-def _cancel(b: Columns, r: Rules, row: int, order: int, owner: int) -> int:
+def _cancel(b: Columns, r: Rules, address: int, row: int, order: int, owner: int) -> int:
     place = place_of(b, order)
     if place < 0:
         return UNKNOWN_ORDER
@@ -438,7 +373,7 @@ def _cancel(b: Columns, r: Rules, row: int, order: int, owner: int) -> int:
         return NOT_OWNER
     if lacks_record(b, 1, 0):
         return NEED_EVENTS
-    _withdraw(b, r, row, place, CANCELLED)
+    _withdraw(b, r, address, row, place, slot, CANCELLED)
     return OK
 
 
@@ -450,17 +385,14 @@ def _replace(b: Columns, r: Rules, address: int, row: int, order: int, owner: in
     slot = slot_in(b, place)
     if owner_of(b, slot) != owner:
         return NOT_OWNER
-    code = _quantity_code(r, quantity)
     display = expire_ms = 0
     if bits_of(b, slot) & EXTRA:
         extra = b.orders[u(slot), OWNER]
         display, expire_ms = b.extras[u(extra), DISPLAY], b.extras[u(extra), EXPIRE_MS]
-        if code == OK and display != 0 and quantity > MAX_SLICES * display:
-            code = BAD_DISPLAY
-    if code == OK:
-        code = _price_code(r, price, quantity)
-    if code != OK:
-        return code
+    if display != 0 or is_odd(r, price, quantity):
+        code = amend_at(address, price, quantity, display)
+        if code != OK:
+            return code
     level, flags = level_of(b, slot), bits_of(b, slot) & RESTING_FLAGS
     at = row_of(b, level)
     key = key_of(r, at, price)
@@ -483,7 +415,7 @@ def _replace(b: Columns, r: Rules, address: int, row: int, order: int, owner: in
     if need != 0:
         return need
     note(b, row, c.product, order, REPLACED, price_of(r, at, key), change, quantity)
-    remove_at(b, r, place)
+    remove_at(b, r, address, place, slot)
     _enter(b, r, address, c, at, key, crossing)
     return OK
 
@@ -503,7 +435,7 @@ def expire_side_at(address: int, row: int, at: int, until: int) -> None:
             after = next_of(b, slot)
             due = b.extras[b.orders[slot, OWNER], EXPIRE_MS] if bits_of(b, slot) & EXTRA else 0
             if 0 < due <= until:
-                _withdraw(b, r, row, place_of_slot(b, slot), EXPIRED)
+                _withdraw(b, r, address, row, place_of_slot(b, slot), slot, EXPIRED)
             elif due != 0:
                 earliest = due if earliest == 0 else min(earliest, due)
             slot = after
@@ -526,7 +458,7 @@ def _expire(b: Columns, address: int, row: int, product: int, until: int) -> int
 
 
 @inlined
-def _cancel_owner(b: Columns, r: Rules, row: int, owner: int) -> int:
+def _cancel_owner(b: Columns, r: Rules, address: int, row: int, owner: int) -> int:
     """Walk all resting orders: rare, so no index of owners is kept for it."""
     if lacks_record(b, b.header[H_COUNT], 0):
         return NEED_EVENTS
@@ -537,7 +469,7 @@ def _cancel_owner(b: Columns, r: Rules, row: int, owner: int) -> int:
             while slot != 0:
                 after = next_of(b, slot)
                 if owner_of(b, slot) == owner:
-                    _withdraw(b, r, row, place_of_slot(b, slot), CANCELLED)
+                    _withdraw(b, r, address, row, place_of_slot(b, slot), slot, CANCELLED)
                 slot = after
             level = level_after(b, r, at, key)
     return OK
@@ -566,7 +498,7 @@ def step(b: Columns, r: Rules, address: int, kind: int, c: Command) -> int:
     if kind == SUBMIT:
         return _submit(b, r, address, c)
     if kind == CANCEL:
-        return _cancel(b, r, c.row, c.order, c.owner)
+        return _cancel(b, r, address, c.row, c.order, c.owner)
     if kind == REPLACE:
         return _replace(b, r, address, c.row, c.order, c.owner, c.price, c.quantity)
     return NEED_RARE
@@ -620,7 +552,7 @@ def rare_at(address: int, row: int, kind: int, product: int, owner: int, price: 
     r = rules_of(b)
     b.header[H_RESTING] = 0
     if kind == CANCEL_OWNER:
-        return _cancel_owner(b, r, row, owner)
+        return _cancel_owner(b, r, address, row, owner)
     if kind != EXPIRE and kind != CALL and kind != UNCROSS:
         return UNKNOWN_KIND
     if product < 0 or product >= r.products:
@@ -668,6 +600,7 @@ def process_at(
         at = u(row)
         if is_large and row + FARTHEST < count:
             look_ahead(b, r, bases, rows, row)
+        read_ahead(b, bases, commands, row)
         display, expires = 0, 0
         if is_wide:
             display, expires = slices[at], until[at]
@@ -725,7 +658,7 @@ def load_at(address: int, resting: NDArray[np.int64], first: int) -> int:
             return i
         at = side_row(resting[i, 0], resting[i, 1])
         append(
-            b, r, at, key_of(r, at, resting[i, 4]), resting[i, 2], resting[i, 3], resting[i, 5], resting[i, 8],
+            b, r, address, at, key_of(r, at, resting[i, 4]), resting[i, 2], resting[i, 3], resting[i, 5], resting[i, 8],
             resting[i, 6], resting[i, 7], resting[i, 9],
         )  # fmt: skip
     return resting.shape[0]
@@ -741,6 +674,6 @@ def fill_table_at(address: int) -> None:
         while level != 0:
             slot = head_of(b, level)
             while slot != 0:
-                remember(b, slot)
+                remember(b, b.orders[slot, ORDER], slot)
                 slot = next_of(b, slot)
             level = level_after(b, r, at, b.levels[level, KEY])

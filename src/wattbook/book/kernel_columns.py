@@ -53,7 +53,8 @@ H_PRODUCTS, H_FLOOR, H_CAP, H_STEP, H_MODE, H_MAX_ORDERS, H_LOT, H_TOP, H_DEPTH,
 H_LAST_ORDER, H_COUNT, H_RESTING, H_FILLED, H_FIRST_FILL, H_FILLS, H_EVENTS, H_NEEDED = range(10, 18)
 H_FREE_ORDER, H_ORDERS_USED, H_FREE_LEVEL, H_LEVELS_USED, H_LEVELS = range(18, 23)
 H_FREE_NODE, H_NODES_USED, H_NODES, H_FREE_EXTRA, H_EXTRAS_USED, H_EXTRAS, H_TABLE_SHIFT = range(23, 30)
-HEADER_LENGTH: Final = 30
+H_PLAIN: Final = 30
+HEADER_LENGTH: Final = 31
 
 ROOT, BEST, ORDERS, SLICES, EARLIEST, CALLING = range(6)
 KEY, TOTAL, ENDS, PLACE = range(4)
@@ -94,7 +95,8 @@ class Columns(NamedTuple):
 class Rules(NamedTuple):
     """The book's terms as the kernel needs them.
 
-    `top` counts the steps of the band; up to `safe` [Wh] no price of the band breaks the bound of a notional.
+    `top` counts the steps of the band; up to `safe` [Wh] no price of the band breaks the bound of a notional; up to
+    `plain` [Wh] a quantity is good with every price of the band, 0 where prices come in steps or quantities in lots.
     """
 
     products: int
@@ -107,6 +109,7 @@ class Rules(NamedTuple):
     top: int
     depth: int
     safe: int
+    plain: int
 
 
 @inlined
@@ -133,7 +136,7 @@ def rules_of(b: Columns) -> Rules:
     h = b.header
     return Rules(
         h[H_PRODUCTS], h[H_FLOOR], h[H_CAP], h[H_STEP], h[H_MODE], h[H_MAX_ORDERS], h[H_LOT], h[H_TOP], h[H_DEPTH],
-        h[H_SAFE],
+        h[H_SAFE], h[H_PLAIN],
     )  # fmt: skip
 
 

@@ -46,7 +46,7 @@ from wattbook.book.kernel_columns import (
     rules_of,
 )
 from wattbook.book.kernel_machine import inlined, lowest_bit, prefetch, u
-from wattbook.book.kernel_queues import _free_extra
+from wattbook.book.kernel_queues import free_extra_at
 from wattbook.book.kernel_table import _forget, bucket_of, place_of_slot
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def expire_all_at(address: int, row: int, at: int) -> None:
         slot = slots[i]
         _forget(b, place_of_slot(b, slot))
         if bits_of(b, slot) & EXTRA:
-            _free_extra(b, at, b.orders[u(slot), OWNER])
+            free_extra_at(address, at, b.orders[u(slot), OWNER])
         b.orders[u(slot), LINKS] = b.header[H_FREE_ORDER]
         b.header[H_FREE_ORDER] = slot
     b.header[H_LEVELS] -= count

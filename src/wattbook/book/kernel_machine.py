@@ -77,7 +77,7 @@ def _python_lowest_bit(mask: int) -> int:
 
 
 def _python_prefetch(address: int) -> None:
-    """Ask for a cache line without waiting for it."""
+    """Ask for a cache line, to be read or to be written, without waiting for it."""
 
 
 def _python_prefetch_at(array: NDArray[np.int64], *place: int) -> None:
@@ -106,17 +106,25 @@ def _count_zeros(typing_context: Any, mask: Any) -> Any:  # noqa: ARG001  # as a
     return types.int64(types.int64), generate
 
 
-def _emit_prefetch(builder: Any, place: Any) -> None:
+def _emit_prefetch(builder: Any, place: Any, to_write: int = 0) -> None:
     flag = ir.IntType(32)
     kind = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, flag, flag, flag])
     function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")  # type: ignore[no-untyped-call]
-    read, keep, data = flag(0), flag(3), flag(1)
-    builder.call(function, [builder.bitcast(place, cgutils.voidptr_t), read, keep, data])
+    way, keep, data = flag(to_write), flag(3), flag(1)
+    builder.call(function, [builder.bitcast(place, cgutils.voidptr_t), way, keep, data])
 
 
 def _ask_for_line(typing_context: Any, address: Any) -> Any:  # noqa: ARG001  # as above
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001  # as above
         _emit_prefetch(builder, builder.inttoptr(arguments[0], cgutils.voidptr_t))
+        return context.get_dummy_value()
+
+    return types.void(types.int64), generate
+
+
+def _ask_to_write(typing_context: Any, address: Any) -> Any:  # noqa: ARG001  # as above
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001  # as above
+        _emit_prefetch(builder, builder.inttoptr(arguments[0], cgutils.voidptr_t), 1)
         return context.get_dummy_value()
 
     return types.void(types.int64), generate
@@ -261,5 +269,6 @@ short_view: Callable[[int, int, int], NDArray[np.int32]] = _compiled_short_view 
 u: Callable[[int], int] = _compiled_index if IS_COMPILED else _python_index
 lowest_bit: Any = intrinsic(_count_zeros) if IS_COMPILED else _python_lowest_bit
 prefetch: Any = intrinsic(_ask_for_line) if IS_COMPILED else _python_prefetch
+prefetch_to_write: Any = intrinsic(_ask_to_write) if IS_COMPILED else _python_prefetch
 prefetch_at: Any = intrinsic(_ask_for_element) if IS_COMPILED else _python_prefetch_at
 places: Any = intrinsic(_compare_bucket) if IS_COMPILED else _python_places

@@ -8,6 +8,8 @@ Owns the columns `orders` and `extras`, and keeps totals, counts, tree and table
 
 from __future__ import annotations
 
+from numba import njit
+
 from wattbook.book.kernel_columns import (
     DISPLAY,
     EARLIEST,
@@ -36,6 +38,7 @@ from wattbook.book.kernel_columns import (
     Columns,
     Rules,
     bits_of,
+    columns_at,
     count_of,
     hidden_of,
     level_of,
@@ -43,7 +46,7 @@ from wattbook.book.kernel_columns import (
     shown_of,
 )
 from wattbook.book.kernel_machine import inlined, u
-from wattbook.book.kernel_table import _forget, place_of_slot, remember, slot_in
+from wattbook.book.kernel_table import _forget, place_of_slot, remember
 from wattbook.book.kernel_tree import _close_level, _open_level, level_at
 
 # --- queues
@@ -62,9 +65,9 @@ def _link(b: Columns, level: int, slot: int, bits: int) -> None:
 
 
 @inlined
-def _unlink(b: Columns, level: int, slot: int) -> None:
+def _unlink(b: Columns, level: int, slot: int, links: int) -> None:
     """Take an order out of its queue. Neighbours that are not there are row 0, which is put right again."""
-    links, ends = b.orders[u(slot), LINKS], b.levels[u(level), ENDS]
+    ends = b.levels[u(level), ENDS]
     after, before = links >> 32, (links >> 6) & ROW
     b.orders[u(before), LINKS] += (after - slot) << 32
     b.orders[u(after), LINKS] += (before - slot) << 6
@@ -83,8 +86,9 @@ def slices_of(hidden: int, display: int) -> int:
     return (hidden + display - 1) // display if hidden != 0 else 0
 
 
-@inlined
-def _new_extra(b: Columns, row: int, owner: int, display: int, hidden: int, expire_ms: int) -> int:
+@njit(cache=True, nogil=True)
+def _new_extra_at(address: int, row: int, owner: int, display: int, hidden: int, expire_ms: int) -> int:
+    b = columns_at(address)
     extra = b.header[H_FREE_EXTRA]
     if extra != 0:
         b.header[H_FREE_EXTRA] = b.extras[u(extra), OWNER_TOO]
@@ -103,8 +107,10 @@ def _new_extra(b: Columns, row: int, owner: int, display: int, hidden: int, expi
     return extra
 
 
-@inlined
-def _free_extra(b: Columns, row: int, extra: int) -> None:
+@njit(cache=True, nogil=True)
+def free_extra_at(address: int, row: int, extra: int) -> None:
+    """Free what an iceberg or a timed order of a side had beside its row."""
+    b = columns_at(address)
     b.sides[u(row), SLICES] -= slices_of(b.extras[u(extra), HIDDEN], b.extras[u(extra), DISPLAY])
     b.extras[u(extra), OWNER_TOO] = b.header[H_FREE_EXTRA]
     b.header[H_FREE_EXTRA] = extra
@@ -125,6 +131,18 @@ def set_remaining(b: Columns, slot: int, shown: int, hidden: int) -> None:
             b.extras[u(extra), HIDDEN] = hidden
 
 
+@njit(cache=True, nogil=True)
+def show_next_at(address: int, slot: int, remaining: int) -> None:
+    """Let an iceberg of which `remaining` rests show its next slice, behind all others at its price."""
+    b = columns_at(address)
+    level, bits = level_of(b, slot), bits_of(b, slot)
+    fresh = min(b.extras[u(b.orders[u(slot), OWNER]), DISPLAY], remaining)
+    set_remaining(b, slot, fresh, remaining - fresh)
+    if count_of(b, level) > 1:
+        _unlink(b, level, slot, b.orders[u(slot), LINKS])
+        _link(b, level, slot, bits)
+
+
 # --- resting orders
 
 
@@ -132,6 +150,7 @@ def set_remaining(b: Columns, slot: int, shown: int, hidden: int) -> None:
 def append(
     b: Columns,
     r: Rules,
+    address: int,
     row: int,
     key: int,
     order: int,
@@ -155,7 +174,7 @@ def append(
     b.orders[u(slot), ORDER] = order
     b.orders[u(slot), SIZE] = shown << ROW_BITS | level
     if display | expire_ms != 0:
-        b.orders[u(slot), OWNER] = _new_extra(b, row, owner, display, remaining - shown, expire_ms)
+        b.orders[u(slot), OWNER] = _new_extra_at(address, row, owner, display, remaining - shown, expire_ms)
         _link(b, level, slot, flags | EXTRA)
     else:
         b.orders[u(slot), OWNER] = owner
@@ -164,54 +183,48 @@ def append(
     b.levels[u(level), PLACE] += 1
     b.sides[u(row), ORDERS] += 1
     b.header[H_COUNT] += 1
-    remember(b, slot)
+    remember(b, order, slot)
 
 
 @inlined
-def remove_at(b: Columns, r: Rules, place: int) -> None:
-    """Take the order at a place of the table out; a level that it leaves empty goes with it."""
-    slot = slot_in(b, place)
+def remove_at(b: Columns, r: Rules, address: int, place: int, slot: int) -> None:
+    """Take an order, at a place of the table, out; a level that it leaves empty goes with it.
+
+    All of it is read before anything is written, as a compiler that cannot tell columns apart reads it again after.
+    """
+    size, links, owner = b.orders[u(slot), SIZE], b.orders[u(slot), LINKS], b.orders[u(slot), OWNER]
+    level = size & ROW
+    standing = b.levels[u(level), PLACE]
+    row = standing >> 32
     _forget(b, place)
-    level = level_of(b, slot)
-    row = row_of(b, level)
-    if bits_of(b, slot) & EXTRA:
-        _free_extra(b, row, b.orders[u(slot), OWNER])
+    if links & EXTRA:
+        free_extra_at(address, row, owner)
     b.sides[u(row), ORDERS] -= 1
     b.header[H_COUNT] -= 1
-    if count_of(b, level) == 1:
+    if standing & LOW_32 == 1:
         _close_level(b, r, level)
     else:
-        _unlink(b, level, slot)
-        b.levels[u(level), TOTAL] -= shown_of(b, slot)
-        b.levels[u(level), PLACE] -= 1
+        b.levels[u(level), TOTAL] -= size >> ROW_BITS
+        b.levels[u(level), PLACE] = standing - 1
+        _unlink(b, level, slot, links)
     b.orders[u(slot), LINKS] = b.header[H_FREE_ORDER]
     b.header[H_FREE_ORDER] = slot
 
 
 @inlined
-def remove(b: Columns, r: Rules, slot: int) -> None:
-    """Take an order out."""
-    remove_at(b, r, place_of_slot(b, slot))
-
-
-@inlined
-def lessen(b: Columns, r: Rules, slot: int, quantity: int) -> int:
+def lessen(b: Columns, r: Rules, address: int, slot: int, quantity: int) -> int:
     """Take `quantity` off a resting order; return what remains.
 
     An iceberg whose slice is used up shows the next one, behind all others at its price.
     """
-    shown, hidden = shown_of(b, slot), hidden_of(b, slot)
+    size, hidden = b.orders[u(slot), SIZE], hidden_of(b, slot)
+    shown, level = size >> ROW_BITS, size & ROW
     remaining = shown + hidden - quantity
     if remaining == 0:
-        remove(b, r, slot)
+        remove_at(b, r, address, place_of_slot(b, slot), slot)
     elif quantity < shown:
-        b.orders[u(slot), SIZE] -= quantity << ROW_BITS
-        b.levels[u(level_of(b, slot)), TOTAL] -= quantity
+        b.orders[u(slot), SIZE] = size - (quantity << ROW_BITS)
+        b.levels[u(level), TOTAL] -= quantity
     else:
-        level, bits = level_of(b, slot), bits_of(b, slot)
-        fresh = min(b.extras[u(b.orders[u(slot), OWNER]), DISPLAY], remaining)
-        set_remaining(b, slot, fresh, remaining - fresh)
-        if count_of(b, level) > 1:
-            _unlink(b, level, slot)
-            _link(b, level, slot, bits)
+        show_next_at(address, slot, remaining)
     return remaining

@@ -26,6 +26,10 @@ SPREAD: Final = 0x9E3779B1
 """2**32 / golden ratio, odd (Fibonacci hashing); times 31 bits it stays inside int64."""
 
 
+LAST: Final = 1 << (BUCKET - 1)
+"""Bit of a bucket's last place."""
+
+
 @inlined
 def _tag(order: int) -> int:
     return (order ^ (order >> 31)) & TAG
@@ -79,9 +83,9 @@ def slot_in(b: Columns, place: int) -> int:
 
 
 @inlined
-def remember(b: Columns, slot: int) -> None:
+def remember(b: Columns, order: int, slot: int) -> None:
     """Enter a resting order in its bucket, or in the next one that has a place."""
-    tag = _tag(b.orders[u(slot), ORDER])
+    tag = _tag(order)
     bucket = _bucket(b, tag)
     free = _with_slot(b, bucket, 0)
     while free == 0:
@@ -132,7 +136,8 @@ def guess(b: Columns, order: int) -> int:
     tag = _tag(order)
     bucket = _bucket(b, tag)
     found = _with_tag(b, bucket, tag)
-    return b.table[u(bucket | lowest_bit(found))] & LOW_32 if found != 0 else 0
+    slot = b.table[u(bucket | lowest_bit(found | LAST))] & LOW_32
+    return slot if found != 0 else 0
 
 
 @inlined

@@ -125,7 +125,9 @@ def _lowest_served(remainders: NDArray[np.int64], missing: int) -> int:
 
 
 @inlined
-def trade(b: Columns, r: Rules, row: int, product: int, bid: int, ask: int, price: int, quantity: int) -> None:
+def trade(
+    b: Columns, r: Rules, address: int, row: int, product: int, bid: int, ask: int, price: int, quantity: int
+) -> None:
     """Fill two resting orders with each other."""
     bid_first = b.orders[bid, ORDER] < b.orders[ask, ORDER]
     if bits_of(b, bid) & POST_ONLY:
@@ -135,9 +137,9 @@ def trade(b: Columns, r: Rules, row: int, product: int, bid: int, ask: int, pric
     maker_slot, taker_slot = (bid, ask) if bid_first else (ask, bid)
     maker, taker = b.orders[maker_slot, ORDER], b.orders[taker_slot, ORDER]
     note_fill(b, row, product, maker, taker, price, quantity)
-    remaining = lessen(b, r, maker_slot, quantity)
+    remaining = lessen(b, r, address, maker_slot, quantity)
     note(b, row, product, maker, FILLED, price, quantity, remaining)
-    remaining = lessen(b, r, taker_slot, quantity)
+    remaining = lessen(b, r, address, taker_slot, quantity)
     note(b, row, product, taker, FILLED, price, quantity, remaining)
 
 
@@ -173,5 +175,5 @@ def uncross_at(address: int, row: int, product: int, reference: int, flags: int)
     for i in range(pair(bids, bought, asks, sold, pairs)):
         bid, ask, quantity = pairs[i, 0], pairs[i, 1], pairs[i, 2]
         at = bids[bid, TICK] if flags & PAY_AS_BID else price
-        trade(b, r, row, product, bid_slots[bid], ask_slots[ask], at, quantity)
+        trade(b, r, address, row, product, bid_slots[bid], ask_slots[ask], at, quantity)
     return OK
