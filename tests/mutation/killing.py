@@ -276,7 +276,7 @@ def ask_ahead(book_class: Any, state: bytes) -> None:
 
 
 def _listen(book: Any, commands: Any, wanted: list[set[int]], places: list[set[int]]) -> None:
-    """Carry commands out and hear what lines they ask for: most of those wanted, none outside the columns and the batch."""
+    """Carry commands out and hear what lines they ask for: most of those wanted, none outside columns and batch."""
     ahead, b, asked = import_module("wattbook.book.kernel_ahead"), book._columns, []
     ahead.prefetch = asked.append
     book.process(commands)
