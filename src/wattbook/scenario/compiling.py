@@ -251,9 +251,6 @@ def _street(scenario: Scenario, roll: Roll, horizon: Horizon, starts_ms: Ints, s
     choose = scenario.retail is not None and scenario.retail.members
     mid = mid_market_tick(utility, feeder, retail, feed_in, tuple(utilities.values()) if choose else ())
     gates_ms = opens_ms(starts_ms, opening, scenario.timezone)
-    rules = None if local is None else _rules(local, roll, mid, starts_ms, scenario.timezone)
-    if local is not None and rules is not None and local.gateway is not None:
-        rules = replace(rules, gateway=gateway_rules(local, horizon, gates_ms))
     return Street(
         names=roll.names,
         kinds=roll.texts([agent.kind for agent in agents], District.kinds),
@@ -287,7 +284,7 @@ def _street(scenario: Scenario, roll: Roll, horizon: Horizon, starts_ms: Ints, s
         short_tick=short,
         long_tick=long,
         network=_network(scenario.network),
-        market=rules,
+        market=_rules(scenario, roll, horizon, starts_ms, gates_ms, mid),
         bill_ms=bills_ms(horizon.start_ms, horizon.end_ms, scenario.billing, scenario.timezone),
         about=roll.about([_about(agent, in_wholesale=has_wholesale(scenario)) for agent in agents]),
     )
@@ -412,7 +409,13 @@ def _network(network: Network) -> NetworkRules:
     )
 
 
-def _rules(local: LocalMarket, roll: Roll, mid_tick: Ints, starts_ms: Ints, timezone: str) -> MarketRules:
+def _rules(
+    scenario: Scenario, roll: Roll, horizon: Horizon, starts_ms: Ints, gates_ms: Ints, mid_tick: Ints
+) -> MarketRules | None:
+    """Lay out the local market; None without one."""
+    local = scenario.local
+    if local is None:
+        return None
     return MarketRules(
         closes_before_ms=int(local.closes_before),
         floor_tick=int(local.floor),
@@ -423,7 +426,8 @@ def _rules(local: LocalMarket, roll: Roll, mid_tick: Ints, starts_ms: Ints, time
         max_quantity_wh=int(local.largest_order),
         laboratory=_laboratory(local, roll.agents),
         auction=auction_rules(local, mid_tick),
-        sharing=sharing_rules(local, roll, mid_tick, starts_ms, timezone),
+        sharing=sharing_rules(local, roll, mid_tick, starts_ms, scenario.timezone),
+        gateway=gateway_rules(local, horizon, gates_ms),
     )
 
 
