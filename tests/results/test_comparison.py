@@ -249,6 +249,18 @@ def test_agents_are_known_by_name_not_by_number(story):
     assert (told.a["quarantined"], told.b["quarantined"]) == ("B", "AA")
 
 
+def test_a_members_new_utility_is_known_by_name_not_by_number(story):
+    def town(names, utility):
+        about = {"feeder": "north", "utility": "U", "vat": 0}
+        town = story.Town(dict.fromkeys(names, about), {"U": (15_000, 8_000), "V": (15_000, 8_000)})
+        town.command(town.gate(), "B", Action.SWITCH, order=town.index[utility])
+        return town.record()
+
+    assert divergence(town(["A", "B"], "V"), town(["A", "AA", "B"], "V")) is None
+    told = divergence(town(["A", "B"], "V"), town(["A", "AA", "B"], "U"))
+    assert (told.stream, told.a["supplier"], told.b["supplier"]) == ("commands", "V", "U")
+
+
 def test_a_number_that_names_nobody_is_not_taken_for_a_name(story):
     def town(names, agent):
         about = {"feeder": "north", "utility": "U", "vat": 0}

@@ -261,7 +261,10 @@ def test_terms_of_a_tariff_are_set_by_their_path():
         ({"retail.at": "25:00"}, "retail.at='25:00' is no time of a day"),
         ({"retail.considering": "150 %"}, "write at most percent(100)"),
         ({"retail.green": "1"}, "retail.green is unknown"),
-        ({"retail": "everybody"}, "is not made by RetailMarket(...)"),
+        (
+            {"retail": "everybody"},
+            "is not made by RetailMarket(...), nor None; of words, customers, members and none are known",
+        ),
         ({"retail.at": "16:00"}, "is not before local.opens"),
     ],
 )
@@ -394,3 +397,10 @@ def test_without_a_desk_guarantees_are_auctioned_and_the_rest_is_bought_out():
     assert due - got <= missing <= due
     assert sum(sum(each) for each in money.values()) == -missing * 6_000
     assert int(world.market.ledger.balance.sum()) == 0
+
+
+@pytest.mark.parametrize(("word", "members"), [("customers", False), (" Members ", True)])
+def test_a_word_makes_a_retail_market(word, members):
+    place = Scenario(start="2016-06-06", days=1, agents=[consumer("ada"), blue()])
+    assert place.with_values({"retail": word}).retail == RetailMarket(members=members)
+    assert place.with_values({"retail": word}).with_values({"retail": "none"}).retail is None

@@ -347,7 +347,7 @@ def _command(row: Mapping[str, Any] | None, known_ms: int, clock: str) -> str:
         return "no more commands"
     words = [] if row["time_ms"] == known_ms else [f"at {_local(row['time_ms'], clock)}"]
     words += [f"{_cut(row['agent'] or 'the market', _VALUE)}:", row["action"]]
-    words += [_cut(row["quarantined"], _VALUE)] if row["quarantined"] else []
+    words += [_cut(row[whom], _VALUE) for whom in ("quarantined", "supplier") if row[whom]]
     words += [f"order {row['order']}"] if row["order"] else []
     words += [row["side"]] if row["side"] else []
     # What the market asks for of itself counts products.

@@ -30,7 +30,7 @@ _FACTS: Final = (
 )  # fmt: skip
 _KINDS: Final = {
     "agent": "agent", "buyer": "agent", "seller": "agent", "utility": "agent", "account": "account", "book": "book",
-    "period": "period",
+    "old": "agent", "new": "agent", "period": "period",
 }  # fmt: skip
 _SIDES: Final = {1: "buy", -1: "sell"}
 _UNIX: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -175,12 +175,16 @@ def _first_difference(
     return int(differs.argmax()) if differs.any() else rows
 
 
+_MEANS_AGENT: Final = (Action.QUARANTINE, Action.SWITCH)
+"""Who is put in quarantine, and the utility that a member takes."""
+
+
 def _common(block: Columns, column: str, lens: Mapping[str, _Lens], rows: int) -> NDArray[Any]:
     numbers = block[column][:rows]
     if column in _KINDS:
         return lens[_KINDS[column]].of(numbers)
-    if column == "order" and "action" in block:  # who is put in quarantine stands where others name an order
-        mine = block["action"][:rows] == Action.QUARANTINE
+    if column == "order" and "action" in block:  # an agent may stand where others name an order
+        mine = np.isin(block["action"][:rows], _MEANS_AGENT)
         if mine.any():
             numbers = numbers.copy()
             numbers[mine] = lens["agent"].of(numbers[mine])
@@ -199,7 +203,8 @@ def _row(block: Columns | None, row: int) -> dict[str, NDArray[Any]] | None:
 def _command(record: Record, columns: Columns) -> dict[str, Any]:
     place, row = record.place, {name: int(column[0]) for name, column in columns.items()}
     action = row["action"]
-    meant = row["order"] if action == Action.QUARANTINE else None
+    meant = row["order"] if action in _MEANS_AGENT else None
+    whom = None if meant is None else _entry(place.names, meant)
     shelf, venues = list(place.books), [book["venue"] for book in record.header["books"]]
     if action >= Action.REQUEST and record.wholesale is not None:
         # At the contract desk a command's book is a contract; most verbs only refer to an offer.
@@ -214,7 +219,8 @@ def _command(record: Record, columns: Columns) -> dict[str, Any]:
         "book": _entry(shelf, row["book"]),
         "period_ms": place.start_ms + row["period"] * place.period_ms if 0 <= row["period"] < place.periods else None,
         "order": None if meant is not None else row["order"],
-        "quarantined": None if meant is None else _entry(place.names, meant),
+        "quarantined": whom if action == Action.QUARANTINE else None,
+        "supplier": whom if action == Action.SWITCH else None,
         "side": _SIDES.get(row["side"]),
         **{name: row[name] for name in ("price_tick", "quantity_wh", "flags")},
     }

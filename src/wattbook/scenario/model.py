@@ -31,7 +31,7 @@ from wattbook.scenario.parts import (
     period_check,
 )
 from wattbook.scenario.spot_prices import SpotPrices  # noqa: TC001 - pydantic resolves it
-from wattbook.scenario.wholesale import BUY_OUT, Producer, RetailMarket, WholesaleMarket
+from wattbook.scenario.wholesale import BUY_OUT, Producer, RetailChoice, WholesaleMarket
 from wattbook.units import PPM, eur_per_mwh, minutes, percent
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ class Scenario(Part):
     name: Annotated[str, text(NAME_LIMIT)] = ""
     wholesale: WholesaleMarket = None
     game: Annotated[ForwardGame | None, optional(instance(ForwardGame, "ForwardGame(...)"))] = None
-    retail: Annotated[RetailMarket | None, optional(instance(RetailMarket, "RetailMarket(...)"))] = None
+    retail: RetailChoice = None
     buy_out: Annotated[int, measured("price", 0, PRICE_BOUND)] = BUY_OUT
 
     def __init__(self, **values: Any) -> None:

@@ -340,4 +340,17 @@ def _wholesale(value: object) -> ContractDesk | Auction | None:
     raise FieldError(f"is not made by ContractDesk(...) or Auction(...), nor None{words}")
 
 
+def _retail(value: object) -> RetailMarket | None:
+    if is_none(value):
+        return None
+    if isinstance(value, RetailMarket):
+        return value
+    if isinstance(value, str) and value.strip().lower() in ("customers", "members"):
+        return RetailMarket(members=value.strip().lower() == "members")
+    words = "; of words, customers, members and none are known" if isinstance(value, str) else ""
+    raise FieldError(f"is not made by RetailMarket(...), nor None{words}")
+
+
+RetailChoice: TypeAlias = Annotated[RetailMarket | None, PlainValidator(_retail)]
+"""How customers choose, from a setting or a word."""
 WholesaleMarket: TypeAlias = Annotated[ContractDesk | Auction | None, PlainValidator(_wholesale)]
