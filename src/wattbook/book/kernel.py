@@ -1,8 +1,9 @@
 """The book as functions over int64 columns: the rules of `reference`, compiled.
 
-Owns admission, matching and the commands. Knows no objects and no clock, and allocates nothing in continuous trading:
-where room runs short `step` says so before the command has had any effect, and the face grows the columns and calls
-again. How the columns lie and change is told in `kernel_columns`, the call auction in `kernel_uncross`.
+Owns matching and the commands. Knows no objects and no clock, and allocates nothing in continuous trading: where room
+runs short `step` says so before the command has had any effect, and the face grows the columns and calls again. What an
+order must be whatever rests is told in `kernel_admission`, how the columns lie and change in `kernel_columns`, the call
+auction in `kernel_uncross`.
 
 What is rare is kept out of the loop that is hot: those functions have ``_at`` in their names, begin with an address
 and are not inlined. The rarest kinds of commands are left to an entry of their own, which is compiled apart.
@@ -136,7 +137,7 @@ class Command(NamedTuple):
     expire_ms: int
 
 
-# --- admission
+# --- admission that depends on what rests
 
 
 @inlined
