@@ -67,6 +67,26 @@ class Action(IntEnum):
     CONTRIBUTE = 42
     REDEEM = 43
     RETIRE = 44
+    FIND = 48
+    """This and what follows is said by the regulator, see `wattbook.oversight`: a finding about the agent `order` under
+    the rule `book`; `price_tick`, `quantity_wh` and `flags` are gain, overcharge and consumers' harm [1e-8 EUR]."""
+    EVIDENCE = 49
+    """Of the finding `order`: the item `book` is `quantity_wh`, at the place `flags`."""
+    WARN = 50
+    MITIGATE = 51
+    """Until `flags` [ms UTC] the agent's day-ahead asks count as at most `price_tick`."""
+    FINE = 52
+    """`price_tick` is the gain that is taken back, `quantity_wh` the fine beyond it [1e-8 EUR]."""
+    CAP = 53
+    """Until `flags` [ms UTC] the agent may not ask for more than `price_tick`."""
+    SUSPEND = 54
+    """Until `flags` [ms UTC] the agent's orders are refused."""
+    HALT = 55
+    """Until `flags` [ms UTC] no order is taken in one product, `book` and `period`, or in all books, -1."""
+    REFUND = 56
+    """From the treasury to the agent `period`: `quantity_wh` [1e-8 EUR] of what was fined for the finding `order`."""
+    COLLAR = 57
+    """The day-ahead auction's highest price becomes `price_tick` from the next session on."""
 
 
 class Venue(IntEnum):
@@ -117,6 +137,12 @@ class Cause(IntEnum):
     GUARANTEE = 25
     """Guarantees of origin that are sold by themselves."""
     EXIT_FEE = 26
+    REFUND = 27
+    """What consumers get back of a fine."""
+    CARBON = 28
+    """Price of emissions, paid to the treasury."""
+    CLAWBACK = 29
+    """Incentives that are paid back to the treasury."""
 
 
 class Refusal(IntEnum):
@@ -149,6 +175,16 @@ class Refusal(IntEnum):
     """Nobody is served under it, its day may be traded already, or a price is out of bounds."""
     NO_SWITCH = 121
     """Members do not choose here, or not that utility, or not from that period on, or the term is not over."""
+    SUSPENDED = 122
+    HALTED = 123
+    PRICE_CAPPED = 124
+    NO_FINDING = 125
+    """The regulator names no finding of its own, or says something that is not open to it."""
+    BEYOND_CAP = 126
+    """A fine beyond what the scenario allows for an offence."""
+    SANCTIONED_BEFORE = 127
+    """One offence is sanctioned once."""
+    NO_BUDGET = 128
 
 
 class House(IntEnum):
@@ -424,7 +460,29 @@ MOVES: Final = Stream(
     ),
 )  # fmt: skip
 """Members who took another utility, from which period on, and what leaving cost them [1e-8 EUR]."""
+FINDINGS: Final = Stream(
+    "findings",
+    (
+        *_ROW, ("time_ms", "<i8"), ("agent", "<i4"), ("rule", "<i2"), ("gain", "<i8"), ("overcharge", "<i8"),
+        ("harm", "<i8"),
+    ),
+)  # fmt: skip
+"""What the regulator found, numbered by `seq`; agent -1 where it is about the market [1e-8 EUR]."""
+EVIDENCE: Final = Stream(
+    "evidence",
+    (*_ROW, ("finding", "<i8"), ("item", "<i2"), ("place", "<i8"), ("value", "<i8")),
+)
+"""What a finding rests on, see `wattbook.oversight.Item`."""
+SANCTIONS: Final = Stream(
+    "sanctions",
+    (
+        *_ROW, ("time_ms", "<i8"), ("finding", "<i8"), ("agent", "<i4"), ("rule", "<i2"), ("kind", "<i2"),
+        ("amount", "<i8"), ("disgorged", "<i8"), ("price_tick", "<i8"), ("until_ms", "<i8"),
+    ),
+)  # fmt: skip
+"""What follows from it, see `wattbook.oversight.Sanction`; `amount` holds all that is taken [1e-8 EUR]."""
 WHOLESALE_STREAMS: Final = (SPOT, SUPPLY, SERVED, POSITIONS)
+OVERSIGHT_STREAMS: Final = (FINDINGS, EVIDENCE, SANCTIONS)
 RETAIL_STREAMS: Final = (TARIFFS, SWITCHES)
 
 
@@ -444,4 +502,6 @@ def streams_of(header: Any) -> tuple[Stream, ...]:
         retail = wholesale.get("retail")
         streams += RETAIL_STREAMS if retail is not None else ()
         streams += (MOVES,) if isinstance(retail, dict) and retail.get("members") else ()
+    if isinstance(known.get("regulator"), dict):
+        streams += OVERSIGHT_STREAMS
     return streams

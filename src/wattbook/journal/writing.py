@@ -297,6 +297,29 @@ class Journal:
         if len(unflushed["seq"]):
             yield {name: column.copy() for name, column in unflushed.items() if name in wanted}
 
+    def since(self, stream: str, seq: int, only: Collection[str]) -> dict[str, NDArray[Any]]:
+        """Copy the rows of `stream` from `seq` on: `only` these columns by name, (rows,).
+
+        Costs what the rows cost that are asked for, not what the journal holds; those that left their chunk are
+        unfolded from their frames.
+        """
+        reel = self._reels[stream]
+        parts, past = [], 0
+        for place in reel.places:
+            past += place.rows
+            if past > seq:
+                columns = [
+                    np.empty(place.rows, CODES[code]) if name in only else None for name, code in reel.stream.columns
+                ]
+                decode(self._frame_at(place).payload, columns, place.rows)
+                skipped = max(0, seq - (past - place.rows))
+                parts.append([None if column is None else column[skipped:] for column in columns])
+        skipped = max(0, seq - past)
+        parts.append([column[skipped:] for column in reel.chunk.rows()])
+        return {
+            name: np.concatenate([part[i] for part in parts]) for i, name in enumerate(reel.names) if name in only
+        }
+
     def _frame_at(self, place: _Place) -> Frame:
         where = f"{self._path or 'journal'} at {place.offset}"
         frame = read_frame(memoryview(self._bytes_at(place)), 0, None, where)

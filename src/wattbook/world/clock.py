@@ -26,8 +26,9 @@ FIRST_AGENT: Final = 16
 class Rank(IntEnum):
     """Ranks of the fixed processes: what comes first at one millisecond.
 
-    A period that ends is metered, settled and billed before anyone acts on its outcome; gates open and close before
-    any order of the same moment, so that an order at exactly gate closure is too late. What closes has its last
+    A period that ends is metered, settled and billed before anyone acts on its outcome; the regulator reviews what was
+    settled just before bills are made, so that its fines stand on them. Gates open and close before any order of the
+    same moment, so that an order at exactly gate closure is too late. What closes has its last
     auction then; auctions of what stays open follow. Then the contract desk, and the day-ahead market, which knows what
     was signed; then utilities' tariffs, and what they and producers send to a gateway. At the end of a run the last
     period is still settled and billed; agents do not wake any more.
@@ -36,15 +37,16 @@ class Rank(IntEnum):
     DELIVERY = 1
     SETTLEMENT = 2
     COMPLIANCE = 3
-    BILLING = 4
-    GATE_OPENING = 5
-    GATE_CLOSURE = 6
-    AUCTION = 7
-    DESK = 8
-    MARK = 9
-    DAY_AHEAD = 10
-    RETAIL = 11
-    GATEWAY = 12
+    OVERSIGHT = 4
+    BILLING = 5
+    GATE_OPENING = 6
+    GATE_CLOSURE = 7
+    AUCTION = 8
+    DESK = 9
+    MARK = 10
+    DAY_AHEAD = 11
+    RETAIL = 12
+    GATEWAY = 13
     HORIZON = 15
 
 

@@ -1,0 +1,95 @@
+"""The words of the regulator: rules that can be broken, sanctions, and what evidence is made of.
+
+Closed lists, as they stand in the journal's ``findings``, ``evidence`` and ``sanctions``. Knows nothing of how a rule
+is watched, nor of what follows from a sanction.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Rule(IntEnum):
+    """What the regulator watches, as REMIT and ACER's guidance name it where they do."""
+
+    GOUGING = 1
+    """Abusive mark-up: structure, conduct and impact together."""
+    WITHHOLDING = 2
+    RETAIL_MARK_UP = 3
+    DEFAULT_TARIFF_CAP = 4
+    EMERGENCY = 5
+    WASH_TRADES = 6
+    LAYERING = 7
+    MARKING_THE_CLOSE = 8
+    SYSTEMATIC_IMBALANCE = 9
+    QUOTA_BREACH = 10
+    CONCENTRATION = 11
+    CIRCUIT_BREAKER = 12
+    COLLAR = 13
+
+
+class Sanction(IntEnum):
+    """What can follow from a finding."""
+
+    WARNING = 1
+    MITIGATION = 2
+    FINE = 3
+    PRICE_CAP = 4
+    SUSPENSION = 5
+    HALT = 6
+    COLLAR = 7
+
+
+class Item(IntEnum):
+    """What a line of evidence tells; `place` is the period that it is about, unless it says otherwise."""
+
+    OFFENCE = 1
+    """`value` is the offence's key among those of its rule and agent; `place` the period."""
+    EVENT = 2
+    """`place` is an index into `SEEN_STREAMS`, `value` the row's seq in that stream."""
+    PRICE_TICK = 3
+    COUNTERFACTUAL_TICK = 4
+    REFERENCE_TICK = 5
+    OFFER_TICK = 6
+    """Highest ask of the agent."""
+    CONDUCT_LIMIT_TICK = 7
+    IMPACT_LIMIT_TICK = 8
+    RSI_PPM = 9
+    DEMAND_WH = 10
+    SUPPLY_WH = 11
+    UNCOMMITTED_WH = 12
+    SOLD_WH = 13
+    BOUGHT_WH = 14
+    COUNTERFACTUAL_SOLD_WH = 15
+    TURNOVER = 16
+    """Trailing, that the fine's cap counts by [1e-8 EUR]."""
+    FINED = 17
+    """Beyond gains, in the same window before [1e-8 EUR]."""
+    EARLIER = 18
+    """Findings of the same rule and agent before."""
+    HHI = 19
+    OUTPUT_GAP_PPM = 20
+    WITHHELD_WH = 21
+    RETAIL_TICK = 22
+    COST_TICK = 23
+    ALLOWED_TICK = 24
+    SCORE = 25
+    """Of repetitions, in millionths where it is a share."""
+    COUNT = 26
+    GROSS_WH = 27
+    NET_WH = 28
+    PARTNER = 29
+    """An agent that took part."""
+    SHARE_PPM = 30
+    MOVE_TICK = 31
+    ENERGY_WH = 32
+    MONEY = 33
+    SINCE_MS = 34
+    UNTIL_MS = 35
+
+
+SEEN_STREAMS = (
+    "commands", "orders", "trades", "spot", "supply", "served", "positions", "contracts", "tariffs", "switches",
+    "moves", "groups",
+)  # fmt: skip
+"""Streams of which the regulatory record has rows, in the order that `Item.EVENT` counts by."""
