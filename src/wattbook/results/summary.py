@@ -252,7 +252,7 @@ def _regulator(told: Mapping[str, Any] | None) -> Iterator[str]:
         words.insert(1, f"{_many(told['sanctions']['fine'], 'fine')}: {_eur(told['fines'])} ({_plain(whom)})")
     yield _row("regulator", ", ".join(words))
     if told["fines"]:
-        yield _row("", f"gain {_eur(told['disgorged'])}, {_eur(told['refunds'])} of it back to consumers")
+        yield _row("", f"gain {_eur(told['disgorged'])} taken back, {_eur(told['refunds'])} of it to consumers")
     if told["gouged_price_eur_per_mwh"] is not None:
         prices = (_price(told[f"{which}_price_eur_per_mwh"]) for which in ("gouged", "honest"))
         yield _row("", "mean price where it was abusive {} EUR/MWh, {} with honest asks".format(*prices))
