@@ -69,9 +69,12 @@ def test_every_fine_is_worked_out_to_what_was_taken(k1_days):
     assert len(fines) == 4
     for number in fines:
         told = k1_days.explain(number).to_dict()
-        assert (told["fine"]["amount"], told["fine"]["disgorged"]) == (rows[number]["amount"], rows[number]["disgorged"])
-        assert [each["key"] for each in told["offences"]] == list(range(6 * told["finding"]["finding"],
-                                                                        6 * told["finding"]["finding"] + 6))  # fmt: skip
+        assert (told["fine"]["amount"], told["fine"]["disgorged"]) == (
+            rows[number]["amount"],
+            rows[number]["disgorged"],
+        )
+        begin = 6 * told["finding"]["finding"]
+        assert [each["key"] for each in told["offences"]] == list(range(begin, begin + 6))
 
 
 def test_a_later_fine_tells_of_the_findings_before_and_shows_three_offences(k1_days):

@@ -15,8 +15,10 @@ import numpy as np
 from wattbook.messages import COMMANDS, FINDINGS, SANCTIONS, Action, Cause, Command, House
 from wattbook.oversight import Item, Rule, Sanction
 from wattbook.regulator import Known, Rules, inspect
+from wattbook.results.answers import outcomes
 from wattbook.results.explanation import evidence_of
 from wattbook.results.money import money_of
+from wattbook.results.oversight_tables import ABOUT_TIMES
 from wattbook.results.oversight_words import FROM, said
 from wattbook.results.record import joined
 from wattbook.results.regulatory_record import record_columns
@@ -30,6 +32,19 @@ if TYPE_CHECKING:
 
 _SAID: Final = tuple(name for name, _ in COMMANDS.columns if name != "seq")
 _SUMS: Final = {Item.GAIN: "gain", Item.OVERCHARGE: "overcharge", Item.HARM: "harm"}
+_KIND_OF: Final[dict[int, Sanction]] = {
+    Action.WARN: Sanction.WARNING, Action.MITIGATE: Sanction.MITIGATION, Action.FINE: Sanction.FINE,
+    Action.CAP: Sanction.PRICE_CAP, Action.SUSPEND: Sanction.SUSPENSION, Action.HALT: Sanction.HALT,
+    Action.COLLAR: Sanction.COLLAR,
+}  # fmt: skip
+_STREAM_OF: Final[dict[int, str]] = {
+    Action.FIND: "findings", Action.EVIDENCE: "evidence", **dict.fromkeys(_KIND_OF, "sanctions"),
+}  # fmt: skip
+_ROWS: Final = {
+    "findings": ("command", "time_ms", "agent", "rule", "gain", "overcharge", "harm"),
+    "evidence": ("command", "finding", "item", "place", "value"),
+    "sanctions": ("command", "time_ms", "finding", "kind", "amount", "disgorged", "price_tick", "until_ms"),
+}
 _TREASURY: Final = (
     Cause.FINE, Cause.REFUND, Cause.INCENTIVE, Cause.CARBON, Cause.CLAWBACK, Cause.BUY_OUT,
 )  # fmt: skip
@@ -72,6 +87,7 @@ def _last_ms(record: Record) -> int | None:
 def sanction_faults(record: Record) -> Iterator[str]:
     """R1, R2, R5, R6: caps, offences, sums of evidence and payments, counted again."""
     found = [_Found(record, number) for number in range(len(record.rows(FINDINGS)["seq"]))]
+    yield from _row_faults(record)
     yield from _repeated_offences(found)
     for each in found:
         yield from each.sum_faults()
@@ -113,11 +129,51 @@ class _Found:
             yield f"R1: the fine of finding {self.number} is beyond the share of turnover"
 
 
+def _row_faults(record: Record) -> Iterator[str]:
+    """R5: findings, evidence and sanctions are what the regulator said and the market admitted, row by row."""
+    rows = _admitted(record)
+    for stream, columns in _ROWS.items():
+        told = record.streams[stream]
+        here = list(zip(*(told[name].tolist() for name in columns), strict=True))
+        due = [_row_of(stream, row) for row in rows if _STREAM_OF[row["action"]] == stream]
+        for place, (one, other) in enumerate(zip_longest(here, due)):
+            if one != other:
+                yield f"R5: row {place} of {stream} is not what the regulator said"
+                break
+
+
+def _admitted(record: Record) -> list[dict[str, int]]:
+    """Commands of the regulator that were carried out and leave a row, in order."""
+    names = [name for name, _ in COMMANDS.columns]
+    found = []
+    for block in record.pieces(COMMANDS.name, only=names):
+        mine = np.flatnonzero((block["agent"] == -1) & np.isin(block["action"], list(_STREAM_OF)))
+        some = mine[outcomes(record, block["seq"][mine]) == 0]
+        columns = (block[name][some].tolist() for name in names)
+        found += [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+    return found
+
+
+def _row_of(stream: str, row: dict[str, int]) -> tuple[int, ...]:
+    """Give the row of `stream` that a command leaves."""
+    seq, at_ms, about, tick, wh, flags = (
+        row[n] for n in ("seq", "time_ms", "order", "price_tick", "quantity_wh", "flags")
+    )
+    if stream == "findings":
+        return seq, at_ms, about, row["book"], tick, wh, flags
+    if stream == "evidence":
+        return seq, about, row["book"], flags, wh
+    kind = _KIND_OF[row["action"]]
+    if kind == Sanction.FINE:
+        return seq, at_ms, about, int(kind), tick + wh, tick, 0, 0
+    return seq, at_ms, about, int(kind), 0, 0, tick, flags if kind in ABOUT_TIMES else 0
+
+
 def _repeated_offences(found: Sequence[_Found]) -> Iterator[str]:
     counts = Counter((each.told["rule"], each.told["agent"], key) for each in found for key in each.of(Item.OFFENCE))
     for (rule, agent, key), count in counts.items():
         if count > 1:
-            yield f"R2: offence {key} of agent {agent} under {word(Rule(rule))} stands in {count} findings"
+            yield f"R2: offence {key} of agent {agent} under {word(Rule(rule))} is found {count} times"
 
 
 def _sanctions_of_findings(record: Record, found: Sequence[_Found]) -> Iterator[str]:

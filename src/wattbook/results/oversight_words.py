@@ -36,6 +36,10 @@ def eur(quanta: int) -> str:
     return f"{quanta / QUANTA_PER_EUR:,.{4 if 0 < abs(quanta) < QUANTA_PER_CENT else 2}f} EUR"
 
 
+def _bare(quanta: int) -> str:
+    return eur(quanta).removesuffix(" EUR")
+
+
 def price(tick: int) -> str:
     """Write a price.
 
@@ -114,8 +118,8 @@ def rule_of(number: int) -> str:
 
 _SAID: Final[dict[int, Callable[[Record, Mapping[str, int]], str]]] = {
     Action.FIND: lambda record, row: (
-        f"found {rule_of(row['book'])} by {agent(record, row['order'])}: gain {eur(row['price_tick'])}, overcharge"
-        f" {eur(row['quantity_wh'])}, harm {eur(row['flags'])}"
+        f"found {rule_of(row['book'])} by {agent(record, row['order'])}: gain {_bare(row['price_tick'])}, overcharge"
+        f" {_bare(row['quantity_wh'])}, harm {eur(row['flags'])}"
     ),
     Action.EVIDENCE: lambda record, row: "evidence, " + item(record, row["book"], row["flags"], row["quantity_wh"]),
     Action.WARN: lambda record, row: "warning",  # noqa: ARG005  # one form for all

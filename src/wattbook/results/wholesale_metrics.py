@@ -102,7 +102,7 @@ def wholesale_metrics(record: Record) -> dict[str, Any]:
         **_prices(record, book),
         **_utilities(record, book),
         **_producers(record, book),
-        **market_power(book.market, book.price, book.spot, book.metered),
+        **market_power(book.market, book.price, book.spot, book.contracted),
         "bill_deciles": _bill_deciles(record),
         "hedge_ratio": _hedge_ratio(book),
         "hedge_ratio_by_day": _by_day(book, _hedge_by_day(book)),
