@@ -6,8 +6,8 @@ regulator alone (reference costs from public indices, turnovers). Personas, poli
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Ints = NDArray[np.int64]
+
+_COLUMNS: Final = ("feeder", "utility", "suppliers", "producers", "capacity_w", "outside_tick", "turnover")
+_BY_PERIOD: Final = ("retail_tick", "feed_in_tick", "reference_tick")
+_COUNTS: Final = ("customers", "quota_ppm")
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,6 +137,20 @@ class Known:
             turnover=np.array([int(told["turnover"].get(name, 0)) for name in names], np.int64),
         )
 
+    def to_json(self) -> dict[str, Any]:
+        """Give it as plain JSON values, so that it can be kept beside a record; `from_json` takes it up."""
+        return {each.name: _plain(getattr(self, each.name)) for each in fields(self)}
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> Self:
+        """Take up what `to_json` gave."""
+        tables = {name: np.array(told[name], np.int64) for name in _COLUMNS}
+        tables |= {name: np.array(told[name], np.int64).reshape(-1, told["periods"]) for name in _BY_PERIOD}
+        counts = {name: dict(map(tuple, told[name])) for name in _COUNTS}
+        words = {name: tuple(told[name]) for name in ("names", "kinds", "plant_kinds")}
+        books = tuple((book, venue) for book, venue in told["books"])
+        return cls(**{**told, **tables, **counts, **words, "books": books})
+
     @property
     def agents(self) -> int:
         """Number of agents."""
@@ -160,3 +178,10 @@ def _people(told: Any) -> dict[str, list[Any]]:
 def _stretched(ticks: list[int], periods: int) -> list[int]:
     """Prices of all periods, where one may be told for all."""
     return ticks * periods if len(ticks) == 1 else ticks
+
+
+def _plain(value: Any) -> Any:
+    """Give a field as JSON can hold it: whole numbers by agent as pairs."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    return [list(each) for each in value.items()] if isinstance(value, dict) else value

@@ -21,6 +21,7 @@ import polars as pl
 from wattbook.errors import CorruptError, ResourceError
 from wattbook.results.recount_gateway import GatewayCount, gateway_net, has_gateway
 from wattbook.results.recount_moves import MovesCount
+from wattbook.results.recount_oversight import OVERSIGHT_TABLES, OversightCount, has_regulator
 from wattbook.results.recount_wholesale import WholesaleCount, due_tables
 
 if TYPE_CHECKING:
@@ -115,6 +116,8 @@ class _Recount:
         if self.wholesale is not None:
             self.wholesale.all()
         self.moves.all()
+        if has_regulator(self.manifest["scenario"]):
+            OversightCount(self).all()
 
     # --- reading
 
@@ -159,7 +162,8 @@ class _Recount:
         digest = hashlib.sha256(text.encode()).hexdigest()
         self.agree_on("manifest: its digest is its content's", "manifest.json", self.manifest["digest"], digest)
         listed = self.manifest["files"]
-        tables = (*TABLES, *due_tables(self.manifest["scenario"]))
+        scenario = self.manifest["scenario"]
+        tables = (*TABLES, *due_tables(scenario), *(OVERSIGHT_TABLES if has_regulator(scenario) else ()))
         due = ["journal.wbj", *(f"tables/{table}.parquet" for table in tables)]
         due += ["baseline.wbj"] if self.manifest["baseline_fingerprint"] is not None else []
         rows = sorted(listed.keys() ^ set(due))
