@@ -38,10 +38,10 @@ class CircuitBreakerTerms:
 
     Attributes
     ----------
-    move_ppm, move_tick : int
+    move_share_ppm, move_tick : int
         A price is outside the dynamic range if it differs from its reference by more than both: so much of that, and
         so much.
-    static_ppm, static_tick : int
+    static_share_ppm, static_tick : int
         The same of the static range.
     trades : int
         Trades of the product before that make the dynamic reference, at most.
@@ -55,9 +55,9 @@ class CircuitBreakerTerms:
         How long a product is halted.
     """
 
-    move_ppm: int = 500_000
+    move_share_ppm: int = 500_000
     move_tick: int = 5_000
-    static_ppm: int = 1_000_000
+    static_share_ppm: int = 1_000_000
     static_tick: int = 10_000
     trades: int = 10
     within_ms: int = 2 * MS_PER_HOUR
@@ -147,8 +147,8 @@ class CircuitBreaker:
         terms, (*before, last) = self.terms, self.products[product]
         recent = [each.price_tick for each in before if each.time_ms >= last.time_ms - terms.within_ms]
         ranges = (
-            (recent, terms.move_ppm, terms.move_tick, False),
-            (self.books.get(product[0], []), terms.static_ppm, terms.static_tick, True),
+            (recent, terms.move_share_ppm, terms.move_tick, False),
+            (self.books.get(product[0], []), terms.static_share_ppm, terms.static_tick, True),
         )
         for prices, share_ppm, least_tick, static in ranges:
             if len(prices) < terms.least:

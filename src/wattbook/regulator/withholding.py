@@ -203,15 +203,18 @@ class Withholding:
         return _Found(offence, self._evidence(case, before, after), paid)
 
     def _honest(self, case: _Case, sold_wh: int) -> list[Order]:
-        """Give the orders with the asks that were taken, and all that was kept back at reference."""
+        """Give the orders with all that was kept back at reference: asks not wholly taken, and what was not asked."""
         taken = taken_wh(case.orders, case.agent, sold_wh)
-        orders = [
-            order._replace(quantity_wh=taken.get(i, 0)) if order.agent == case.agent and order.side == SELL else order
-            for i, order in enumerate(case.orders)
-        ]
         price_tick = min(max(case.reference_tick, self.known.floor_tick), case.cap_tick)
-        kept_back = Order(case.agent, SELL, price_tick, case.economic_wh - sold_wh)
-        return [*(order for order in orders if order.quantity_wh), kept_back]
+        orders, offered_wh = list(case.orders), 0
+        for i, order in enumerate(case.orders):
+            if order.agent == case.agent and order.side == SELL:
+                offered_wh += order.quantity_wh
+                if taken.get(i, 0) < order.quantity_wh:
+                    orders[i] = order._replace(price_tick=min(order.price_tick, price_tick))
+        if offered_wh < case.economic_wh:
+            orders.append(Order(case.agent, SELL, price_tick, case.economic_wh - offered_wh))
+        return orders
 
     # --- what is said
 
