@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from wattbook.oversight import Rule
+from wattbook.regulator.circuit_breaker import CircuitBreaker, CircuitBreakerTerms
+from wattbook.regulator.collar import Collar, CollarTerms
+from wattbook.regulator.concentration import Concentration, ConcentrationTerms
 from wattbook.regulator.gouging import Gouging, GougingTerms
+from wattbook.regulator.withholding import Withholding, WithholdingTerms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,8 +19,16 @@ if TYPE_CHECKING:
 
 TERMS: Final[dict[Rule, type[Any]]] = {
     Rule.GOUGING: GougingTerms,
+    Rule.WITHHOLDING: WithholdingTerms,
+    Rule.CONCENTRATION: ConcentrationTerms,
+    Rule.CIRCUIT_BREAKER: CircuitBreakerTerms,
+    Rule.COLLAR: CollarTerms,
 }
 """Thresholds of each rule; their defaults are assumptions of calibration unless they say otherwise."""
 DETECTORS: Final[dict[Rule, Callable[[Known, Any], Detector]]] = {
     Rule.GOUGING: Gouging,
+    Rule.WITHHOLDING: Withholding,
+    Rule.CONCENTRATION: Concentration,
+    Rule.CIRCUIT_BREAKER: CircuitBreaker,
+    Rule.COLLAR: Collar,
 }
