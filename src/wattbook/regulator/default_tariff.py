@@ -10,9 +10,10 @@ trailing spot price in the place of forward prices, and one allowance in the pla
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from wattbook.oversight import Rule
+from wattbook.regulator.gouging import ENDLESS
 from wattbook.regulator.retail_books import RetailBooks
 from wattbook.regulator.tariff_limits import Limit, TariffLimits, finding_of
 from wattbook.regulator.trailing import Trail, mean_up
@@ -48,6 +49,11 @@ class DefaultTariffTerms:
     data_ms: int = MS_PER_DAY
     margin_ppm: int = 100_000
     allowance_tick: int = 15_000
+
+    @classmethod
+    def never(cls) -> Self:
+        """Give thresholds that nobody reaches."""
+        return cls(allowance_tick=ENDLESS)
 
 
 class _Benchmark:

@@ -7,12 +7,13 @@ is judged once, when it is settled, by what was known by then.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from wattbook.oversight import Item, Rule
 from wattbook.regulator.emergency_asks import Asks
 from wattbook.regulator.emergency_tariffs import Tariffs
 from wattbook.regulator.findings import Finding, Line, Offence
+from wattbook.regulator.gouging import ENDLESS
 from wattbook.regulator.spells import Spell, Spells
 from wattbook.units import MS_PER_DAY
 
@@ -31,8 +32,8 @@ class EmergencyTerms:
 
     Attributes
     ----------
-    from_ms, until_ms : int
-        A declared emergency [ms UTC]; none where both are equal.
+    begins_ms, ends_ms : int
+        A declared emergency, counted from the run's start; none where both are equal.
     trigger_tick, trigger_periods : int
         Spot price that so many periods of one day lie above when an emergency begins by itself; 0 periods for never.
     lasts_ms : int
@@ -47,8 +48,8 @@ class EmergencyTerms:
         So much more may be asked in any case.
     """
 
-    from_ms: int = 0
-    until_ms: int = 0
+    begins_ms: int = 0
+    ends_ms: int = 0
     trigger_tick: int = 50_000
     trigger_periods: int = 4
     lasts_ms: int = 7 * MS_PER_DAY
@@ -56,6 +57,11 @@ class EmergencyTerms:
     cost_ms: int = MS_PER_DAY
     extra_ppm: int = 100_000
     least_tick: int = 500
+
+    @classmethod
+    def never(cls) -> Self:
+        """Give thresholds that nobody reaches."""
+        return cls(least_tick=ENDLESS)
 
 
 class Emergency:
@@ -72,7 +78,7 @@ class Emergency:
 
     def __init__(self, known: Known, terms: EmergencyTerms) -> None:
         self.terms = terms
-        declared = Spell(terms.from_ms, terms.until_ms)
+        declared = Spell(known.start_ms + terms.begins_ms, known.start_ms + terms.ends_ms)
         self.spells = Spells(declared, terms.trigger_tick, terms.trigger_periods, terms.lasts_ms, known.period_ms)
         self.tariffs, self.asks = Tariffs(known, terms, self.spells), Asks(known, terms, self.spells)
 

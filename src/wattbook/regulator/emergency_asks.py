@@ -100,7 +100,7 @@ class Asks:
         reference_tick = int(self.known.reference_tick[self.place[agent], period])
         before, later = self.before[agent], []
         for ask in asks:
-            if spell is not None and self.spells.at(ask.time_ms) is not None:
+            if spell is not None and self.spells.said_in(ask.time_ms):
                 later.append(ask)
             else:
                 before.push(period, ask.wh, ask.wh * ask.price_tick, ask.wh * reference_tick)

@@ -103,7 +103,7 @@ class Tariffs:
             self.costs[sold.agent].push(sold.period, sold.energy_wh, sold.cost)
             return None
         total, count = trail.sums
-        if not count or self.spells.at(sold.set_ms) is None:
+        if not count or not self.spells.said_in(sold.set_ms):
             return None
         before_tick = mean_up(total, count)
         rise_tick = self._rise_tick(sold.agent)

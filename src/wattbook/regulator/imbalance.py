@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import isqrt
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from wattbook.oversight import SEEN_STREAMS, Item, Rule
 from wattbook.regulator.findings import Finding, Line, Offence
+from wattbook.regulator.gouging import ENDLESS
 from wattbook.units import MS_PER_DAY, PPM
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from wattbook.regulator.known import Known
 
-ENDLESS: Final = 1 << 50
+_SCORE_MOST: Final = 1 << 50
 """Stands for a score without bound."""
 _GROUPS: Final = SEEN_STREAMS.index("groups")
 
@@ -44,15 +45,23 @@ class ImbalanceTerms:
     score_ppm : int
         Least size of the mean day over its standard error (Student's t).
     gain_tick : int
-        Least that a deviating Wh brought on average against spot; below any price where gains do not matter.
+        Least that a deviating Wh brought on average against spot;
+    needs_gain : int
+        1 where that is a part of the offence, 0 where leaning is one whatever it brings.
     """
 
     window_ms: int = 14 * MS_PER_DAY
-    data_ms: int = 7 * MS_PER_DAY
+    data_ms: int = 10 * MS_PER_DAY
     bias_ppm: int = 30_000
     same_side_ppm: int = 700_000
-    score_ppm: int = 6 * PPM
+    score_ppm: int = 10 * PPM
     gain_tick: int = 1
+    needs_gain: int = 1
+
+    @classmethod
+    def never(cls) -> Self:
+        """Give thresholds that nobody reaches."""
+        return cls(gain_tick=ENDLESS, needs_gain=1)
 
 
 class Day(NamedTuple):
@@ -156,7 +165,7 @@ class SystematicImbalance:
             abs(total) * PPM >= terms.bias_ppm * sum(day.metered_wh for day in window)
             and alike * PPM >= terms.same_side_ppm * sum(day.periods for day in window)
             and _score_ppm(sums) >= terms.score_ppm
-            and sum(day.gain for day in window) >= terms.gain_tick * sum(day.gross_wh for day in window)
+            and (not terms.needs_gain or _gain_tick(window) >= terms.gain_tick)
         )
 
     def _tell(self, agent: int, window: list[Day]) -> list[Day]:
@@ -222,9 +231,14 @@ def _longer(day: Day, metered_wh: int, deviation_wh: int, gain: int) -> Day:
     )
 
 
+def _gain_tick(window: list[Day]) -> int:
+    """Give what a deviating Wh brought on average, rounded down."""
+    return sum(day.gain for day in window) // sum(day.gross_wh for day in window)
+
+
 def _score_ppm(sums: list[int]) -> int:
     """Give Student's t of the mean of two or more days, rounded down; where all are alike, the largest that is told."""
     n, total = len(sums), sum(sums)
     # t^2 = (n - 1) S^2 / (n Q - S^2), with S and Q the sums of the days and of their squares.
     scatter = n * sum(each * each for each in sums) - total * total
-    return min(ENDLESS, isqrt((n - 1) * total * total * PPM * PPM // scatter)) if scatter else ENDLESS
+    return min(_SCORE_MOST, isqrt((n - 1) * total * total * PPM * PPM // scatter)) if scatter else _SCORE_MOST

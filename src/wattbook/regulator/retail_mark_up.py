@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from wattbook.oversight import Rule
+from wattbook.regulator.gouging import ENDLESS
 from wattbook.regulator.retail_books import RetailBooks
 from wattbook.regulator.tariff_limits import Limit, TariffLimits, finding_of
 from wattbook.regulator.trailing import Trails, mean_up
@@ -45,6 +46,11 @@ class RetailMarkUpTerms:
     least_tick: int = 15_000
     most_tick: int = 30_000
     guarantee_tick: int = 6_000
+
+    @classmethod
+    def never(cls) -> Self:
+        """Give thresholds that nobody reaches."""
+        return cls(least_tick=ENDLESS)
 
 
 class _Costs:

@@ -60,11 +60,16 @@ class Spells:
             self.triggered.append(Spell(now_ms, now_ms + self.lasts_ms))
 
     def at(self, time_ms: int) -> Spell | None:
-        """Give the emergency that a moment lies in, after its declaration; None for none."""
+        """Give the emergency that a moment lies in; None for none."""
         for spell in (self.declared, *reversed(self.triggered)):
-            if spell.from_ms < time_ms < spell.until_ms:
+            if spell.from_ms <= time_ms < spell.until_ms:
                 return spell
         return None
+
+    def said_in(self, time_ms: int) -> bool:
+        """Whether what was said at a moment was said in an emergency: after it was declared."""
+        spell = self.at(time_ms)
+        return spell is not None and spell.from_ms < time_ms
 
     def forget(self, before_ms: int) -> None:
         """Forget what was over by then."""
