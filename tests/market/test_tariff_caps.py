@@ -110,7 +110,8 @@ def test_a_cap_above_the_tariff_or_below_feed_in(make_market):
 @pytest.mark.parametrize(
     ("shift", "first", "code"),
     [
-        (-1_000, 24, 0), (-999, 24, Refusal.PRICE_CAPPED), (0, 24, Refusal.PRICE_CAPPED), (-8_001, 24, Refusal.NO_TARIFF),
+        (-1_000, 24, 0), (-999, 24, Refusal.PRICE_CAPPED), (0, 24, Refusal.PRICE_CAPPED),
+        (-8_001, 24, Refusal.NO_TARIFF),
         # From the third day on there is no cap; one period in it is enough to be refused.
         (4_000, 48, 0), (4_000, 47, Refusal.PRICE_CAPPED),
     ],

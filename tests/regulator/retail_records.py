@@ -110,9 +110,9 @@ class Rows:
         """Columns of all streams, rows in the order of time, numbered."""
         found = {}
         for name, rows in self.rows.items():
-            rows = sorted(rows, key=lambda row: row["visible_ms"])
+            ordered = sorted(rows, key=lambda row: row["visible_ms"])
             names = (*RECORD[name], *COLUMNS)
-            found[name] = {key: np.array([row[key] for row in rows], np.int64) for key in names}
+            found[name] = {key: np.array([row[key] for row in ordered], np.int64) for key in names}
             if name != "commands":
                 found[name]["seq"] = np.arange(len(rows))
         return found

@@ -133,7 +133,7 @@ def asked(known, dear=None, wh=1_000, tick=4_000, spot_tick=6_000, at_hour=12):
         for hour in range(24 * day, 24 * day + 24):
             rows.ask(at_ms, COAL, hour, (dear or {}).get(day, tick), wh)
             rows.group(hour, COAL, -wh, spot_tick=spot_tick)
-        rows.clear(at_ms, {hour: spot_tick for hour in range(24 * day, 24 * day + 24)})
+        rows.clear(at_ms, dict.fromkeys(range(24 * day, 24 * day + 24), spot_tick))
     return rows
 
 

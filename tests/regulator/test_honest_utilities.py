@@ -50,13 +50,13 @@ def findings_of(rule, known, record, reviews_ms, terms=None):
 
 @pytest.mark.parametrize("rule", RULES)
 def test_nobody_is_found_but_who_bought_itself_out(seed, rule):
-    """With contracts, blue and red sign no shares of output and so cover nothing of their quotas: a breach, as it is."""
+    """With contracts, blue and red sign no shares of output and so cover nothing of their quotas: that is a breach."""
     name, known, record, _ = seed
     days = [known.start_of(period) for period in range(96, known.periods + 1, 96)]
     found = findings_of(rule, known, record, days)
     expected = ["blue", "red"] if (name, rule) == ("seed-1", Rule.QUOTA_BREACH) else []
     assert [known.names[finding.agent] for finding in found] == expected
-    assert all(dict((line.item, line.value) for line in each.evidence)[Item.SHARE_PPM] == 0 for each in found)
+    assert all({line.item: line.value for line in each.evidence}[Item.SHARE_PPM] == 0 for each in found)
 
 
 @pytest.mark.parametrize("rule", RULES)
