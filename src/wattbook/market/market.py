@@ -15,6 +15,7 @@ from wattbook.book import COMMAND_COLUMNS, Book, Flag, Kind
 from wattbook.ledger import UNLIMITED, Ledger
 from wattbook.market import kernel
 from wattbook.market.columns import members, storage_of
+from wattbook.market.incentives import Incentives
 from wattbook.market.laboratory import Laboratory
 from wattbook.market.settlement import Settlement
 from wattbook.market.sharing import Sharing
@@ -75,6 +76,7 @@ class Market:
         self.auction = None if street.market is None else street.market.auction
         self.sharing = Sharing(street) if street.market is not None and street.market.sharing is not None else None
         self.wholesale = None if street.wholesale is None else Wholesale(self)
+        self.incentives = None if street.incentives is None else Incentives(self)
         self.settlement = Settlement(self)
         is_laboratory = street.market is not None and street.market.laboratory is not None
         self.laboratory = Laboratory(street) if is_laboratory else None
@@ -424,6 +426,8 @@ class Market:
             arrays |= {f"laboratory.{name}": column for name, column in self.laboratory.export().items()}
         if self.wholesale is not None:
             arrays |= self.wholesale.export()
+        if self.incentives is not None:
+            arrays |= self.incentives.export()
         arrays["soc_uwh"] = self.storage.soc_uwh
         arrays["residual_wh"] = self.settlement.residual_wh
         arrays["counts"] = self.counts
@@ -441,6 +445,8 @@ class Market:
                 column[...] = arrays[f"laboratory.{name}"]
         if self.wholesale is not None:
             self.wholesale.restore(arrays)
+        if self.incentives is not None:
+            self.incentives.restore(arrays)
         self.storage.soc_uwh[:] = arrays["soc_uwh"]
         self.settlement.residual_wh = arrays["residual_wh"]
         self.counts[...] = arrays["counts"]
@@ -454,6 +460,8 @@ class Market:
         self.ledger.check()
         if self.wholesale is not None:
             self.wholesale.check()
+        if self.incentives is not None:
+            self.incentives.check()
         for stall in self.stalls:
             stall.check()
         assert (self.town.net_wh.sum(axis=1) == 0).all(), "B7: bought is not sold"
