@@ -18,7 +18,10 @@ from wattbook.market.incentives import within
 from wattbook.market.replaying import replay
 from wattbook.market.setup import WholesaleRules
 from wattbook.messages import SELL, Action, Cause, Command, House, streams_of
-from wattbook.units import PPM, eur, eur_per_mwh
+from wattbook.results import Record
+from wattbook.results.incentives import figures, incentive_faults
+from wattbook.results.money import money_errors, money_of
+from wattbook.units import PPM, eur
 
 START_MS = 1_465_164_000_000
 QUARTER_MS = 900_000
@@ -33,15 +36,15 @@ TREASURY = len(NAMES) + House.TREASURY
 LATER = END_MS + 1
 
 
-def support(tool=PREMIUM, agents=(W,), price=2_000, budget=eur(1_000), until_ms=LATER):
+def support(tool=PREMIUM, agents=(W,), price=2_000, budget=10**11, until_ms=LATER):
     return Support(tool, agents, int(price), int(budget), until_ms)
 
 
-def grant(share_ppm=PPM // 4, keep=4, least_ppm=PPM // 2, budget=eur(10**6), until_ms=LATER):
+def grant(share_ppm=PPM // 4, keep=4, least_ppm=PPM // 2, budget=10**14, until_ms=LATER):
     return Grant((W,), (int(eur(1_000)),), share_ppm, keep, least_ppm, int(budget), until_ms)
 
 
-def rules(*tools, budget=eur(10**7)):
+def rules(*tools, budget=10**15):
     return IncentiveRules(tools, int(budget))
 
 
@@ -376,6 +379,68 @@ def test_a_place_without_producers_pays_its_homes(make_street, open_market):
     )
 
 
+# --- the second computation, from the record
+
+
+@pytest.fixture
+def mixed(make_market):
+    market = make_market(rules(*MIXED, support(agents=(B, W), price=300, budget=eur(9))), upgrade=TERMS)
+    return played(market, gas=True, invest_w=1_000_000, quarantine_before=6)
+
+
+def test_what_the_tools_paid_is_found_again_in_the_record(mixed):
+    record = Record.of(mixed.journal)
+    assert money_errors(record)["incentives"] == 0
+    told = figures(record, money_of(record))
+    assert [each["spent"] for each in told["tools"]] == mixed.incentives.spent.tolist()
+    assert told["tools"][0]["spent"] == told["tools"][0]["budget"] == int(eur(70))
+    assert told["spent"] == int(mixed.incentives.spent.sum())
+    assert told["carbon"] == -sum(paid(mixed, P, Cause.CARBON)) > 0
+    assert told["clawed_back"] == -sum(paid(mixed, W, Cause.CLAWBACK)) > 0
+    assert told["paid_back"] == 500 * int(mixed.journal.read("supply")["output_wh"].sum())
+
+
+@pytest.mark.parametrize("cause", [Cause.INCENTIVE, Cause.CARBON, Cause.CLAWBACK])
+@pytest.mark.parametrize("fault", ["amount", "period", "account", "cause"])
+def test_a_bent_posting_is_found(mixed, cause, fault):
+    record = Record.of(mixed.journal)
+    rows = record.streams["postings"]
+    at = np.flatnonzero(rows["cause"] == cause)[0]
+    rows[fault][at] = {"amount": rows["amount"][at] + 1, "period": 7, "account": U, "cause": Cause.FINE}[fault]
+    assert money_errors(record)["incentives"] > 0
+
+
+@pytest.mark.parametrize(
+    ("stream", "column"), [("meters", "residual_wh"), ("supply", "output_wh"), ("supply", "capacity_w"),
+                           ("spot", "price_tick")],
+)  # fmt: skip
+def test_a_bent_fact_that_something_was_paid_for_is_found(mixed, stream, column):
+    record = Record.of(mixed.journal)
+    mine = record.streams[stream].get("agent", np.full(1, B))
+    record.streams[stream][column][np.flatnonzero((mine == B) | (mine == W))[0]] -= 1
+    assert money_errors(record)["incentives"] > 0
+
+
+GOOD = {"budget": 1, "tools": [dict(rules(support()).header()["tools"][0])]}
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        None, [], {"tools": []}, {"budget": 1}, {"budget": True, "tools": []}, {"budget": 1, "tools": [3]},
+        *({**GOOD, "tools": [GOOD["tools"][0] | bent]} for bent in (
+            {"tool": "gift"}, {"agents": [5]}, {"agents": [-1]}, {"agents": [4, 4]}, {"agents": 4}, {"budget": None},
+            {"price_tick": 0.5}, {"tool": "grant"}, {"tool": "carbon"},
+        )),
+        {"budget": 1, "tools": [rules(grant(keep=0)).header()["tools"][0]]},
+    ],
+)  # fmt: skip
+def test_a_header_that_tells_of_no_sound_tools_is_refused(told):
+    assert incentive_faults(told, len(NAMES))
+    assert not incentive_faults(GOOD, len(NAMES))
+    assert not incentive_faults(rules(*MIXED).header(), len(NAMES))
+
+
 def test_a_budget_that_was_overspent_would_show(make_market):
     market = played(make_market(rules(support())))
     market.incentives.spent[0] = int(eur(1_000)) + 1
@@ -416,6 +481,7 @@ def test_whatever_the_tools_no_budget_is_overspent_and_each_posting_is_what_was_
     spent = int(amount[(cause == Cause.INCENTIVE) & (amount > 0) & agent].sum())
     assert spent <= budget
     assert int(market.incentives.spent.sum()) == spent
+    assert money_errors(Record.of(market.journal))["incentives"] == 0
     output = {P: supply["output_wh"][0::2].tolist(), W: supply["output_wh"][1::2].tolist(), A: [0] * 8, B: [500] * 8}
     left, gone = budget, [0] * len(tools)
     for period in range(PERIODS):

@@ -29,7 +29,7 @@ _UNIX: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def summary(run: Run) -> str:
-    """Write at most 40 lines of at most 100 columns, 10 more where there is a wholesale market."""
+    """Write at most 40 lines of at most 100 columns, 10 more where there is a wholesale market, 3 with green tools."""
     figures = run.metrics
     lines = [
         *_what_ran(run),
@@ -41,6 +41,7 @@ def summary(run: Run) -> str:
         *_place(figures),
         *_decomposition(figures["baseline"]),
         *_wholesale(figures.get("wholesale"), figures["members"]),
+        *_green(figures.get("green")),
         "",
         *_checks(run, figures),
     ]
@@ -237,6 +238,16 @@ def _wholesale(told: Mapping[str, Any] | None, members: int) -> Iterator[str]:
             yield _row("retail", f"{told['customers_moved']:,} moves to another utility, of {customers:,} customers")
     if told["members_moved"] is not None:
         yield _row("members", f"{told['members_moved']:,} moves to another utility, of {members:,} members")
+
+
+def _green(told: Mapping[str, Any] | None) -> Iterator[str]:
+    """Tell of green tools."""
+    if told is None:
+        return
+    yield ""
+    yield _row("incentives", f"{_eur(told['spent'])} of {_eur(told['budget'])} budget")
+    back = told["paid_back"] + told["clawed_back"]
+    yield _row("", f"{_eur(back)} came back by differences and of grants; {_eur(told['carbon'])} paid for carbon")
 
 
 def _price(figure: float | None) -> str:
