@@ -18,14 +18,19 @@ if TYPE_CHECKING:
     from wattbook.results import Comparison, Run, verify
     from wattbook.scenario import (
         Auction,
+        CarbonPrice,
         ContractDesk,
+        ContractForDifference,
+        FeedInPremium,
         ForwardGame,
         Gateway,
         Imbalance,
+        InvestmentGrant,
         LocalMarket,
         MeritOrder,
         Network,
         PublishedPrices,
+        Regulator,
         RetailMarket,
         Scenario,
         Upgrade,
@@ -45,8 +50,9 @@ __version__ = "0.1.0"
 
 _ROOMS: Final = {
     "scenario": (
-        "Auction", "ContractDesk", "ForwardGame", "Gateway", "Imbalance", "LocalMarket", "MeritOrder", "Network",
-        "PublishedPrices", "RetailMarket", "Scenario", "Upgrade", "city", "consumer", "horizon_efficiency",
+        "Auction", "CarbonPrice", "ContractDesk", "ContractForDifference", "FeedInPremium", "ForwardGame", "Gateway",
+        "Imbalance", "InvestmentGrant", "LocalMarket", "MeritOrder", "Network",
+        "PublishedPrices", "Regulator", "RetailMarket", "Scenario", "Upgrade", "city", "consumer", "horizon_efficiency",
         "load_scenario", "neighbourhood", "producer", "prosumer", "trader", "utility",
     ),
     "assets": ("Battery", "Forecast", "Pv"),
@@ -59,9 +65,11 @@ _ROOMS: Final = {
 _ROOM_OF: Final = {name: room for room, names in _ROOMS.items() for name in names}
 
 __all__ = [  # noqa: RUF022  # by room, as they are read
-    "Auction", "ContractDesk", "ForwardGame", "Gateway", "Imbalance", "LocalMarket", "MeritOrder", "Network",
-    "PublishedPrices", "RetailMarket", "Scenario", "Upgrade", "city", "consumer", "horizon_efficiency", "load_scenario",
-    "neighbourhood", "producer", "prosumer", "trader", "utility", "Battery", "Forecast", "Pv", "Mind", "home",
+    "Auction", "CarbonPrice", "ContractDesk", "ContractForDifference", "FeedInPremium", "ForwardGame", "Gateway",
+    "Imbalance", "InvestmentGrant", "LocalMarket", "MeritOrder", "Network",
+    "PublishedPrices", "Regulator", "RetailMarket", "Scenario", "Upgrade", "city", "consumer", "horizon_efficiency",
+    "load_scenario", "neighbourhood", "producer", "prosumer", "trader", "utility", "Battery", "Forecast", "Pv", "Mind",
+    "home",
     "Comparison", "Run", "verify", "Book", "ReferenceBook", "ConfigError", "WattbookError", "ct_per_kwh", "eur",
     "eur_per_mwh", "hours", "kw", "kwh", "minutes", "mw", "percent", "__version__",
 ]  # fmt: skip

@@ -244,6 +244,7 @@ def test_those_who_decide_see_premiums_and_grants_while_there_is_money(make_mark
     assert market.wholesale.marginal_tick(1, START_MS) == -2_000
     assert incentives.earned_tick(1, np.array([9_000, 11_000]), START_MS).tolist() == [10_000, 11_000]
     assert incentives.earned_tick(1, np.array([9_000]), END_MS).tolist() == [9_000]
+    assert incentives.earned_tick(1, np.zeros(0, np.int64), START_MS).dtype == np.int64, "before the first price"
     assert incentives.own_cost_per_kw(1, 1_000, START_MS) == 750
     assert incentives.own_cost_per_kw(1, 1_000, LATER) == 1_000
     assert incentives.own_cost_per_kw(0, 1_000, START_MS) == 1_000

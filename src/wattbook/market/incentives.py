@@ -112,7 +112,7 @@ class Incentives:
 
     # --- a period
 
-    def reckon(self, period: int, spot_tick: int, withdrawal_wh: Ints) -> Reckoned:
+    def reckon(self, command: Command, spot_tick: int, withdrawal_wh: Ints) -> Reckoned:
         """Say what a delivered period comes to; nothing is changed.
 
         Parameters
@@ -120,7 +120,7 @@ class Incentives:
         withdrawal_wh : (a,) int64
             What each home's meter drew, net [Wh].
         """
-        fed_in_wh = np.maximum(-withdrawal_wh, 0)
+        period, fed_in_wh = command.period, np.maximum(-withdrawal_wh, 0)
         fed_in_wh[self.producers] = self._shown(period).output_wh
         supported_wh = np.zeros_like(fed_in_wh)
         left, payments = self.rules.budget - int(self.spent.sum()), []
@@ -132,7 +132,7 @@ class Incentives:
                 payments.append(Payment(tool, Cause.CARBON, self.agents[tool], due))
                 continue
             if isinstance(terms, Grant):
-                due = self._granted(tool, terms, period)
+                due = self._granted(tool, terms, command)
             else:
                 due = fed_in_wh[self.agents[tool]] * terms.paid_tick(spot_tick)
             amounts = within(due, min(left, terms.budget - int(self.spent[tool])))
@@ -143,12 +143,14 @@ class Incentives:
                 supported_wh[paid] = fed_in_wh[paid]
         return Reckoned(tuple(payments), supported_wh)
 
-    def _granted(self, tool: int, terms: Grant, period: int) -> Ints:
-        """Give what is due (m,) for capacity that stands in `period` and did not before."""
-        grown_w = self._shown(period).capacity_w - self.capacity_w
+    def _granted(self, tool: int, terms: Grant, command: Command) -> Ints:
+        """Give what is due (m,) for capacity that stands in the period and did not before."""
+        grown_w = self._shown(command.period).capacity_w - self.capacity_w
         grown = dict(zip(self.producers.tolist(), grown_w.tolist(), strict=True))
         due = [
-            0 if self._is_out(agent) else half_even(terms.share_ppm * half_even(cost * grown[agent], _W_PER_KW), PPM)
+            0
+            if self._is_out(agent, command.time_ms)
+            else half_even(terms.share_ppm * half_even(cost * grown[agent], _W_PER_KW), PPM)
             for agent, cost in zip(self.agents[tool].tolist(), terms.cost_per_kw, strict=True)
         ]
         return np.array(due, np.int64)
@@ -189,7 +191,7 @@ class Incentives:
             tool, plant = row[:2]
             terms = self.rules.tools[tool]
             assert isinstance(terms, Grant)
-            if self._is_out(int(self.producers[plant])):
+            if self._is_out(int(self.producers[plant]), command.time_ms):
                 back[tool, plant] += half_even(row[2] * row[3], terms.keep)
                 row[3] = 0
                 continue
@@ -200,9 +202,10 @@ class Incentives:
         for tool in np.flatnonzero(back.any(axis=1)).tolist():
             self._post(seq, command, Payment(tool, Cause.CLAWBACK, self.producers, -back[tool]))
 
-    def _is_out(self, agent: int) -> bool:
-        """Tell whether an agent was taken out of the market."""
-        return bool(self.market.town.quarantined[agent])
+    def _is_out(self, agent: int, now_ms: int) -> bool:
+        """Tell whether an agent was taken out of the market, or is suspended."""
+        town = self.market.town
+        return bool(town.quarantined[agent]) or now_ms < int(town.suspended_ms[agent])
 
     def _start_ms(self, period: int) -> int:
         return self.street.start_ms + period * self.street.period_ms
@@ -242,7 +245,7 @@ class Incentives:
         earned = spot_tick.copy()
         for terms, _ in self._of(plant, at_ms):
             if isinstance(terms, Support) and terms.tool != PREMIUM:
-                earned += [terms.paid_tick(spot) for spot in spot_tick.tolist()]
+                earned += np.array([terms.paid_tick(spot) for spot in spot_tick.tolist()], np.int64)
         return earned
 
     def own_cost_per_kw(self, plant: int, cost_per_kw: int, at_ms: int) -> int:

@@ -229,7 +229,7 @@ class Settlement:
         self._settle_trades(seq, command)
         flow_wh = self._settle_supply(seq, command)
         self._settle_losses(seq, command, flow_wh)
-        reckoned = self._reckon(p)
+        reckoned = self._reckon(command)
         self._settle_groups(seq, command, reckoned)
         if market.incentives is not None and reckoned is not None:
             market.incentives.pay(seq, command, reckoned)
@@ -285,14 +285,14 @@ class Settlement:
             },
         )
 
-    def _reckon(self, p: int) -> Reckoned | None:
+    def _reckon(self, command: Command) -> Reckoned | None:
         """Say what the green tools come to, before guarantees of origin are issued: paid energy earns none."""
         incentives, dues = self.market.incentives, self.dues
         if incentives is None:
             return None
         withdrawal_wh = np.zeros(self.street.agents, np.int64)
         withdrawal_wh[self.homes] = (self.residual_wh + dues.near_wh + dues.wide_wh)[self.homes]
-        return incentives.reckon(p, int(self.spot_tick[p]), withdrawal_wh)
+        return incentives.reckon(command, int(self.spot_tick[command.period]), withdrawal_wh)
 
     def _settle_groups(self, seq: int, command: Command, reckoned: Reckoned | None) -> None:
         """Charge each balance group what it buys at spot, and its deviation at the imbalance price."""

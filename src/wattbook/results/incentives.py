@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from wattbook.messages import SPOT, SUPPLY, Action, Cause, House
+from wattbook.messages import SANCTIONS, SPOT, SUPPLY, Action, Cause, House
+from wattbook.oversight import Sanction
 from wattbook.units import PPM, half_even
 
 if TYPE_CHECKING:
@@ -188,19 +189,32 @@ class Tools:
         return half_even(paid * (wanted - given), wanted) if given < wanted else 0
 
     def _is_out(self, agent: int, period: int) -> bool:
-        return 0 <= self._out.get(agent, -1) < int(self._settled[period])
+        """Tell whether an agent was taken out before a period was settled, or was suspended just then."""
+        settled = int(self._settled[period])
+        if 0 <= self._out.get(agent, -1) < settled:
+            return True
+        until = [until_ms for seq, until_ms in self._suspended.get(agent, ()) if seq < settled]
+        return bool(until) and int(self._settled_ms[period]) < until[-1]
 
     # --- what the record shows
 
     def _read(self) -> None:
         record, periods = self.record, self.place.periods
-        self._settled = np.full(periods, -1, np.int64)
-        """Command that settled each period (p,); -1 for none."""
+        self._settled, self._settled_ms = np.full((2, periods), -1, np.int64)
+        """Command that settled each period (p,), -1 for none; and when [ms UTC]."""
+        self._suspended: dict[int, list[tuple[int, int]]] = {}
+        """By agent, the commands that suspended it, and until when [ms UTC]."""
+        sanctions = record.rows(SANCTIONS)
+        mine = sanctions["kind"] == Sanction.SUSPENSION
+        columns = (sanctions[name][mine].tolist() for name in ("agent", "command", "until_ms"))
+        for agent, seq, until_ms in zip(*columns, strict=True):
+            self._suspended.setdefault(agent, []).append((seq, until_ms))
         self._out: dict[int, int] = {}
         """By agent, the command that took it out."""
-        for rows in record.pieces("commands", only=("seq", "action", "period", "order")):
+        for rows in record.pieces("commands", only=("seq", "time_ms", "action", "period", "order")):
             done = rows["action"] == Action.SETTLE
             self._settled[rows["period"][done]] = rows["seq"][done]
+            self._settled_ms[rows["period"][done]] = rows["time_ms"][done]
             out = rows["action"] == Action.QUARANTINE
             for agent, seq in zip(rows["order"][out].tolist(), rows["seq"][out].tolist(), strict=True):
                 self._out.setdefault(agent, seq)

@@ -20,6 +20,7 @@ import polars as pl
 
 from wattbook.errors import CorruptError, ResourceError
 from wattbook.results.recount_gateway import GatewayCount, gateway_net, has_gateway
+from wattbook.results.recount_incentives import IncentiveCount, has_incentives
 from wattbook.results.recount_moves import MovesCount
 from wattbook.results.recount_wholesale import WholesaleCount, due_tables
 
@@ -115,6 +116,8 @@ class _Recount:
         if self.wholesale is not None:
             self.wholesale.all()
         self.moves.all()
+        if has_incentives(self.manifest["scenario"]):
+            IncentiveCount(self).all()
 
     # --- reading
 

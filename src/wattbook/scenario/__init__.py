@@ -12,6 +12,7 @@ from wattbook.scenario.compiling import Compiled, compile_street
 from wattbook.scenario.estimating import Estimate
 from wattbook.scenario.forward_game import ForwardGame
 from wattbook.scenario.horizon import HorizonEfficiency, horizon_efficiency
+from wattbook.scenario.incentives import CarbonPrice, ContractForDifference, FeedInPremium, InvestmentGrant
 from wattbook.scenario.loading import find_script, load_scenario, shipped_scenarios
 from wattbook.scenario.model import Scenario
 from wattbook.scenario.parts import (
@@ -28,6 +29,7 @@ from wattbook.scenario.parts import (
     trader,
     utility,
 )
+from wattbook.scenario.regulator import Regulator
 from wattbook.scenario.running import check_seed
 from wattbook.scenario.spot_prices import MeritOrder, PublishedPrices
 from wattbook.scenario.street import neighbourhood
@@ -36,16 +38,20 @@ from wattbook.scenario.wholesale import Auction, ContractDesk, Producer, RetailM
 __all__ = [
     "Auction",
     "Battery",
+    "CarbonPrice",
     "City",
     "Compiled",
     "Consumer",
     "ContractDesk",
+    "ContractForDifference",
     "Estimate",
+    "FeedInPremium",
     "Forecast",
     "ForwardGame",
     "Gateway",
     "HorizonEfficiency",
     "Imbalance",
+    "InvestmentGrant",
     "LocalMarket",
     "MeritOrder",
     "Network",
@@ -53,6 +59,7 @@ __all__ = [
     "Prosumer",
     "PublishedPrices",
     "Pv",
+    "Regulator",
     "RetailMarket",
     "Scenario",
     "Trader",

@@ -18,11 +18,15 @@ from wattbook.units import PPM, QUANTA_PER_CENT, half_even
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from wattbook.data import Fuel
     from wattbook.market.setup import WholesaleRules
     from wattbook.scenario.incentives import Incentive
     from wattbook.scenario.profiles import Horizon
     from wattbook.scenario.roll import Roll
+
+    Ints = NDArray[np.int64]
 
 _G_PER_KG: Final = 1_000
 
@@ -57,13 +61,27 @@ def carbon_tick(fuel: Fuel, price: int) -> int:
     return half_even(fuel.emission_g_per_kwh * int(price) * PPM, _G_PER_KG * fuel.best_efficiency_ppm * QUANTA_PER_CENT)
 
 
+def carbon_added(tools: Sequence[Incentive], agent: Producer, starts_ms: Ints, horizon: Horizon, timezone: str) -> Ints:
+    """Give what prices of carbon add to a producer's MWh in each period (p,) [ticks]."""
+    fuel, added = load_fuels()[agent.plant], np.zeros(len(starts_ms), np.int64)
+    for tool in tools:
+        if isinstance(tool, CarbonPrice):
+            added[starts_ms < _until_ms(tool, horizon, timezone)] += carbon_tick(fuel, tool.price)
+    return added
+
+
+def _until_ms(tool: Incentive, horizon: Horizon, timezone: str) -> int:
+    """Give the instant at which a tool ends: with the run, or with the local midnight before."""
+    if tool.until is None:
+        return horizon.end_ms
+    return min(horizon.end_ms, midnight_ms(dt.date.fromisoformat(tool.until), timezone))
+
+
 def _laid(
     tool: Incentive, roll: Roll, horizon: Horizon, timezone: str, wholesale: WholesaleRules | None
 ) -> Support | Grant | Carbon:
     """Lay out one tool."""
-    until_ms = horizon.end_ms
-    if tool.until is not None:
-        until_ms = min(until_ms, midnight_ms(dt.date.fromisoformat(tool.until), timezone))
+    until_ms = _until_ms(tool, horizon, timezone)
     owners = {row: agent for row, agent in _single(roll) if isinstance(agent, Producer)}
     if isinstance(tool, FeedInPremium):
         rows = {row for row, agent in owners.items() if agent.plant in tool.kinds}
