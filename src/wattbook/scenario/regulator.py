@@ -17,7 +17,7 @@ from wattbook.errors import nearest
 from wattbook.oversight import Rule, Sanction
 from wattbook.regulator.detectors import TERMS
 from wattbook.regulator.rules import LADDER, Rules
-from wattbook.scenario.faults import FieldError
+from wattbook.scenario.faults import FieldError, measured_text
 from wattbook.scenario.fields import Typed, choice, is_none, measured, optional, whole
 from wattbook.scenario.incentives import IncentiveBudget, Incentives  # noqa: TC001 - pydantic resolves them
 from wattbook.scenario.parts import MONEY_BOUND, Part
@@ -26,9 +26,14 @@ from wattbook.units import PPM, Quantity, eur, hours, minutes, percent
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from wattbook.scenario.model import Scenario
+
 MOST: Final = 1 << 60
 """More than any price, share or energy: a threshold that is never reached."""
 LONGEST: Final = hours(24 * 3650)
+LEAST_RSI: Final = percent(20)
+MOST_RSI: Final = percent(10_000)
+"""An index beyond these was probably meant as a plain number."""
 RULE_NAMES: Final = MappingProxyType({rule.name.lower(): rule for rule in TERMS})
 PERSONAS: Final = ("balanced", "lenient", "strict", "observer")
 _DIMENSIONS: Final = {"tick": "price", "ppm": "share", "ms": "duration", "wh": "energy"}
@@ -49,6 +54,7 @@ def _part_of(rule: Rule) -> type[Part]:
     described: dict[str, Any] = {"path": (ClassVar[str], f"regulator.{rule.name.lower()}")}
     for field in fields(TERMS[rule]):
         name, dimension = _unit_of(field.name)
+        assert name not in described, f"{rule.name}: two thresholds are called {name}"
         given: int = getattr(TERMS[rule](), field.name)
         default = given if dimension is None else Quantity(given, dimension)
         described[name] = (Annotated[int, _check_of(dimension)], default)
@@ -220,6 +226,25 @@ Regulator.__doc__ = """What watches the market, and what follows from what it fi
     ConfigError
         With all problems found.
     """
+
+
+def regulator_problems(scenario: Scenario) -> list[str]:
+    """List what is wrong with a regulator beside the rest of its scenario, or hardly meant."""
+    given = scenario.regulator
+    if given is None:
+        return []
+    problems = []
+    gouging: Any = getattr(given, "gouging", None)
+    rsi = LEAST_RSI if gouging is None else int(gouging.rsi)
+    if not LEAST_RSI <= rsi <= MOST_RSI:
+        problems.append(
+            f"regulator.gouging.rsi={measured_text(rsi, 'share')} is a share of demand: write percent(110) for an "
+            "index of 1.10, or gouging=None for a rule that is not watched"
+        )
+    latency, window = (measured_text(int(each), "duration") for each in (given.latency, given.window))
+    if int(given.latency) > int(given.window):
+        problems.append(f"regulator.latency={latency} is longer than window={window}: nothing is seen in time")
+    return problems
 
 
 def _regulator(value: object) -> RegulatorPart | None:
