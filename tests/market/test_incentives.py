@@ -16,8 +16,9 @@ from wattbook.market import Market
 from wattbook.market.incentive_rules import DIFFERENCE, PREMIUM, SLIDING, Carbon, Grant, IncentiveRules, Support
 from wattbook.market.incentives import within
 from wattbook.market.replaying import replay
-from wattbook.market.setup import WholesaleRules
+from wattbook.market.setup import OversightRules, WholesaleRules
 from wattbook.messages import SELL, Action, Cause, Command, House, streams_of
+from wattbook.oversight import Item, Rule
 from wattbook.results import Record
 from wattbook.results.incentives import figures, incentive_faults
 from wattbook.results.money import money_errors, money_of
@@ -299,6 +300,24 @@ def test_who_is_taken_out_gives_back_the_time_that_is_left(make_market, before, 
     assert sum(paid(market, W)) == granted
     assert sum(paid(market, W, Cause.CLAWBACK)) == -back
     assert paid(market, W, Cause.CLAWBACK)[before] == -back
+
+
+def test_who_is_suspended_when_a_period_is_settled_gives_back_the_time_that_is_left(make_market):
+    base = make_market(rules(grant()), upgrade=TERMS).street
+    street = dataclasses.replace(base, oversight=OversightRules(cap_per_offence=10**10))
+    market = Market(street, Journal(streams_of(street.header()), street.header()))
+    at_ms = START_MS + 4 * QUARTER_MS + 1
+    said = [
+        Command(at_ms, -1, Action.FIND, book=Rule.GOUGING, order=W),
+        Command(at_ms, -1, Action.EVIDENCE, book=Item.OFFENCE, order=0, quantity_wh=1, flags=3),
+        # Until just after the fifth period is settled.
+        Command(at_ms, -1, Action.SUSPEND, order=0, flags=START_MS + 5 * QUARTER_MS + 1),
+    ]
+    for command in sorted([*commands(invest_w=2_000_000), *said], key=lambda each: each.time_ms):
+        assert market.apply(command) == 0
+        market.check()
+    assert paid(market, W, Cause.CLAWBACK) == [0] * 4 + [-GRANTED // 2, 0, 0, 0]
+    assert money_errors(Record.of(market.journal))["incentives"] == 0
 
 
 def test_a_grant_ends_with_its_time_or_its_budget(make_market):

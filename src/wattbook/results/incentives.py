@@ -157,7 +157,7 @@ class Tools:
 
     def _owe(self, cause: Cause, agents: list[int], amounts: list[int], period: int) -> None:
         due = self._due[CAUSES.index(cause)]
-        due[self.row[agents], period] += amounts
+        due[self.row[agents], period] += np.array(amounts, np.int64)
         due[-1, period] -= sum(amounts)
 
     def _grant(self, tool: dict[str, Any], agent: int, cost: int, grown_w: int, period: int) -> int:
