@@ -16,6 +16,7 @@ from wattbook.ledger import UNLIMITED, Ledger
 from wattbook.market import kernel
 from wattbook.market.columns import members, storage_of
 from wattbook.market.enforcement import Enforcement
+from wattbook.market.incentives import Incentives
 from wattbook.market.laboratory import Laboratory
 from wattbook.market.settlement import Settlement
 from wattbook.market.sharing import Sharing
@@ -79,6 +80,7 @@ class Market:
         self.auction = None if street.market is None else street.market.auction
         self.sharing = Sharing(street) if street.market is not None and street.market.sharing is not None else None
         self.wholesale = None if street.wholesale is None else Wholesale(self)
+        self.incentives = None if street.incentives is None else Incentives(self)
         self.settlement = Settlement(self)
         self.enforcement = None if street.oversight is None else Enforcement(self)
         is_laboratory = street.market is not None and street.market.laboratory is not None
@@ -440,6 +442,8 @@ class Market:
             arrays |= self.wholesale.export()
         if self.enforcement is not None:
             arrays["enforcement"] = self.enforcement.export()
+        if self.incentives is not None:
+            arrays |= self.incentives.export()
         arrays["soc_uwh"] = self.storage.soc_uwh
         arrays["residual_wh"] = self.settlement.residual_wh
         arrays["counts"] = self.counts
@@ -461,6 +465,8 @@ class Market:
             self.wholesale.restore(arrays)
         if self.enforcement is not None:
             self.enforcement.restore(arrays["enforcement"])
+        if self.incentives is not None:
+            self.incentives.restore(arrays)
         self.storage.soc_uwh[:] = arrays["soc_uwh"]
         self.settlement.residual_wh = arrays["residual_wh"]
         self.counts[...] = arrays["counts"]
@@ -478,6 +484,8 @@ class Market:
             self.wholesale.check()
         if self.enforcement is not None:
             self.enforcement.check()
+        if self.incentives is not None:
+            self.incentives.check()
         for stall in self.stalls:
             stall.check()
         assert (self.town.net_wh.sum(axis=1) == 0).all(), "B7: bought is not sold"

@@ -20,6 +20,7 @@ import polars as pl
 
 from wattbook.errors import CorruptError, ResourceError
 from wattbook.results.recount_gateway import GatewayCount, gateway_net, has_gateway
+from wattbook.results.recount_incentives import IncentiveCount, has_incentives
 from wattbook.results.recount_moves import MovesCount
 from wattbook.results.recount_oversight import OVERSIGHT_TABLES, OversightCount, has_regulator
 from wattbook.results.recount_wholesale import WholesaleCount, due_tables, has_wholesale
@@ -118,6 +119,8 @@ class _Recount:
         self.moves.all()
         if has_regulator(self.manifest["scenario"]):
             OversightCount(self).all()
+        if has_incentives(self.manifest["scenario"]):
+            IncentiveCount(self).all()
 
     # --- reading
 
