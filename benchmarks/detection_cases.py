@@ -113,7 +113,7 @@ def competitive(seed: int, _: Any) -> Island:
 
 
 def random_asks(seed: int, _: Any) -> Island:
-    """The same, but everybody asks anything from its cost to five times that."""
+    """Many plants of which half would do, and everybody asks anything from its cost to five times that."""
     rng = np.random.default_rng((seed, 2))
     place = drawn_upon(plants(rng, int(rng.integers(8, 15))), rng, 0.3, 0.6)
     return replace(place, offer_tick=(place.reference_tick * rng.uniform(1, 5, (place.producers, HOURS))).astype(int))
