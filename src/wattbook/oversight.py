@@ -92,6 +92,8 @@ class Item(IntEnum):
     HARM = 38
     BASE = 39
     """What a fine counts by where nothing was overcharged."""
+    JUDGED = 40
+    """1 where a judge chose the sanctions, 0 where it failed and the ladder did."""
 
 
 SEEN_STREAMS = (

@@ -52,19 +52,19 @@ class GougingTerms:
     ----------
     rsi_ppm : int
         A producer is looked at whose residual supply index lies below this; exactly at it, it is not.
-    conduct_tick, conduct_ppm, conduct_most_tick : int
+    conduct_tick, conduct_share_ppm, conduct_most_tick : int
         An ask is too high above the reference and the larger of `conduct_tick` and, at most `conduct_most_tick`, so
         much of the reference.
-    impact_tick, impact_ppm, impact_most_tick : int
+    impact_tick, impact_share_ppm, impact_most_tick : int
         The same of the price, above the counterfactual one.
     """
 
     rsi_ppm: int = 1_100_000
     conduct_tick: int = 2_500
-    conduct_ppm: int = 3_000_000
+    conduct_share_ppm: int = 3_000_000
     conduct_most_tick: int = 10_000
     impact_tick: int = 2_500
-    impact_ppm: int = 2_000_000
+    impact_share_ppm: int = 2_000_000
     impact_most_tick: int = 10_000
 
     @classmethod
@@ -74,12 +74,13 @@ class GougingTerms:
 
     def conduct_limit_tick(self, reference_tick: Ints) -> Ints:
         """Highest ask beside a reference that is no conduct, element by element."""
-        return reference_tick + _allowance(reference_tick, self.conduct_tick, self.conduct_ppm, self.conduct_most_tick)
+        least, share, most = self.conduct_tick, self.conduct_share_ppm, self.conduct_most_tick
+        return reference_tick + _allowance(reference_tick, least, share, most)
 
     def impact_limit_tick(self, counterfactual_tick: int) -> int:
         """Highest rise of a price that is no impact."""
         price = np.array([counterfactual_tick])
-        return int(_allowance(price, self.impact_tick, self.impact_ppm, self.impact_most_tick)[0])
+        return int(_allowance(price, self.impact_tick, self.impact_share_ppm, self.impact_most_tick)[0])
 
 
 def _allowance(price_tick: Ints, least_tick: int, share_ppm: int, most_tick: int) -> Ints:

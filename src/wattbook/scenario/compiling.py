@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from wattbook.assets import Battery
     from wattbook.market.setup import WholesaleRules
     from wattbook.policies.wholesale import WholesaleMind
+    from wattbook.regulator.judging import Judge
     from wattbook.scenario.model import Scenario
     from wattbook.scenario.parts import Network
 
@@ -63,6 +64,8 @@ class Compiled(NamedTuple):
     """SHA-256 of each file that was read."""
     wholesale_minds: dict[int, WholesaleMind] = {}  # noqa: RUF012 - nobody changes it
     """How utilities and producers decide, by agent, where there is a wholesale market."""
+    judge: Judge | None = None
+    """Who chooses the regulator's sanctions, where that is not its ladder."""
 
 
 class Series(NamedTuple):
@@ -118,7 +121,8 @@ def compile_street(scenario: Scenario, seed: int) -> Compiled:
     elif wholesale is not None:
         asked = wholesale_minds(roll)
     minds = tuple(None if row in asked else mind for row, mind in enumerate(minds))
-    return Compiled(street, minds, outlook, dict(sorted(inputs.items())), asked)
+    judge = None if scenario.regulator is None else scenario.regulator.judge
+    return Compiled(street, minds, outlook, dict(sorted(inputs.items())), asked, judge)
 
 
 def mind_of(agent: Agent) -> Mind:

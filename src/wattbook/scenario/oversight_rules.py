@@ -23,9 +23,11 @@ def oversight_rules(scenario: Scenario, horizon: Horizon, starts_ms: NDArray[np.
     given = scenario.regulator
     if given is None:
         return None
-    rules = given.as_rules(horizon.start_ms, horizon.end_ms)
+    strict = scenario.on_policy_error == "fail"
+    rules = given.as_rules(horizon.start_ms, horizon.end_ms, judge_must_answer=strict)
     told: dict[str, Any] = {
         "persona": given.persona,
+        **({} if given.judge is None else {"judge": str(getattr(given.judge, "__name__", type(given.judge).__name__))}),
         "rules": rules.header(),
         "reference_tick": {
             each.name: _reference(each, scenario.timezone, horizon, starts_ms) for each in scenario.producers

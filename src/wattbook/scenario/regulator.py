@@ -17,7 +17,7 @@ from wattbook.errors import nearest
 from wattbook.oversight import Rule, Sanction
 from wattbook.regulator.detectors import TERMS
 from wattbook.regulator.rules import LADDER, Rules
-from wattbook.scenario.faults import FieldError
+from wattbook.scenario.faults import FieldError, measured_text
 from wattbook.scenario.fields import Typed, choice, is_none, measured, optional, whole
 from wattbook.scenario.parts import MONEY_BOUND, Part
 from wattbook.units import PPM, Quantity, eur, hours, minutes, percent
@@ -25,9 +25,14 @@ from wattbook.units import PPM, Quantity, eur, hours, minutes, percent
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from wattbook.scenario.model import Scenario
+
 MOST: Final = 1 << 60
 """More than any price, share or energy: a threshold that is never reached."""
 LONGEST: Final = hours(24 * 3650)
+LEAST_RSI: Final = percent(20)
+MOST_RSI: Final = percent(10_000)
+"""An index beyond these was probably meant as a plain number."""
 RULE_NAMES: Final = MappingProxyType({rule.name.lower(): rule for rule in TERMS})
 PERSONAS: Final = ("balanced", "lenient", "strict", "observer")
 _DIMENSIONS: Final = {"tick": "price", "ppm": "share", "ms": "duration", "wh": "energy"}
@@ -48,6 +53,7 @@ def _part_of(rule: Rule) -> type[Part]:
     described: dict[str, Any] = {"path": (ClassVar[str], f"regulator.{rule.name.lower()}")}
     for field in fields(TERMS[rule]):
         name, dimension = _unit_of(field.name)
+        assert name not in described, f"{rule.name}: two thresholds are called {name}"
         given: int = getattr(TERMS[rule](), field.name)
         default = given if dimension is None else Quantity(given, dimension)
         described[name] = (Annotated[int, _check_of(dimension)], default)
@@ -92,6 +98,15 @@ def _rules(value: object) -> tuple[str, ...] | None:
     return tuple(dict.fromkeys(str(each) for each in value))
 
 
+def _judge(value: object) -> object:
+    """Take a function that chooses sanctions, or none."""
+    if is_none(value):
+        return None
+    if not callable(value):
+        raise FieldError("is no function: write judge=my_judge, which takes a case and gives sanctions, or None")
+    return value
+
+
 class RegulatorPart(Part):
     """A regulator; see `Regulator`."""
 
@@ -109,6 +124,7 @@ class RegulatorPart(Part):
     repeat: Annotated[int, measured("share", 0, 100 * PPM)] = percent(25)
     mitigation: Annotated[int, measured("duration", 0, LONGEST)] = hours(24 * 7)
     suspension: Annotated[int, measured("duration", 0, LONGEST)] = hours(24)
+    judge: Annotated[Any, PlainValidator(_judge)] = None
     money_to: Annotated[str, choice("consumers", "treasury")] = "consumers"
 
     def value(self, name: str) -> Any:
@@ -133,7 +149,7 @@ class RegulatorPart(Part):
             found[rule] = TERMS[rule](**{**{f.name: getattr(base, f.name) for f in fields(base)}, **own, **given})
         return found
 
-    def as_rules(self, start_ms: int, end_ms: int) -> Rules:
+    def as_rules(self, start_ms: int, end_ms: int, *, judge_must_answer: bool = False) -> Rules:
         """Lay out what the regulator goes by in one run: it reviews at whole intervals, and once more at the end."""
         every = int(self.value("review"))
         return Rules(
@@ -149,6 +165,7 @@ class RegulatorPart(Part):
             mitigation_ms=int(self.value("mitigation")),
             suspension_ms=int(self.value("suspension")),
             to_consumers=self.value("money_to") == "consumers",
+            judge_must_answer=judge_must_answer,
             terms=self.terms(),
             ladder={**LADDER, **LADDER_OF_PERSONA[self.persona]},
         )
@@ -203,6 +220,8 @@ Regulator.__doc__ = """What watches the market, and what follows from what it fi
         Of the overcharge that is fined beyond the gain, and so much more for each finding of the kind before.
     mitigation, suspension : duration
         How long asks are mitigated and prices capped, and how long orders are refused.
+    judge : callable or None
+        ``judge(case)`` chooses among the sanctions that are open to a finding; None is the ladder.
     money_to : str
         Whether gains that are taken back go to those who paid too much, ``"consumers"``, or stay in the ``"treasury"``.
     gouging, ... : mapping
@@ -213,6 +232,27 @@ Regulator.__doc__ = """What watches the market, and what follows from what it fi
     ConfigError
         With all problems found.
     """
+
+
+def regulator_problems(scenario: Scenario) -> list[str]:
+    """List what is wrong with a regulator beside the rest of its scenario, or hardly meant."""
+    given = scenario.regulator
+    if given is None:
+        return []
+    problems = []
+    if scenario.game is not None:
+        problems.append("regulator=Regulator(...) has nothing to watch in a game: leave one of them out")
+    gouging: Any = getattr(given, "gouging", None)
+    rsi = LEAST_RSI if gouging is None else int(gouging.rsi)
+    if not LEAST_RSI <= rsi <= MOST_RSI:
+        problems.append(
+            f"regulator.gouging.rsi={measured_text(rsi, 'share')} is a share of demand: write percent(110) for an "
+            "index of 1.10, or gouging=None for a rule that is not watched"
+        )
+    latency, window = (measured_text(int(each), "duration") for each in (given.latency, given.window))
+    if int(given.latency) > int(given.window):
+        problems.append(f"regulator.latency={latency} is longer than window={window}: nothing is seen in time")
+    return problems
 
 
 def _regulator(value: object) -> RegulatorPart | None:

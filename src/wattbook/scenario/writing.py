@@ -36,6 +36,7 @@ LATER: Final[dict[str, frozenset[str]]] = {
     "Consumer": frozenset({"loyalty"}),
     "Prosumer": frozenset({"loyalty"}),
     "Producer": frozenset({"offer", "reference", "turnover"}),
+    "Regulator": frozenset({"judge"}),
     "RetailMarket": frozenset({"members"}),
     "Scenario": frozenset({"hours", "wholesale", "buy_out", "retail", "game", "regulator"}),
     "ContractDesk": frozenset({"spans"}),
@@ -93,6 +94,8 @@ def _plain(value: Any, library: Library) -> Any:
         return [_plain(each, library) for each in value]
     if isinstance(value, dt.date):
         return value.isoformat()
+    if callable(value):
+        return {"function": str(getattr(value, "__name__", type(value).__name__)), "source": _source_hash(value)}
     if isinstance(value, bool | str) or value is None:
         return value
     assert isinstance(value, int), f"a scenario holds {value!r}"
