@@ -3,7 +3,7 @@
 A town of 100 kW and three gas plants on an island: without M's 80 kW half of the town would be dark, and M asks 300
 EUR/MWh for what costs 100. The regulator reviews each day: it takes M's gain back for the town, fines it beyond that,
 and has its asks taken at their reference from the next session on. Four days in June 2016, once as it is and once with
-nobody watching. One hour of it by hand, market.md's first known answer: gain 9.20, overcharge 9.50, harm 19.00 EUR; a
+nobody watching. One hour of it by hand: gain 9.20, overcharge 9.50, harm 19.00 EUR; a
 fine of 13.95 EUR where M has turned over 60 EUR, of 12.20 EUR where it has turned over 20:
 
     wattbook run monopoly --set hours=1 --set M.turnover=45
