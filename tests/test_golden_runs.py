@@ -13,6 +13,7 @@ GOLDEN = {
     "allaz_vila": "e904ef341b9fd3fad95d4ddfadfeddf260f0cd67715b8c1be3969e685b211223",
     "city": "e6c504f0be7431f68ce3da938aab4315ea68f473897e8d8cff18c4627ef5325a",
     "forecast_errors": "774c3c2c5b605d3cb6e5d37f8b8dbd24190f14ce3fefae41264e4f50117c2c81",
+    "green_incentives": "aff1fcdfa4c1af625f588d480e7d6aea005cfe2327319f83c712f696d768daab",
     "green_quota": "20022908bb281d27b2341ae745e94c28ff08b64a7f892211b6d3f8d953c0f22b",
     "hedging": "4dbba4640d6bfafa33b799841a54c5e63f78d02fde99472bd1bcf08751288b6a",
     "laboratory": "a317773f882e00e2bd84eeff770df6828259fa7cc9fda6c4032f0529fd91c67e",

@@ -37,11 +37,10 @@ LATER: Final[dict[str, frozenset[str]]] = {
     "Consumer": frozenset({"loyalty"}),
     "Prosumer": frozenset({"loyalty"}),
     "Producer": frozenset({"offer", "reference", "turnover"}),
-    "Regulator": frozenset({"judge"}),
+    "Regulator": frozenset({"judge", "incentives", "incentive_budget"}),
     "RetailMarket": frozenset({"members"}),
     "Scenario": frozenset({"hours", "wholesale", "buy_out", "retail", "game", "regulator"}),
     "ContractDesk": frozenset({"spans"}),
-    "Regulator": frozenset({"incentives", "incentive_budget"}),
     "Trader": frozenset({"reaction"}),
     "Utility": frozenset(
         {"persona", "represents", "profile", "rated", "renewable_quota", "green_share", "exit_fee", "term", "turnover"}
