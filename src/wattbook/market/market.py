@@ -22,6 +22,7 @@ from wattbook.market.settlement import Settlement
 from wattbook.market.sharing import Sharing
 from wattbook.market.stalls import Stall, bits_of, count_stalls, span, stall_of
 from wattbook.market.suppliers import Suppliers
+from wattbook.market.tariff_caps import TariffCaps
 from wattbook.market.wholesale import Wholesale
 from wattbook.messages import BUY, NO_PRICE, REFUSED, SELL, Action, Cause, Command, House
 
@@ -58,12 +59,14 @@ class Market:
     """
 
     def __init__(self, street: Street, journal: Journal, make_book: Callable[..., Book | ReferenceBook] = Book) -> None:
-        if street.wholesale is not None and street.wholesale.retail is not None:
+        choose = street.wholesale is not None and street.wholesale.retail is not None
+        if choose or street.oversight is not None:
             # Tariffs change as the run goes on: the street that was given stays as it is.
             street = replace(street, retail_tick=street.retail_tick.copy())
         self.street = street
         self.journal = journal
         self.suppliers = Suppliers(street.utility)
+        self.tariff_caps = None if street.oversight is None else TariffCaps(street, journal)
         stalls = count_stalls(street)
         self.rules, self.town, self.notices = members(street, bits_of(stalls))
         self.storage = storage_of(street)
@@ -433,6 +436,8 @@ class Market:
             arrays |= stall.export()
         if self.laboratory is not None:
             arrays |= {f"laboratory.{name}": column for name, column in self.laboratory.export().items()}
+        if self.tariff_caps is not None:
+            arrays |= self.tariff_caps.export()
         if self.wholesale is not None:
             arrays |= self.wholesale.export()
         if self.enforcement is not None:
@@ -454,6 +459,8 @@ class Market:
         if self.laboratory is not None:
             for name, column in self.laboratory.export().items():
                 column[...] = arrays[f"laboratory.{name}"]
+        if self.tariff_caps is not None:
+            self.tariff_caps.restore(arrays)
         if self.wholesale is not None:
             self.wholesale.restore(arrays)
         if self.enforcement is not None:
@@ -471,6 +478,8 @@ class Market:
     def check(self) -> None:
         """Assert all that must always hold."""
         self.ledger.check()
+        if self.tariff_caps is not None:
+            self.tariff_caps.check()
         if self.wholesale is not None:
             self.wholesale.check()
         if self.enforcement is not None:

@@ -170,8 +170,7 @@ class Wholesale:
         return 0
 
     def _tariff(self, seq: int, command: Command) -> int:
-        done = self.retail is not None and self.retail.set_tariff(seq, command)
-        return 0 if done else int(Refusal.NO_TARIFF)
+        return int(Refusal.NO_TARIFF) if self.retail is None else self.retail.set_tariff(seq, command)
 
     def _switch(self, seq: int, command: Command) -> int:
         moves = None if self.retail is None else self.retail.moves

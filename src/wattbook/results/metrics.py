@@ -16,6 +16,7 @@ from wattbook.results.energy import energy_errors, meter_sums, place_shares, sha
 from wattbook.results.incentives import figures
 from wattbook.results.liquidity import concentration, liquidity
 from wattbook.results.money import decomposition, money_errors, money_of, received
+from wattbook.results.oversight_metrics import oversight_metrics
 from wattbook.results.wholesale_metrics import wholesale_metrics
 from wattbook.units import TICKS_PER_EUR_PER_MWH, half_even
 
@@ -48,14 +49,15 @@ def metrics(record: Record, baseline: Record | None, measured: Mapping[str, Any]
         "hhi": concentration(record),
         "liquidity": liquidity(record),
         **_savings(record, baseline),
-        "fines": _total(record, Cause.FINE),
-        "incentives": _incentives(record),
+        "fines": -_received(record, Cause.FINE),
+        "incentives": _received(record, Cause.INCENTIVE, Cause.CLAWBACK),
         "money_sum": int(money_of(record).sum()),
         "money_errors": money,
         "energy_residual_wh": sum(energy.values()),
         "energy_errors_wh": energy,
         "baseline": None if baseline is None else _baseline(record, baseline),
         **({} if record.wholesale is None else {"wholesale": wholesale_metrics(record)}),
+        **({"regulator": oversight_metrics(record)} if "regulator" in record.header else {}),
         **({} if "incentives" not in record.header else {"green": figures(record, money_of(record))}),
         **{name: measured.get(name) for name in MEASURED},
     }
@@ -172,11 +174,6 @@ def _baseline(record: Record, baseline: Record) -> dict[str, Any]:
     }
 
 
-def _total(record: Record, cause: Cause) -> int:
-    """Money that the agents paid for `cause`, or got, in absolute terms [1e-8 EUR]."""
-    return abs(int(money_of(record)[: record.place.agents, cause].sum()))
-
-
-def _incentives(record: Record) -> int:
-    """Money that the agents got of green tools, less what came back by differences and of grants [1e-8 EUR]."""
-    return int(money_of(record)[: record.place.agents, [Cause.INCENTIVE, Cause.CLAWBACK]].sum())
+def _received(record: Record, *causes: Cause) -> int:
+    """Money that the agents got for `causes`; what they paid is negative [1e-8 EUR]."""
+    return int(money_of(record)[: record.place.agents, list(causes)].sum())
