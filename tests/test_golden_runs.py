@@ -14,6 +14,7 @@ GOLDEN = {
     "city": "e6c504f0be7431f68ce3da938aab4315ea68f473897e8d8cff18c4627ef5325a",
     "competition": "74e3befe8da9daa09b2a00af03491ca7588cd1bc9159e22499438e7c5f0532c9",
     "forecast_errors": "774c3c2c5b605d3cb6e5d37f8b8dbd24190f14ce3fefae41264e4f50117c2c81",
+    "green_incentives": "6dce80e93d5063f12eda26c4151fcd52054316bc8dcdf7bdf49d6c15f4a61fac",
     "green_quota": "20022908bb281d27b2341ae745e94c28ff08b64a7f892211b6d3f8d953c0f22b",
     "hedging": "4dbba4640d6bfafa33b799841a54c5e63f78d02fde99472bd1bcf08751288b6a",
     "laboratory": "a317773f882e00e2bd84eeff770df6828259fa7cc9fda6c4032f0529fd91c67e",
