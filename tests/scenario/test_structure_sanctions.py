@@ -41,9 +41,7 @@ def column(run, stream, name):
 
 
 def test_who_withholds_is_warned_then_loses_what_it_gained():
-    watched = Regulator(
-        latency=hours(0), review=hours(2), rules=["withholding"], withholding={"periods": 1, "rsi": 1_000_000}
-    )
+    watched = Regulator(latency=hours(0), review=hours(2), rules=["withholding"], withholding={"periods": 1})
     run = island(offer=300, hours=6, regulator=watched).run(seed=1)
     assert column(run, "sanctions", "kind") == [Sanction.WARNING, Sanction.FINE, Sanction.FINE]
     assert column(run, "sanctions", "rule") == [Rule.WITHHOLDING] * 3
