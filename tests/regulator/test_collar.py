@@ -8,8 +8,12 @@ from auction_records import EUR, HOUR_MS, end_of, handed, known_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wattbook.oversight import Item
+from wattbook.messages import Action
+from wattbook.oversight import Item, Rule
+from wattbook.regulator import Office, Rules
+from wattbook.regulator.ahead import Ahead
 from wattbook.regulator.collar import Collar, CollarTerms
+from wattbook.regulator.detectors import TERMS
 from wattbook.regulator.findings import MARKET
 
 DAY_MS = 24 * HOUR_MS
@@ -132,3 +136,25 @@ def test_its_defaults_are_the_couplings():
     terms = CollarTerms()
     assert (terms.share_ppm, terms.days, terms.step_tick) == (700_000, 2, 500 * EUR)
     assert (terms.window_ms, terms.delay_ms) == (30 * DAY_MS, 28 * DAY_MS)
+
+
+def test_all_who_clear_again_hear_of_the_new_highest_price_and_when():
+    known = place()
+    terms = {rule: TERMS[rule]() for rule in (Rule.GOUGING, Rule.WITHHOLDING, Rule.CONCENTRATION)}
+    office = Office(known, Rules(terms={**terms, Rule.COLLAR: SOON}))
+    office.read("spot", record_of(known, [3_000, 3_000])["spot"], watches=False)
+    said = office.review(known.start_ms + 3 * DAY_MS, watches=False)
+    assert [each.price_tick for each in said if each.action == Action.COLLAR] == [4_500 * EUR]
+    told = [(known.start_ms + 3 * DAY_MS, 4_500 * EUR)]
+    assert office.detectors[Rule.GOUGING].ahead.collars == office.detectors[Rule.WITHHOLDING].ahead.collars == told
+    assert office.detectors[Rule.CONCENTRATION].monitor.ahead.collars == told
+
+
+def test_periods_have_the_highest_price_of_when_they_cleared():
+    known = place()
+    ahead = Ahead(known)
+    ahead.note_collar(4_500 * EUR, known.start_ms + DAY_MS // 2)
+    ahead.note_collar(5_000 * EUR, known.start_ms + 2 * DAY_MS)
+    ahead.read("spot", record_of(known, [0] * 4)["spot"])
+    # Cleared half a day before each: before the first step, at its very moment, after it, and after the second.
+    assert [ahead.cap_tick[period] // EUR for period in range(4)] == [4_000, 4_500, 4_500, 5_000]

@@ -23,7 +23,10 @@ def monopoly(judge, **values):
     ]
     given = {"start": "2016-06-06", "days": 2, "period": hours(1), "local": None, "baseline": False} | values
     return Scenario(
-        **given, agents=agents, wholesale=Auction(link=mw(0)), regulator=Regulator(latency=hours(0), judge=judge)
+        **given,
+        agents=agents,
+        wholesale=Auction(link=mw(0)),
+        regulator=Regulator(latency=hours(0), judge=judge, rules=["gouging"]),
     )
 
 

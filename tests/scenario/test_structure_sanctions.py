@@ -6,7 +6,7 @@ import pytest
 from wattbook import Auction, LocalMarket, Pv, Regulator, Scenario, consumer, producer, prosumer, utility
 from wattbook.book import Event
 from wattbook.market.replaying import replay
-from wattbook.messages import BUY, FOREVER, SELL, Cause, Refusal
+from wattbook.messages import BUY, FOREVER, SELL, Action, Cause, Refusal
 from wattbook.oversight import Rule, Sanction
 from wattbook.policies.orders import LOCAL, keep_one_order
 from wattbook.regulator.withholding import BY_WEATHER
@@ -41,9 +41,7 @@ def column(run, stream, name):
 
 
 def test_who_withholds_is_warned_then_loses_what_it_gained():
-    watched = Regulator(
-        latency=hours(0), review=hours(2), rules=["withholding"], withholding={"periods": 1, "rsi": 1_000_000}
-    )
+    watched = Regulator(latency=hours(0), review=hours(2), rules=["withholding"], withholding={"periods": 1})
     run = island(offer=300, hours=6, regulator=watched).run(seed=1)
     assert column(run, "sanctions", "kind") == [Sanction.WARNING, Sanction.FINE, Sanction.FINE]
     assert column(run, "sanctions", "rule") == [Rule.WITHHOLDING] * 3
@@ -128,20 +126,29 @@ def street():
 
 def test_a_halted_product_takes_no_orders_until_its_halt_ends(street):
     run = street.run(seed=1)
-    sanctions = run.record.streams["sanctions"]
-    assert set(sanctions["kind"].tolist()) == {Sanction.HALT}
-    at_ms, until_ms = int(sanctions["time_ms"][0]), int(sanctions["until_ms"][0])
-    assert (at_ms, until_ms) == (START_MS + 2 * HOUR_MS + 900_000, START_MS + 2 * HOUR_MS + 2_700_000)
-    orders, trades = (run.record.streams[name] for name in ("orders", "trades"))
-    halted = orders["code"] == Refusal.HALTED
-    assert halted.any()
-    assert ((orders["time_ms"][halted] >= at_ms) & (orders["time_ms"][halted] < until_ms)).all()
-    rested = np.isin(trades["period"], orders["period"][halted])
-    inside = (trades["time_ms"] >= at_ms) & (trades["time_ms"] < until_ms)
-    assert not (rested & inside).any()
-    assert (rested & (trades["time_ms"] >= until_ms)).any()
-    accepted = (orders["event"] == Event.ACCEPTED) & (orders["time_ms"] >= until_ms)
-    assert accepted.any()
+    assert set(column(run, "sanctions", "kind")) == {Sanction.HALT}
+    commands, orders, trades = (run.record.streams[name] for name in ("commands", "orders", "trades"))
+    halts = [
+        (book, period, at_ms, until_ms)
+        for action, book, period, at_ms, until_ms in rows_of(commands, "action", "book", "period", "time_ms", "flags")
+        if action == Action.HALT
+    ]
+    assert halts[0][2:] == (START_MS + 2 * HOUR_MS + 900_000, START_MS + 2 * HOUR_MS + 2_700_000)
+
+    def rests(book, period, time_ms):
+        return any((book, period) == halt[:2] and halt[2] <= time_ms < halt[3] for halt in halts)
+
+    sent = rows_of(orders, "book", "period", "time_ms", "code", "event")
+    assert any(code == Refusal.HALTED for *_, code, _ in sent)
+    assert all(rests(*place) for *place, code, _ in sent if code == Refusal.HALTED)
+    assert not any(rests(*place) for *place, _, event in sent if event == Event.ACCEPTED)
+    assert not any(rests(*place) for place in rows_of(trades, "book", "period", "time_ms"))
+    taken = [place for *place, _, event in sent if event in (Event.ACCEPTED, Event.REPLACED)]
+    assert any((book, period) == halt[:2] and at_ms >= halt[3] for book, period, at_ms in taken for halt in halts)
+
+
+def rows_of(columns, *names):
+    return list(zip(*(columns[name].tolist() for name in names), strict=True))
 
 
 def test_an_observer_halts_nothing(street):
