@@ -6,7 +6,7 @@ regulator alone (reference costs from public indices, turnovers). Personas, poli
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
 
-_COLUMNS: Final = ("feeder", "utility", "suppliers", "producers", "capacity_w", "outside_tick", "turnover")
+_COLUMNS: Final = (
+    "feeder", "utility", "suppliers", "producers", "capacity_w", "outside_tick", "turnover", "min_output_w", "ramp_w",
+)  # fmt: skip
 _BY_PERIOD: Final = ("retail_tick", "feed_in_tick", "reference_tick")
 _COUNTS: Final = ("customers", "quota_ppm")
 
@@ -63,6 +65,9 @@ class Known:
         The outside's price.
     turnover : (a,) int64
         Of each agent in the year before the run, by its reports [1e-8 EUR].
+    min_output_w, ramp_w : (n,) int64
+        Least that each plant gives while it runs, and most by which its output rises from one period to the next;
+        empty where nothing holds any back.
     """
 
     names: tuple[str, ...]
@@ -91,6 +96,8 @@ class Known:
     link_tick: int
     outside_tick: Ints
     turnover: Ints
+    min_output_w: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    ramp_w: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
 
     @classmethod
     def of(cls, header: Mapping[str, Any]) -> Self:
@@ -135,6 +142,8 @@ class Known:
             link_tick=int(link["extra_tick"]),
             outside_tick=np.array(header["spot_tick"], np.int64),
             turnover=np.array([int(told["turnover"].get(name, 0)) for name in names], np.int64),
+            min_output_w=np.array([each["min_output_w"] for each in plants], np.int64),
+            ramp_w=np.array([each["ramp_w"] for each in plants], np.int64),
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from wattbook.messages import CONTRACTS
+from wattbook.messages import CONTRACTS, TARIFFS
 from wattbook.results import tables as common
 from wattbook.results.columns import frame_of
 from wattbook.results.oversight_tables import OVERSIGHT
@@ -24,7 +24,8 @@ def table_names(record: Record) -> list[str]:
     """Tables of a run."""
     market = record.wholesale
     desk = DESK if market is not None and market.has_desk else {}
-    retail = RETAIL if market is not None and market.has_retail else {}
+    # Where nobody chooses, tariffs change by the regulator's caps alone.
+    retail = RETAIL if market is not None and market.has_retail else {TARIFFS.name} & record.streams.keys()
     members = MEMBERS if market is not None and market.has_members else {}
     watched = OVERSIGHT if "regulator" in record.header else {}
     return [*common.TABLES, *(WHOLESALE if market is not None else {}), *desk, *retail, *members, *watched]

@@ -16,6 +16,7 @@ from wattbook.data import zone
 from wattbook.errors import ConfigError, CorruptError
 from wattbook.journal import FRAME_ROWS, read_journal, write_journal
 from wattbook.messages import MOVES, SHARES, TARIFFS, Cause, House, Path, Stream, Venue, streams_of
+from wattbook.results.incentives import incentive_faults
 from wattbook.results.oversight_header import oversight_header_faults, oversight_stream_faults
 from wattbook.results.suppliers import Supplied
 from wattbook.results.wholesale_header import (
@@ -464,6 +465,8 @@ def header_faults(header: object) -> list[str]:
     faults = [f"its header has no sound {key!r}" for key, sound in _SOUND.items() if not _holds(sound, header, key)]
     if "wholesale" in header:
         faults += wholesale_faults(header["wholesale"])
+    if "incentives" in header and not faults:
+        faults += incentive_faults(header["incentives"], len(people_of(header)["agent"]))
     return faults or _reference_faults(header)
 
 

@@ -20,9 +20,10 @@ import polars as pl
 
 from wattbook.errors import CorruptError, ResourceError
 from wattbook.results.recount_gateway import GatewayCount, gateway_net, has_gateway
+from wattbook.results.recount_incentives import IncentiveCount, has_incentives
 from wattbook.results.recount_moves import MovesCount
 from wattbook.results.recount_oversight import OVERSIGHT_TABLES, OversightCount, has_regulator
-from wattbook.results.recount_wholesale import WholesaleCount, due_tables
+from wattbook.results.recount_wholesale import WholesaleCount, due_tables, has_wholesale
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,7 +102,7 @@ class _Recount:
         self.batteries = self._batteries()
         self.homes = self.agents.filter(pl.col("utility").is_not_null())
         self.moves = MovesCount(self)
-        self.wholesale = WholesaleCount(self) if due_tables(self.manifest["scenario"]) else None
+        self.wholesale = WholesaleCount(self) if has_wholesale(self.manifest["scenario"]) else None
         self.trades()
         self.transfers()
         self.balances()
@@ -118,6 +119,8 @@ class _Recount:
         self.moves.all()
         if has_regulator(self.manifest["scenario"]):
             OversightCount(self).all()
+        if has_incentives(self.manifest["scenario"]):
+            IncentiveCount(self).all()
 
     # --- reading
 

@@ -29,7 +29,10 @@ _UNIX: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def summary(run: Run) -> str:
-    """Write at most 40 lines of at most 100 columns, 10 more where there is a wholesale market, 6 with a regulator."""
+    """Write at most 40 lines of at most 100 columns.
+
+    There are 10 more where there is a wholesale market, 6 with a regulator, 3 with green tools.
+    """
     figures = run.metrics
     lines = [
         *_what_ran(run),
@@ -42,6 +45,7 @@ def summary(run: Run) -> str:
         *_decomposition(figures["baseline"]),
         *_wholesale(figures.get("wholesale"), figures["members"]),
         *_regulator(figures.get("regulator")),
+        *_green(figures.get("green")),
         "",
         *_checks(run, figures),
     ]
@@ -262,6 +266,16 @@ def _some(names: list[str]) -> str:
     """Name at most three."""
     more = len(names) - _LINES
     return ", ".join(names[:_LINES]) + (f" and {more} more" if more > 0 else "")
+
+
+def _green(told: Mapping[str, Any] | None) -> Iterator[str]:
+    """Tell of green tools."""
+    if told is None:
+        return
+    yield ""
+    yield _row("incentives", f"{_eur(told['spent'])} of {_eur(told['budget'])} budget")
+    back = told["paid_back"] + told["clawed_back"]
+    yield _row("", f"{_eur(back)} came back by differences and of grants; {_eur(told['carbon'])} paid for carbon")
 
 
 def _price(figure: float | None) -> str:
