@@ -11,7 +11,7 @@ def plant(name, capacity, cost, **more):
     price = eur_per_mwh(cost)
     return producer(name, "gas", kw(capacity), cost=price, reference=price, outages=False, **more)
 scenario = Scenario(start="2016-06-06", days=1, hours=1, local=None, period=hours(1), wholesale=Auction(link=mw(0)),
-    regulator=Regulator(latency=hours(0)), agents=[
+    regulator=Regulator(latency=hours(0), rules=["gouging"]), agents=[
     utility("town", retail=eur_per_mwh(300), feed_in=eur_per_mwh(50), represents=1, profile="flat", rated=kw(100)),
     plant("M", 80, 100, offer=eur_per_mwh(300), turnover=eur(45)), plant("F1", 30, 110), plant("F2", 20, 120)])
 """

@@ -313,13 +313,15 @@ def monopoly():
 @pytest.fixture(scope="session")
 def k1():
     """One hour of K1, with its baseline: one finding, 13.95 EUR."""
-    return _monopoly(Regulator(latency=hours(0)), hours=1).run(seed=7)
+    return _monopoly(Regulator(latency=hours(0), rules=["gouging"]), hours=1).run(seed=7)
 
 
 @pytest.fixture(scope="session")
 def k1_days():
     """Two days of K1, reviewed every six hours: M is found four times on the first, its asks count as 100 after."""
-    return _monopoly(Regulator(latency=hours(0), review=hours(6)), days=2).run(seed=7, baseline=False)
+    return _monopoly(Regulator(latency=hours(0), review=hours(6), rules=["gouging"]), days=2).run(
+        seed=7, baseline=False
+    )
 
 
 @pytest.fixture(scope="session")

@@ -93,7 +93,7 @@ def test_a_later_fine_tells_of_the_findings_before_and_shows_three_offences(k1_d
     ],
 )
 def test_it_says_which_cap_binds(monopoly, settings, bound, punitive):
-    run = monopoly(Regulator(latency=hours(0)), hours=1).with_values(
+    run = monopoly(Regulator(rules=["gouging"], latency=hours(0)), hours=1).with_values(
         {f"regulator.{key}": value for key, value in settings.items()}
     ).run(seed=7, baseline=False)  # fmt: skip
     told = run.explain(0)
@@ -113,7 +113,9 @@ def test_a_mitigation_is_explained_without_money(k1):
 
 
 def test_a_hearing_is_told_for_what_waits_and_for_what_does_not(monopoly):
-    run = monopoly(Regulator(latency=hours(0), review=hours(2), hearing=hours(1)), hours=4).run(7, baseline=False)
+    run = monopoly(Regulator(rules=["gouging"], latency=hours(0), review=hours(2), hearing=hours(1)), hours=4).run(
+        7, baseline=False
+    )
     texts = {row["kind"]: str(run.explain(number)) for number, row in enumerate(run.sanctions.iter_rows(named=True))}
     assert "hearing           until 2016-06-06 03:00, when the sanction was imposed" in texts["fine"]
     assert "hearing           none for this kind" in texts["mitigation"]

@@ -67,14 +67,29 @@ def test_a_run_with_mitigated_asks_is_recounted(k1_days):
 
 @pytest.mark.parametrize("persona", ["observer", "lenient", "strict"])
 def test_other_regulators_decide_as_their_record_gives(monopoly, persona):
-    regulator = Regulator(persona=persona, latency=hours(1), review=hours(3))
+    regulator = Regulator(persona=persona, rules=["gouging"], latency=hours(1), review=hours(3))
     record = monopoly(regulator, offer=350, days=2).run(3, baseline=False).record
     assert bool(commands_said(record)) == (persona != "observer")
     assert list(decision_faults(record)) == list(sanction_faults(record)) == []
 
 
+def first_step(case):
+    """Choose the mildest sanction, and fail at every second finding."""
+    if case.number % 2:
+        raise ArithmeticError
+    return case.open[:1]
+
+
+def test_what_a_judge_chose_is_taken_as_told_and_all_else_made_again(monopoly, bent):
+    regulator = Regulator(judge=first_step, rules=["gouging"], latency=hours(0), review=hours(3))
+    record = monopoly(regulator, days=1).run(3, baseline=False).record
+    assert set(record.streams["sanctions"]["kind"].tolist()) > {Sanction.WARNING}
+    assert list(decision_faults(record)) == list(sanction_faults(record)) == []
+    assert list(decision_faults(bent(record, dearer_spot)))
+
+
 def test_a_hearing_delays_what_is_said_and_no_law(monopoly):
-    regulator = Regulator(latency=hours(0), review=hours(5), hearing=hours(7), money_to="treasury")
+    regulator = Regulator(rules=["gouging"], latency=hours(0), review=hours(5), hearing=hours(7), money_to="treasury")
     record = monopoly(regulator, days=1).run(3, baseline=False).record
     assert {command.action for command in commands_said(record)} >= {Action.FINE, Action.MITIGATE}
     assert list(decision_faults(record)) == list(sanction_faults(record)) == []

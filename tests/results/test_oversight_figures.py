@@ -125,7 +125,7 @@ def test_runs_without_a_regulator_are_compared_as_ever(free):
 
 def test_a_kind_of_sanction_that_only_one_imposed_differs_from_0(k1, monopoly):
     lenient = {"persona": "lenient", "gouging": {"conduct_most": eur_per_mwh(100), "impact_most": eur_per_mwh(100)}}
-    warned = monopoly(Regulator(latency=hours(0), hearing=hours(0), **lenient), hours=1).run(7)
+    warned = monopoly(Regulator(rules=["gouging"], latency=hours(0), hearing=hours(0), **lenient), hours=1).run(7)
     assert warned.sanctions["kind"].to_list() == ["warning"]
     told = k1.compare(warned).to_dict()["figures"]
     assert told["regulator.sanctions.fine"] == {"a": 1, "b": 0, "difference": -1}
@@ -145,7 +145,7 @@ def test_runs_part_at_the_first_thing_that_a_regulator_says(k1, free):
 
 
 def test_two_regulators_part_in_words(k1, monopoly):
-    other = monopoly(Regulator(latency=hours(0), punitive=percent(40)), hours=1).run(7)
+    other = monopoly(Regulator(rules=["gouging"], latency=hours(0), punitive=percent(40)), hours=1).run(7)
     text = str(k1.compare(other))
     assert "A               the regulator: finding 0: fine of 13.95 EUR, of which 9.20 EUR gain" in text
     assert "B               the regulator: finding 0: fine of " in text

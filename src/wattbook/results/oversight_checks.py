@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from wattbook.messages import COMMANDS, FINDINGS, SANCTIONS, Action, Cause, Command, House
+from wattbook.errors import PolicyError
+from wattbook.messages import COMMANDS, EVIDENCE, FINDINGS, SANCTIONS, Action, Cause, Command, House
 from wattbook.oversight import Item, Rule, Sanction
 from wattbook.regulator import Known, Rules, inspect
+from wattbook.regulator.judging import recorded
 from wattbook.results.answers import outcomes
 from wattbook.results.explanation import evidence_of
 from wattbook.results.money import money_of
@@ -26,8 +28,9 @@ from wattbook.results.tables import word
 from wattbook.units import PPM
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
+    from wattbook.regulator.judging import Case, Judge
     from wattbook.results.record import Record
 
 _SAID: Final = tuple(name for name, _ in COMMANDS.columns if name != "seq")
@@ -66,7 +69,7 @@ def decision_faults(record: Record) -> Iterator[str]:
     told = commands_said(record)
     until_ms = _last_ms(record)
     known, rules = Known.of(record.header), Rules.of(record.header["regulator"]["rules"])
-    given = inspect(known, rules, record_columns(record), until_ms)
+    given = inspect(known, rules, record_columns(record), until_ms, _judge(record))
     if until_ms is not None:  # what was said in the last moment may have been cut short
         told, given = ([each for each in side if each.time_ms < until_ms] for side in (told, given))
     for place, (here, there) in enumerate(zip_longest(told, given)):
@@ -74,6 +77,24 @@ def decision_faults(record: Record) -> Iterator[str]:
             sides = ["nothing more" if each is None else said(record, each._asdict()) for each in (here, there)]
             yield f"R5: the regulator's command {place} is not what its record gives: {sides[0]}; given: {sides[1]}"
             return  # all that follow come of it
+
+
+def _judge(record: Record) -> Judge | None:
+    """Give the judge of a run again; None where the ladder decides.
+
+    A judge is a function that no journal holds: what it chose, and where it failed, is taken as told.
+    """
+    if "judge" not in record.header["regulator"]:
+        return None
+    rows, chose = record.rows(EVIDENCE), recorded(record.rows(SANCTIONS))
+    failed = set(rows["finding"][(rows["item"] == Item.JUDGED) & (rows["value"] == 0)].tolist())
+
+    def judge(case: Case) -> Iterable[Sanction]:
+        if case.number in failed:
+            raise PolicyError("as it did in the run")
+        return chose(case)
+
+    return judge
 
 
 def _last_ms(record: Record) -> int | None:

@@ -250,9 +250,11 @@ def _regulator(told: Mapping[str, Any] | None) -> Iterator[str]:
         return
     yield ""
     others = [_many(count, kind.replace("-", " ")) for kind, count in told["sanctions"].items() if kind != "fine"]
-    words = [_many(told["findings"], "finding"), *others]
+    rules = list(told["rules"])
+    several = f" ({', '.join(rules)})" if len(rules) > 1 else ""
+    words = [_many(told["findings"], "finding") + several, *others]
     if "fine" in told["sanctions"]:
-        whom = _some([*told["agents"]]) + "".join(f", {rule}" for rule in told["rules"])
+        whom = _some([*told["agents"]]) + "".join(f", {rule}" for rule in rules[: not several])
         words.insert(1, f"{_many(told['sanctions']['fine'], 'fine')}: {_eur(told['fines'])} ({_plain(whom)})")
     yield _row("regulator", ", ".join(words))
     if told["fines"]:
