@@ -86,6 +86,8 @@ class Item(IntEnum):
     MONEY = 33
     SINCE_MS = 34
     UNTIL_MS = 35
+    LAYERED_WH = 100
+    """Taken back soon after fills on the other side, net of what was put up again and of what their own side lost."""
 
 
 SEEN_STREAMS = (
