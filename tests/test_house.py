@@ -8,10 +8,10 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "src" / "wattbook"
 FLOORS = (
-    {"units", "messages", "errors", "chance", "compiled", "records"},
+    {"units", "messages", "oversight", "errors", "chance", "compiled", "records"},
     {"journal"},
     {"book", "contracts", "assets", "data", "ledger"},
-    {"market", "policies"},
+    {"market", "regulator", "policies"},
     {"world", "results"},
     {"scenario"},
     {"testing"},

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         MeritOrder,
         Network,
         PublishedPrices,
+        Regulator,
         RetailMarket,
         Scenario,
         Upgrade,
@@ -46,7 +47,7 @@ __version__ = "0.1.0"
 _ROOMS: Final = {
     "scenario": (
         "Auction", "ContractDesk", "ForwardGame", "Gateway", "Imbalance", "LocalMarket", "MeritOrder", "Network",
-        "PublishedPrices", "RetailMarket", "Scenario", "Upgrade", "city", "consumer", "horizon_efficiency",
+        "PublishedPrices", "Regulator", "RetailMarket", "Scenario", "Upgrade", "city", "consumer", "horizon_efficiency",
         "load_scenario", "neighbourhood", "producer", "prosumer", "trader", "utility",
     ),
     "assets": ("Battery", "Forecast", "Pv"),
@@ -60,8 +61,9 @@ _ROOM_OF: Final = {name: room for room, names in _ROOMS.items() for name in name
 
 __all__ = [  # noqa: RUF022  # by room, as they are read
     "Auction", "ContractDesk", "ForwardGame", "Gateway", "Imbalance", "LocalMarket", "MeritOrder", "Network",
-    "PublishedPrices", "RetailMarket", "Scenario", "Upgrade", "city", "consumer", "horizon_efficiency", "load_scenario",
-    "neighbourhood", "producer", "prosumer", "trader", "utility", "Battery", "Forecast", "Pv", "Mind", "home",
+    "PublishedPrices", "Regulator", "RetailMarket", "Scenario", "Upgrade", "city", "consumer", "horizon_efficiency",
+    "load_scenario", "neighbourhood", "producer", "prosumer", "trader", "utility", "Battery", "Forecast", "Pv", "Mind",
+    "home",
     "Comparison", "Run", "verify", "Book", "ReferenceBook", "ConfigError", "WattbookError", "ct_per_kwh", "eur",
     "eur_per_mwh", "hours", "kw", "kwh", "minutes", "mw", "percent", "__version__",
 ]  # fmt: skip

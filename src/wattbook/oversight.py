@@ -86,6 +86,12 @@ class Item(IntEnum):
     MONEY = 33
     SINCE_MS = 34
     UNTIL_MS = 35
+    GAIN = 36
+    """Of the offence told just before, as the next three [1e-8 EUR]."""
+    OVERCHARGE = 37
+    HARM = 38
+    BASE = 39
+    """What a fine counts by where nothing was overcharged."""
     LAYERED_WH = 100
     """Taken back soon after fills on the other side, net of what was put up again and of what their own side lost."""
 

@@ -316,9 +316,7 @@ class Journal:
                 parts.append([None if column is None else column[skipped:] for column in columns])
         skipped = max(0, seq - past)
         parts.append([column[skipped:] for column in reel.chunk.rows()])
-        return {
-            name: np.concatenate([part[i] for part in parts]) for i, name in enumerate(reel.names) if name in only
-        }
+        return {name: np.concatenate([part[i] for part in parts]) for i, name in enumerate(reel.names) if name in only}
 
     def _frame_at(self, place: _Place) -> Frame:
         where = f"{self._path or 'journal'} at {place.offset}"

@@ -27,6 +27,8 @@ MEMBER_WIDTH: Final = 16
 """Of the record that `Rules`, `Town` and `Notices` share, in the order of `members`."""
 RING_WIDTH: Final = 8
 STORAGE_WIDTH: Final = 8
+_NEVER: Final = -(1 << 62)
+"""Before any moment: nothing is refused yet."""
 TOWN_SHELF: Final = 10
 """Rows on an agent's shelf of `Town`: two of `net_wh` and of `pay`, and one of each that follows but `nominated_wh`."""
 
@@ -103,6 +105,16 @@ class Town(NamedTuple):
     """(3,) losses by path that are not a whole Wh yet [1e-6 Wh]."""
     settled: Ints
     """(p,) 0 before delivery, 1 metered, 2 settled."""
+    suspended_ms: Ints
+    """(a,) until when the agent's orders are refused."""
+    capped_ms: Ints
+    """(a,) until when it may not ask for more than `ask_cap_tick`."""
+    ask_cap_tick: Ints
+    """(a,)"""
+    halted_ms: Ints
+    """(b, p) until when the product takes no orders."""
+    halts_end_ms: Ints
+    """(1,) when the last of these ends: until then only they are looked at."""
 
 
 class Ring(NamedTuple):
@@ -159,10 +171,11 @@ def members(street: Street, stall_bits: int) -> tuple[Rules, Town, Notices]:
     is_utility = np.array([kind == "utility" for kind in street.kinds], np.int64)
     (
         _, _, feeder, is_utility, buy_limit_wh, sell_limit_wh, capacity_uwh, energy_vat_ppm, connected, quarantined,
-        wake_ms, wake_orders, listens, waiting,
+        wake_ms, wake_orders, suspended_ms, capped_ms, listens, waiting,
     ) = columns_of(
         block, near_cost, wide_cost, street.feeder, is_utility, street.buy_limit_wh, street.sell_limit_wh,
-        street.battery.capacity_uwh, energy_vat_ppm, (street.feeder >= 0).astype(np.int64), 0, -1, 0, 0, 0,
+        street.battery.capacity_uwh, energy_vat_ppm, (street.feeder >= 0).astype(np.int64), 0, -1, 0, _NEVER,
+        _NEVER, 0, 0,
     )  # fmt: skip
     rules = Rules(
         has_market=int(market is not None),
@@ -187,10 +200,14 @@ def members(street: Street, stall_bits: int) -> tuple[Rules, Town, Notices]:
         energy_vat_ppm=energy_vat_ppm,
     )
     notices = Notices(listens, waiting, np.zeros(a, np.int64), np.zeros(1, np.int64), np.zeros((0, 0), np.int64))
-    return rules, _empty_town(street, connected, quarantined, wake_ms, wake_orders), notices
+    own = (connected, quarantined, wake_ms, wake_orders, suspended_ms, capped_ms)
+    return rules, _empty_town(street, *own), notices
 
 
-def _empty_town(street: Street, connected: Ints, quarantined: Ints, wake_ms: Ints, wake_orders: Ints) -> Town:
+def _empty_town(
+    street: Street, connected: Ints, quarantined: Ints, wake_ms: Ints, wake_orders: Ints, suspended_ms: Ints,
+    capped_ms: Ints,
+) -> Town:  # fmt: skip
     """Lay out the state before the first command."""
     a, p, b = street.agents, street.periods, max(len(street.books), 1)
     top = np.zeros((b, p, 4), np.int64)
@@ -220,6 +237,11 @@ def _empty_town(street: Street, connected: Ints, quarantined: Ints, wake_ms: Int
         top=top,
         loss_carry=zeros(3),
         settled=zeros(p),
+        suspended_ms=suspended_ms,
+        capped_ms=capped_ms,
+        ask_cap_tick=zeros(a),
+        halted_ms=np.full((b, p), _NEVER, np.int64),
+        halts_end_ms=np.full(1, _NEVER, np.int64),
     )
 
 

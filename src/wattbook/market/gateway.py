@@ -100,6 +100,10 @@ class Gateway:
         code = int(kernel.gate_code(rules, period, command.time_ms))
         if code:
             return code
+        town = self.wholesale.market.town
+        code = int(kernel.oversight_code(town, command.time_ms, command.agent, self.book, period, side, price_tick))
+        if code:
+            return code
         if period >= self.wholesale.cleared:
             return int(Refusal.GATE_NOT_OPEN)
         in_band = rules.floor_tick <= price_tick <= rules.cap_tick

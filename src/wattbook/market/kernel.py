@@ -49,6 +49,9 @@ _NO_CAPABILITY: Final = int(Refusal.NO_CAPABILITY)
 _NOT_A_UTILITY: Final = int(Refusal.NOT_A_UTILITY)
 _NO_BATTERY: Final = int(Refusal.NO_BATTERY)
 _OUT_OF_RANGE: Final = int(Refusal.OUT_OF_RANGE)
+_SUSPENDED: Final = int(Refusal.SUSPENDED)
+_HALTED: Final = int(Refusal.HALTED)
+_PRICE_CAPPED: Final = int(Refusal.PRICE_CAPPED)
 
 NOMINATION_BOUND_WH: Final = 1 << 40
 """No nomination may be larger in size [Wh]: about a terawatt-hour in one period."""
@@ -131,6 +134,18 @@ def worst_price(rules: Rules, side: int, price_tick: int, flags: int) -> int:
 
 
 @inlined_too
+def oversight_code(town: Town, now_ms: int, agent: int, book: int, period: int, side: int, price_tick: int) -> int:
+    """Check what the regulator has put on an agent, or on a product."""
+    if now_ms < town.suspended_ms[agent]:
+        return _SUSPENDED
+    if now_ms < town.halts_end_ms[0] and now_ms < town.halted_ms[book, period]:
+        return _HALTED
+    if side < 0 and now_ms < town.capped_ms[agent] and price_tick > town.ask_cap_tick[agent]:
+        return _PRICE_CAPPED
+    return OK
+
+
+@inlined_too
 def _admit_submit(
     rules: Rules,
     town: Town,
@@ -153,6 +168,9 @@ def _admit_submit(
     if not town.connected[agent]:
         return _DISCONNECTED
     price = worst_price(rules, side, price_tick, flags)
+    code = oversight_code(town, now_ms, agent, book, period, side, price)
+    if code != OK:
+        return code
     in_band = rules.floor_tick <= price <= rules.cap_tick
     if not in_band or side not in (-1, 1) or quantity_wh <= 0:
         return OK
@@ -178,6 +196,9 @@ def _admit_replace(
     if order <= 0 or ring.order[row] != order or ring.agent[row] != agent:
         return OK
     code = gate_code(rules, ring.period[row], now_ms)
+    if code != OK:
+        return code
+    code = oversight_code(town, now_ms, agent, ring.book[row], ring.period[row], ring.side[row], price_tick)
     if code != OK:
         return code
     if not rules.floor_tick <= price_tick <= rules.cap_tick or quantity_wh <= 0:

@@ -15,6 +15,7 @@ from wattbook.book import COMMAND_COLUMNS, Book, Flag, Kind
 from wattbook.ledger import UNLIMITED, Ledger
 from wattbook.market import kernel
 from wattbook.market.columns import members, storage_of
+from wattbook.market.enforcement import Enforcement
 from wattbook.market.laboratory import Laboratory
 from wattbook.market.settlement import Settlement
 from wattbook.market.sharing import Sharing
@@ -76,13 +77,14 @@ class Market:
         self.sharing = Sharing(street) if street.market is not None and street.market.sharing is not None else None
         self.wholesale = None if street.wholesale is None else Wholesale(self)
         self.settlement = Settlement(self)
+        self.enforcement = None if street.oversight is None else Enforcement(self)
         is_laboratory = street.market is not None and street.market.laboratory is not None
         self.laboratory = Laboratory(street) if is_laboratory else None
         self._doors: dict[int, Callable[[int, Command], int]] = {
             Action.SUBMIT: self._submit,
             Action.CANCEL: self._cancel,
             Action.REPLACE: self._replace,
-            Action.CANCEL_ALL: self._cancel_all,
+            Action.CANCEL_ALL: self.cancel_all,
             Action.BATTERY: self._battery,
             Action.LEAVE: self._leave,
             Action.REJOIN: self._rejoin,
@@ -103,6 +105,8 @@ class Market:
                 Action.COMPLY: self.wholesale.comply,
                 Action.CHOOSE: self.wholesale.choose,
             }
+        if self.enforcement is not None:
+            self._doors |= self.enforcement.doors
         self._endow()
 
     def _new_stall(self, index: int, stalls: int, make_book: Callable[..., Book | ReferenceBook]) -> Stall:
@@ -170,7 +174,11 @@ class Market:
         if command.agent < 0 and command.action >= _FIXED:
             # Only a quarantine happens while agents act; whatever else is fixed happens between.
             pages = self.journal if command.action != Action.QUARANTINE else self.stall(command.order).pages
-            return self._doors[command.action](_write_command(pages, command), command)
+            seq = _write_command(pages, command)
+            code = self._doors[command.action](seq, command)
+            if code != kernel.OK:
+                _write_refusal(pages, seq, command, code)
+            return code
         if self.wholesale is not None and self.wholesale.knows(command.agent, command.action):
             # Those have no stall.
             seq = _write_command(self.journal, command)
@@ -278,7 +286,8 @@ class Market:
                 self._record(stall, seq, command.time_ms, -1, 0)
         self._refresh_top(stall, book, period)
 
-    def _cancel_all(self, seq: int, command: Command) -> int:
+    def cancel_all(self, seq: int, command: Command) -> int:
+        """Cancel all orders of an agent that rest."""
         stall = self.stall(command.agent)
         stall.book.step(Kind.CANCEL_OWNER, 0, 0, command.agent, 0, 0, 0, 0)
         places = {_place(stall, order) for order in stall.book.event_rows[: stall.book.event_count, 2].tolist()}
@@ -321,7 +330,7 @@ class Market:
 
     def _leave(self, seq: int, command: Command) -> int:
         self.town.connected[command.agent] = 0
-        return self._cancel_all(seq, command)
+        return self.cancel_all(seq, command)
 
     def _rejoin(self, seq: int, command: Command) -> int:  # noqa: ARG002 - the doors have one form
         self.town.connected[command.agent] = 1
@@ -411,7 +420,7 @@ class Market:
         self.town.quarantined[command.order] = 1
         if self.wholesale is not None:
             self.wholesale.shut_out(seq, command.time_ms, command.order)
-        return self._cancel_all(seq, command._replace(agent=command.order))
+        return self.cancel_all(seq, command._replace(agent=command.order))
 
     # --- saving
 
@@ -424,6 +433,8 @@ class Market:
             arrays |= {f"laboratory.{name}": column for name, column in self.laboratory.export().items()}
         if self.wholesale is not None:
             arrays |= self.wholesale.export()
+        if self.enforcement is not None:
+            arrays["enforcement"] = self.enforcement.export()
         arrays["soc_uwh"] = self.storage.soc_uwh
         arrays["residual_wh"] = self.settlement.residual_wh
         arrays["counts"] = self.counts
@@ -441,6 +452,8 @@ class Market:
                 column[...] = arrays[f"laboratory.{name}"]
         if self.wholesale is not None:
             self.wholesale.restore(arrays)
+        if self.enforcement is not None:
+            self.enforcement.restore(arrays["enforcement"])
         self.storage.soc_uwh[:] = arrays["soc_uwh"]
         self.settlement.residual_wh = arrays["residual_wh"]
         self.counts[...] = arrays["counts"]
@@ -454,6 +467,8 @@ class Market:
         self.ledger.check()
         if self.wholesale is not None:
             self.wholesale.check()
+        if self.enforcement is not None:
+            self.enforcement.check()
         for stall in self.stalls:
             stall.check()
         assert (self.town.net_wh.sum(axis=1) == 0).all(), "B7: bought is not sold"

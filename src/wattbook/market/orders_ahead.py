@@ -64,7 +64,9 @@ class OrdersAhead:
         plants_wh = plants_w * street.period_ms // MS_PER_HOUR
         return min(connections_wh + plants_wh + _SPARE * customers_wh, _MOST_ORDER_WH)
 
-    def take(self, command: Command, cleared: int, due_wh: Callable[[int], dict[int, int]]) -> int:
+    def take(
+        self, command: Command, cleared: int, due_wh: Callable[[int], dict[int, int]], cap_tick: int | None = None
+    ) -> int:
         """Let an order wait; 0 or the reason why it is refused.
 
         Parameters
@@ -73,12 +75,14 @@ class OrdersAhead:
             Periods before it have cleared.
         due_wh : callable
             ``due_wh(period)`` gives what each agent has bought - sold by contracts of a fixed amount [Wh].
+        cap_tick : int, optional
+            Highest price now; None for the rules' own.
         """
         if not 0 <= command.period < self.street.periods:
             return int(Refusal.UNKNOWN_PRODUCT)
         if command.period < cleared:
             return int(Refusal.GATE_CLOSED)
-        in_band = self.rules.floor_tick <= command.price_tick <= self.rules.cap_tick
+        in_band = self.rules.floor_tick <= command.price_tick <= (self.rules.cap_tick if cap_tick is None else cap_tick)
         if command.side not in (BUY, SELL) or not in_band or command.quantity_wh <= 0:
             return int(Refusal.OUT_OF_RANGE)
         key = command.agent, command.period, command.side

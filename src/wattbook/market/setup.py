@@ -222,6 +222,8 @@ class WholesaleRules:
         Pairs of producer and utility (agents) that may deal with each other at the desk.
     elastic : tuple of int
         Agents that draw just what they buy.
+    steady : frozenset of int
+        Utilities whose customers' load never changes, so that it is foreseen exactly.
     standing : (u,) int64
         Utilities (agents) that stand for customers, ascending.
     customers : (u,) int64
@@ -292,6 +294,7 @@ class WholesaleRules:
     auctions_guarantees: bool = False
     retail: RetailRules | None = None
     elastic: tuple[int, ...] = ()
+    steady: frozenset[int] = frozenset()
 
     def header(self, names: tuple[str, ...]) -> dict[str, Any]:
         """Plain JSON values; agents by name."""
@@ -322,6 +325,26 @@ class WholesaleRules:
             "auctions_guarantees": self.auctions_guarantees,
             "retail": None if self.retail is None else self.retail.header(),
         }
+
+
+@dataclass(frozen=True)
+class OversightRules:
+    """What the market has to know of its regulator; `None` in its place means that there is none.
+
+    Attributes
+    ----------
+    cap_per_offence : int
+        Most that an offence costs beyond its gain [1e-8 EUR]: larger fines are refused.
+    told : dict
+        What the header says beside it, plain JSON values: the regulator's own rules, and what it is told of agents.
+    """
+
+    cap_per_offence: int
+    told: dict[str, Any] = field(default_factory=dict)
+
+    def header(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {"cap_per_offence": self.cap_per_offence, **self.told}
 
 
 @dataclass(frozen=True)
@@ -416,6 +439,7 @@ class Street:
     wholesale: WholesaleRules | None = None
     about: dict[str, Any] | About = field(default_factory=dict)
     """Per agent, for the header only: persona, policy, label. An `About` makes the header tell agents in columns."""
+    oversight: OversightRules | None = None
 
     @property
     def agents(self) -> int:
@@ -481,6 +505,7 @@ class Street:
             },
             "local_market": None if self.market is None else self.market.header(),
             **({} if self.wholesale is None else {"wholesale": self.wholesale.header(self.names)}),
+            **({} if self.oversight is None else {"regulator": self.oversight.header()}),
         }
 
     def _rows(self, about: dict[str, Any]) -> list[dict[str, Any]]:

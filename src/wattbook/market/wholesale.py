@@ -95,6 +95,8 @@ class Wholesale:
             column.copy() for column in (street.spot_tick, street.short_tick, street.long_tick)
         )
         self.cleared = 0
+        self.cap_tick = rules.cap_tick
+        """Highest price of day-ahead orders; a collar moves it."""
         self.spot_wh = np.zeros((g, p), np.int64)
         self.contracted_wh = np.zeros((g, p), np.int64)
         self.served_wh = np.zeros((g, p), np.int64)
@@ -138,13 +140,18 @@ class Wholesale:
 
     def carry_out(self, seq: int, command: Command) -> int:
         """Carry out a command that is known; 0 or the reason why it is refused."""
-        if self.market.town.quarantined[command.agent]:
+        town = self.market.town
+        if town.quarantined[command.agent]:
             return int(Refusal.QUARANTINED)
+        if command.time_ms < town.suspended_ms[command.agent]:
+            return int(Refusal.SUSPENDED)
         door = self.doors.get(command.action)
         return door(seq, command) if door is not None else self._say(seq, command)
 
     def _order(self, seq: int, command: Command) -> int:  # noqa: ARG002 - the doors have one form
-        return self.orders.take(command, self.cleared, self.due_wh)
+        enforcement = self.market.enforcement
+        counted = command if enforcement is None else enforcement.mitigated(command)
+        return self.orders.take(counted, self.cleared, self.due_wh, self.cap_tick)
 
     def due_wh(self, period: int) -> dict[int, int]:
         """Energy that each agent has bought - sold by contracts of a fixed amount [Wh]."""
@@ -214,7 +221,7 @@ class Wholesale:
         rules, span = self.rules, slice(first, first + count)
         session = Session.of(self.orders.waiting, first, count)
         outcome = clear(
-            session, self.street.spot_tick[span], auction=rules.auction, band=(rules.floor_tick, rules.cap_tick),
+            session, self.street.spot_tick[span], auction=rules.auction, band=(rules.floor_tick, self.cap_tick),
             link=(rules.link_wh, rules.link_tick),
         )  # fmt: skip
         self.orders.keep([order for order in self.orders.waiting if order.period >= first + count])
@@ -469,7 +476,7 @@ class Wholesale:
             arrays |= {f"wholesale.{name}": column for name, column in self.retail.export().items()}
         arrays["wholesale.orders"] = self.orders.export()
         arrays["wholesale.marks"] = np.array(self.marks, np.int64).reshape(-1, 3)
-        arrays["wholesale.counts"] = np.array([self.cleared, self.desk_transfers])
+        arrays["wholesale.counts"] = np.array([self.cleared, self.desk_transfers, self.cap_tick])
         if self.desk is not None:
             arrays["wholesale.desk"] = np.frombuffer(self.desk.export(), np.uint8)
         return {name: column.copy() for name, column in arrays.items()}
@@ -483,7 +490,7 @@ class Wholesale:
             self.retail.restore({name: arrays[f"wholesale.{name}"] for name in self.retail.export()})
         self.orders.restore(arrays["wholesale.orders"])
         self.marks = [(spec, spot, mark) for spec, spot, mark in arrays["wholesale.marks"].tolist()]
-        self.cleared, self.desk_transfers = arrays["wholesale.counts"].tolist()
+        self.cleared, self.desk_transfers, self.cap_tick = arrays["wholesale.counts"].tolist()
         if self.desk is not None:
             self.desk = Desk.restore(arrays["wholesale.desk"].tobytes())
 

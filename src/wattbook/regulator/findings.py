@@ -27,6 +27,8 @@ class Offence(NamedTuple):
     gain, overcharge, harm : int
         What the agent had of it, what it took too much of those that bought from it, and what all consumers paid too
         much [1e-8 EUR].
+    base : int
+        What a fine counts by where nothing was overcharged [1e-8 EUR].
     """
 
     key: int
@@ -34,6 +36,7 @@ class Offence(NamedTuple):
     gain: int = 0
     overcharge: int = 0
     harm: int = 0
+    base: int = 0
 
 
 class Line(NamedTuple):
@@ -61,6 +64,8 @@ class Finding(NamedTuple):
         Product that a halt would be about; -1 for all.
     until_ms : int
         When a halt would end.
+    victims : tuple of (agent, weight)
+        Who paid too much, and how much of all that [1e-8 EUR]: gains that are taken back go to them.
     """
 
     rule: Rule
@@ -71,6 +76,7 @@ class Finding(NamedTuple):
     book: int = -1
     period: int = -1
     until_ms: int = 0
+    victims: tuple[tuple[int, int], ...] = ()
 
 
 class Detector(Protocol):
@@ -79,10 +85,13 @@ class Detector(Protocol):
     Costs of `read` and `review` go with the rows read since the review before, not with all that ever were.
     """
 
-    streams: tuple[str, ...]
-    """Streams of the record that it reads."""
-    watches: bool
-    """Whether it is asked at every watch; otherwise at reviews alone."""
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """Streams of the record that it reads."""
+
+    @property
+    def watches(self) -> bool:
+        """Whether it is asked at every watch; otherwise at reviews alone."""
 
     def read(self, stream: str, rows: Mapping[str, NDArray[Any]]) -> None:
         """Take in rows (n,) of a stream: the columns of `wattbook.regulator.views.RECORD`, time_ms and visible_ms."""

@@ -12,8 +12,9 @@ count by their repetition.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 import numpy as np
 
@@ -34,13 +35,15 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
 
+ENDLESS: Final = 1 << 60
 ORDERS: Final = SEEN_STREAMS.index("orders")
 ACCEPTED, FILLED, CANCELLED, REPLACED, EXPIRED, PREVENTED = range(6)
 """Events of the order book that are read, by the numbers of `wattbook.book.Event`."""
 KEPT: Final = ("seq", "time_ms", "book", "period", "order", "agent", "event", "side", "price_tick", "quantity_wh",
                "remaining_wh")  # fmt: skip
-SIDE, LAYERED_WH, FILLED_WH, MIDDLE_TICK, GAIN = range(5)
-"""Places of a deed's figures."""
+TRADED: Final = ("book", "period", "buyer", "seller", "price_tick", "quantity_wh")
+SIDE, LAYERED_WH, FILLED_WH, MIDDLE_TICK, GAIN, WEIGHTS_FROM = range(6)
+"""Places of a deed's figures; at the end what each partner lost."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,11 @@ class LayeringTerms:
     least_wh: int = 500
     least_episodes: int = 5
     window_ms: int = 7 * MS_PER_DAY
+
+    @classmethod
+    def never(cls) -> Self:
+        """Give thresholds that nobody reaches."""
+        return cls(least_wh=ENDLESS)
 
 
 class Event(NamedTuple):
@@ -138,25 +146,27 @@ class Layering:
     terms : LayeringTerms
     """
 
-    streams = ("orders",)
+    streams = ("orders", "trades")
     watches = False
 
     def __init__(self, known: Known, terms: LayeringTerms) -> None:
         self.terms = terms
-        self.orders = Gates(known, KEPT)
+        self.orders, self.trades = Gates(known, KEPT), Gates(known, TRADED)
         self.repeats = Repeats(window_periods(terms.window_ms, known.period_ms), self._pick)
 
-    def read(self, stream: str, rows: Mapping[str, NDArray[Any]]) -> None:  # noqa: ARG002 - it reads one stream only
-        """Take in orders."""
-        self.orders.take(rows)
+    def read(self, stream: str, rows: Mapping[str, NDArray[Any]]) -> None:
+        """Take in orders, and trades, which tell who was on the other side."""
+        of, other = (self.orders, self.trades) if stream == "orders" else (self.trades, self.orders)
+        of.take(rows)
+        other.see(rows)
 
     def review(self, now_ms: int) -> list[Finding]:  # noqa: ARG002 - what was seen decides, not when it is reviewed
         """Judge the products that have closed since, and tell of those who did it often enough."""
-        rows = self.orders.closed()
+        rows, trades = self.orders.closed(), self.trades.closed()
         for product in products(cut(rows, _two_faced(rows))):
             for agent in np.unique(product["agent"]).tolist():
                 own = cut(product, np.flatnonzero(product["agent"] == agent))
-                for deed in self._deeds(rows, own, agent):
+                for deed in self._deeds(rows, trades, own, agent):
                     self.repeats.add(agent, deed)
         found = [_finding(agent, deeds) for agent, deeds in self.repeats.take()]
         if len(rows["period"]):
@@ -165,15 +175,18 @@ class Layering:
 
     def export(self) -> dict[str, Any]:
         """Give the whole state, as JSON can hold it."""
-        return {"orders": self.orders.export(), "repeats": self.repeats.export()}
+        return {"orders": self.orders.export(), "trades": self.trades.export(), "repeats": self.repeats.export()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take on what `export` gave."""
         self.orders.restore(state["orders"])
+        self.trades.restore(state["trades"])
         self.repeats.restore(state["repeats"])
 
-    def _deeds(self, rows: Mapping[str, Ints], own: Mapping[str, Ints], agent: int) -> Iterator[Deed]:
-        """Episodes of one agent in one product, given its rows there and the record's."""
+    def _deeds(
+        self, rows: Mapping[str, Ints], trades: Mapping[str, Ints], own: Mapping[str, Ints], agent: int
+    ) -> Iterator[Deed]:
+        """Episodes of one agent in one product, given its orders' rows there and all that closed."""
         story = _story([Event(*row) for row in zip(*(own[name].tolist() for name in Event._fields), strict=True)])
         for side in (BUY, SELL):
             fills = [fill for fill in story.fills if fill.side == side]
@@ -182,12 +195,14 @@ class Layering:
             layered_wh = self._gone_wh(story, layers, fills)
             layered_wh -= self._gone_wh(story, [change for change in away if change.side == side], fills)
             filled_wh = sum(fill.quantity_wh for fill in fills)
-            if layered_wh < self.terms.least_wh or layered_wh * PPM < self.terms.ratio_ppm * filled_wh:
+            is_much = layered_wh >= self.terms.least_wh and layered_wh * PPM >= self.terms.ratio_ppm * filled_wh
+            if not layers or not is_much:
                 continue
             book, period = int(own["book"][0]), int(own["period"][0])
             middle_tick = middle_before(rows, book, period, agent, min(layer.born_seq for layer in layers))
-            figures = (side, layered_wh, filled_wh, *_gain(middle_tick, fills))
-            yield Deed(period, figures, (fills[-1].seq, *(layer.seq for layer in layers)))
+            lost = _lost(trades, (book, period, agent), side, middle_tick)
+            figures = (side, layered_wh, filled_wh, *_gain(middle_tick, fills), *lost.values())
+            yield Deed(period, figures, (fills[-1].seq, *(layer.seq for layer in layers)), tuple(lost))
 
     def _follows(self, away: Change, fills: list[Event]) -> bool:
         """Tell whether energy was taken back soon after one of the fills."""
@@ -286,13 +301,29 @@ def _gain(middle_tick: int, fills: list[Event]) -> tuple[int, int]:
     return middle_tick, max(sum((middle_tick - fill.price_tick) * fill.side * fill.quantity_wh for fill in fills), 0)
 
 
+def _lost(trades: Mapping[str, Ints], place: tuple[int, int, int], side: int, middle_tick: int) -> dict[int, int]:
+    """What those on the other side lost against the middle, by agent: who bought of a seller, or sold to a buyer."""
+    book, period, agent = place
+    own, other = ("seller", "buyer") if side == SELL else ("buyer", "seller")
+    at = (trades["book"] == book) & (trades["period"] == period) & (trades[own] == agent) & (trades[other] != agent)
+    if middle_tick == NO_PRICE:
+        return {}
+    worse = np.maximum((middle_tick - trades["price_tick"][at]) * side, 0) * trades["quantity_wh"][at]
+    agents, place_of = np.unique(trades[other][at], return_inverse=True)
+    lost = np.zeros(len(agents), np.int64)
+    np.add.at(lost, place_of, worse)
+    return {who: much for who, much in zip(agents.tolist(), lost.tolist(), strict=True) if much > 0}
+
+
 def _finding(agent: int, deeds: list[Deed]) -> Finding:
     """Tell what an agent did: each episode is an offence, by the seq of its last fill."""
-    offences, lines = [], []
+    offences, victims = [], Counter[int]()
+    lines: list[Line] = []
     for deed in deeds:
-        side, layered_wh, filled_wh, middle_tick, gain = deed.figures
+        side, layered_wh, filled_wh, middle_tick, gain = deed.figures[:WEIGHTS_FROM]
         taken = gain if side == SELL else 0
-        offences.append(Offence(deed.events[0], deed.period, gain, taken, taken))
+        offences.append(Offence(deed.events[0], deed.period, gain, taken, taken, gain))
+        victims.update(dict(zip(deed.partners, deed.figures[WEIGHTS_FROM:], strict=True)))
         lines += [Line(Item.EVENT, seq, ORDERS) for seq in deed.events]
         lines.append(Line(Item.LAYERED_WH, layered_wh, deed.period))
         lines.append(Line(Item.SOLD_WH if side == SELL else Item.BOUGHT_WH, filled_wh, deed.period))
@@ -300,4 +331,4 @@ def _finding(agent: int, deeds: list[Deed]) -> Finding:
     layered_wh, filled_wh = (sum(deed.figures[place] for deed in deeds) for place in (LAYERED_WH, FILLED_WH))
     lines.append(Line(Item.COUNT, len(deeds)))
     lines.append(Line(Item.SCORE, layered_wh * PPM // filled_wh))
-    return Finding(Rule.LAYERING, agent, tuple(offences), tuple(lines))
+    return Finding(Rule.LAYERING, agent, tuple(offences), tuple(lines), victims=tuple(sorted(victims.items())))

@@ -9,7 +9,7 @@ who does it in the same direction in most of the products in which it trades lat
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
 
+ENDLESS: Final = 1 << 60
 TRADES: Final = SEEN_STREAMS.index("trades")
 KEPT: Final = ("seq", "time_ms", "book", "period", "buyer", "seller", "price_tick", "quantity_wh", "aggressor")
 SIDE, CLOSE_TICK, RANGE_TICK, SHARE_PPM, MONEY, OVERCHARGE, HARM = range(7)
@@ -64,6 +65,11 @@ class MarkingTerms:
     least_products: int = 4
     often_ppm: int = PPM // 2
     window_ms: int = 7 * MS_PER_DAY
+
+    @classmethod
+    def never(cls) -> Self:
+        """Give thresholds that nobody reaches."""
+        return cls(move_tick=ENDLESS)
 
 
 class Marking:
@@ -169,11 +175,11 @@ def _money(
 
 
 def _finding(agent: int, deeds: list[Deed]) -> Finding:
-    """Tell what an agent did: each marked product is an offence, by the seq of the agent's last trade in it."""
+    """Tell what an agent did: each marked product is an offence, by its last trade's seq."""
     offences, lines = [], []
     for deed in deeds:
         side, close_tick, range_tick, share_ppm, money, overcharge, harm = deed.figures
-        offences.append(Offence(deed.events[-1], deed.period, 0, overcharge, harm))
+        offences.append(Offence(deed.events[-1], deed.period, 0, overcharge, harm, money))
         lines += [Line(Item.EVENT, seq, TRADES) for seq in deed.events]
         lines.append(Line(Item.PRICE_TICK, close_tick, deed.period))
         lines.append(Line(Item.COUNTERFACTUAL_TICK, range_tick, deed.period))

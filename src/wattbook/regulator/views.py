@@ -47,7 +47,7 @@ RECORD: Final[dict[str, tuple[str, ...]]] = {
         "imbalance_tick",
     ),
 }  # fmt: skip
-"""What the regulator sees: who ordered, traded, signed and fed in what. `wattbook.oversight.SEEN_STREAMS` numbers it."""
+"""What the regulator sees: who ordered, traded, signed, fed in what. `wattbook.oversight.SEEN_STREAMS` numbers it."""
 TAPE: Final[dict[str, tuple[str, ...]]] = {
     "orders": ("book", "period", "event", "side", "price_tick", "quantity_wh", "remaining_wh"),
     "trades": ("book", "period", "price_tick", "quantity_wh", "aggressor"),

@@ -8,7 +8,7 @@ sides of a trade is a ring of one.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 import numpy as np
 
@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
 
+ENDLESS: Final = 1 << 60
 TRADES: Final = SEEN_STREAMS.index("trades")
-COUNT, GROSS_WH, NET_WH, MONEY = range(4)
-"""Places of a deed's figures."""
+COUNT, GROSS_WH, NET_WH, MONEY, MONIES_FROM = range(5)
+"""Places of a deed's figures; at the end the money of each of its trades."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,11 @@ class WashTerms:
     least_trades: int = 6
     least_gross_wh: int = 1_000
     window_ms: int = 7 * MS_PER_DAY
+
+    @classmethod
+    def never(cls) -> Self:
+        """Give thresholds that nobody reaches."""
+        return cls(least_gross_wh=ENDLESS)
 
 
 class Trade(NamedTuple):
@@ -96,7 +102,7 @@ class Wash:
         """Judge the products that have closed since, and tell of those who did it often enough."""
         rows = self.trades.closed()
         for product in products(_returning(rows)):
-            for agent, deed in sorted(self._deeds(product)):
+            for agent, deed in self._deeds(product):
                 self.repeats.add(agent, deed)
         found = [_finding(agent, deeds) for agent, deeds in self.repeats.take()]
         if len(rows["period"]):
@@ -122,7 +128,7 @@ class Wash:
             for agent in members:
                 mine.setdefault(agent, set()).update(each for each in ring if agent in (each.seller, each.buyer))
                 partners.setdefault(agent, set()).update(members - {agent})
-        for agent, own in mine.items():
+        for agent, own in sorted(mine.items()):
             yield agent, _deed(int(product["period"][0]), agent, sorted(own), sorted(partners[agent]))
 
     def _rings(self, trades: list[Trade]) -> Iterator[list[Trade]]:
@@ -217,18 +223,24 @@ def _net_shares(trades: list[Trade]) -> dict[int, int]:
 
 
 def _deed(period: int, agent: int, trades: list[Trade], partners: list[int]) -> Deed:
-    """Sum up an agent's trades in the rings of one product; one with itself counts on both sides."""
+    """Sum up an agent's trades in the rings of one product; one with itself counts on both sides, its money once."""
     bought = [trade for trade in trades if trade.buyer == agent]
     sold = [trade for trade in trades if trade.seller == agent]
     bought_wh, sold_wh = (sum(trade.quantity_wh for trade in side) for side in (bought, sold))
-    money = sum(abs(trade.price_tick) * trade.quantity_wh for trade in trades)
-    figures = (len(bought) + len(sold), bought_wh + sold_wh, abs(bought_wh - sold_wh), money)
+    money = [abs(trade.price_tick) * trade.quantity_wh for trade in trades]
+    figures = (
+        len(bought) + len(sold), bought_wh + sold_wh, abs(bought_wh - sold_wh), sum(money), *money,
+    )  # fmt: skip
     return Deed(period, figures, tuple(trade.seq for trade in trades), tuple(partners))
 
 
 def _finding(agent: int, deeds: list[Deed]) -> Finding:
-    """Tell what an agent did: each trade is an offence."""
-    offences = tuple(Offence(seq, deed.period) for deed in deeds for seq in deed.events)
+    """Tell what an agent did: each trade is an offence, and its money what a fine counts by."""
+    offences = tuple(
+        Offence(seq, deed.period, base=money)
+        for deed in deeds
+        for seq, money in zip(deed.events, deed.figures[MONIES_FROM:], strict=True)
+    )
     lines = [Line(Item.EVENT, offence.key, TRADES) for offence in offences]
     for deed in deeds:
         lines.append(Line(Item.GROSS_WH, deed.figures[GROSS_WH], deed.period))

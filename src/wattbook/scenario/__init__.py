@@ -28,6 +28,7 @@ from wattbook.scenario.parts import (
     trader,
     utility,
 )
+from wattbook.scenario.regulator import Regulator
 from wattbook.scenario.running import check_seed
 from wattbook.scenario.spot_prices import MeritOrder, PublishedPrices
 from wattbook.scenario.street import neighbourhood
@@ -53,6 +54,7 @@ __all__ = [
     "Prosumer",
     "PublishedPrices",
     "Pv",
+    "Regulator",
     "RetailMarket",
     "Scenario",
     "Trader",

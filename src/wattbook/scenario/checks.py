@@ -22,6 +22,7 @@ from wattbook.scenario.gateway import gateway_problems
 from wattbook.scenario.mechanisms import mechanism_problems
 from wattbook.scenario.parts import Consumer, Prosumer, Trader, Utility
 from wattbook.scenario.profiles import is_file
+from wattbook.scenario.regulator import regulator_problems
 from wattbook.scenario.wholesale import Auction, ContractDesk, Producer
 from wattbook.units import MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, UNKNOWN, eur_per_mwh, percent
 
@@ -199,6 +200,7 @@ def whole_problems(scenario: Scenario) -> list[str]:
     problems += _turn_problems(scenario)
     problems += mechanism_problems(scenario)
     problems += gateway_problems(scenario)
+    problems += regulator_problems(scenario)
     problems += engine_problems(scenario, scenario.engine)
     problems += _wholesale_problems(scenario)
     problems += _game_problems(scenario)

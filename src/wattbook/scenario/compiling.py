@@ -24,6 +24,7 @@ from wattbook.scenario.estimating import require_memory
 from wattbook.scenario.game_rules import game_minds, game_rules
 from wattbook.scenario.gateway import gateway_rules
 from wattbook.scenario.mechanism_rules import auction_rules, mid_market_tick, sharing_rules
+from wattbook.scenario.oversight_rules import oversight_rules
 from wattbook.scenario.parts import CONNECTION, REACTION, Agent, Consumer, LocalMarket, Prosumer, Trader, Utility
 from wattbook.scenario.profiles import Horizon, Library, is_file
 from wattbook.scenario.roll import District, Roll, upkeep
@@ -104,6 +105,9 @@ def compile_street(scenario: Scenario, seed: int) -> Compiled:
         wholesale = wholesale_rules(scenario, roll, seed, horizon, starts_ms, library, street.spot_tick)
     if wholesale is not None:
         street = replace(street, wholesale=wholesale)
+    oversight = oversight_rules(scenario, horizon, starts_ms)
+    if oversight is not None:
+        street = replace(street, oversight=oversight)
     outlook = Outlook(scenario.forecast, series.load_before_wh, series.generation_before_wh)
     inputs = library.digests() | spot_digests(scenario.spot) | weather_digests(scenario)
     minds = _minds(roll)

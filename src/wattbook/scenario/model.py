@@ -30,6 +30,7 @@ from wattbook.scenario.parts import (
     Utility,
     period_check,
 )
+from wattbook.scenario.regulator import RegulatorChoice  # noqa: TC001 - pydantic resolves it
 from wattbook.scenario.spot_prices import SpotPrices  # noqa: TC001 - pydantic resolves it
 from wattbook.scenario.wholesale import BUY_OUT, Producer, RetailChoice, WholesaleMarket
 from wattbook.units import PPM, eur_per_mwh, minutes, percent
@@ -140,6 +141,8 @@ class Scenario(Part):
         How customers choose among utilities (docs/retail.md). None: they stay, under the tariffs given.
     buy_out : price
         What a utility pays for each MWh of its renewable quota that guarantees of origin do not cover.
+    regulator : Regulator or None
+        What watches the market (docs/regulator.md).
     imbalance : Imbalance
     forecast : Forecast
         How everybody foresees load and generation.
@@ -185,6 +188,7 @@ class Scenario(Part):
     game: Annotated[ForwardGame | None, optional(instance(ForwardGame, "ForwardGame(...)"))] = None
     retail: RetailChoice = None
     buy_out: Annotated[int, measured("price", 0, PRICE_BOUND)] = BUY_OUT
+    regulator: RegulatorChoice = None
 
     def __init__(self, **values: Any) -> None:
         problems = []

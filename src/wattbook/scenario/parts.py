@@ -468,6 +468,7 @@ class Utility(Agent):
     green_share: Annotated[int, measured("share", 0, PPM)] = percent(0)
     exit_fee: Money = eur(0)
     term: Annotated[int, measured("duration", 0, minutes(60 * 24 * 3650))] = minutes(0)
+    turnover: Money = eur(0)
 
 
 class Trader(Agent):
@@ -500,6 +501,7 @@ def consumer(name: str, **values: Any) -> Consumer:
     profile : str, Path or polars.DataFrame
         A shipped profile (``"H0-A"``, ``"simbench/LV2.101/G1-B"``), or a CSV or Parquet file or frame with the columns
         ``time`` (with offset) and ``kwh`` per interval.
+        ``"flat"`` draws its rating all the time.
     rated : power
         Rating of the load; a shipped profile is scaled by it, one of your own is taken as it is.
     bootstrap : bool
@@ -572,12 +574,14 @@ def utility(name: str, **values: Any) -> Utility:
     represents : int
         Customers that it has beside the members: outside the place, they draw from it and pay it, no more.
     profile, rated
-        What each of those draws, as a `consumer` does. It is taken as measured.
+        What each of those draws, as a `consumer` does. It is taken as measured; of ``"flat"`` it is foreseen exactly.
     renewable_quota : share
         Share of what it sells that guarantees of origin must cover.
     green_share, exit_fee, term : share, money, duration
         Where customers or members choose (`RetailMarket`): how renewable its tariff is said to be, what each pays who
         leaves, and how long those who come are bound.
+    turnover : money
+        Of the year before the run, as its reports say: a fine's cap counts by it too (`Regulator`).
     label : str
     credit_limit, cash : money
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from wattbook.data import Grid, Member, Profile, load_grid, member_load_wh, plant_wh, profile_wh, read_profile
 from wattbook.errors import DataError, nearest
-from wattbook.units import MS_PER_DAY
+from wattbook.units import MS_PER_DAY, MS_PER_HOUR
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 DEFAULT_GRID: Final = "simbench/LV2.101"
 """Whose profiles are meant by a name without a grid."""
+FLAT: Final = "flat"
+"""The profile of a load that never changes."""
 FILE_ENDINGS: Final = (".csv", ".parquet")
 
 
@@ -87,6 +89,8 @@ class Library:
         """
         if is_file(source):
             return self._own(source, horizon)
+        if source == FLAT:
+            return _flat(rated_w, horizon)
         grid, profile = self._of_grid(source)
         member = Member(name, "", profile, rated_w, 0, 0, "")
         return _with_day_before(
@@ -145,6 +149,8 @@ class Library:
         """
         if is_file(source):
             return f"sha256:{self._profile(source).digest()}"
+        if source == FLAT:
+            return FLAT
         grid, profile = self._of_grid(source)
         return f"{grid.name}/{profile}"
 
@@ -171,6 +177,13 @@ class Library:
             (profile.start_ms, profile.end_ms),
             lambda from_ms: profile_wh(profile, from_ms, horizon.end_ms, horizon.period_ms),
         )
+
+
+def _flat(rated_w: int, horizon: Horizon) -> Energy:
+    """Energy of a constant load; what is below 1 Wh is carried on, so that sums are right."""
+    edges = rated_w * horizon.period_ms * np.arange(horizon.periods + 1, dtype=np.int64) // MS_PER_HOUR
+    run_wh: Ints = np.diff(edges)
+    return Energy(run_wh, run_wh.copy())
 
 
 def _with_day_before(horizon: Horizon, data: tuple[int, int], energy_wh: Any) -> Energy:

@@ -14,7 +14,7 @@ from wattbook.assets.plants import PlantKind
 from wattbook.errors import nearest
 from wattbook.policies.producers import PRODUCER_PERSONAS
 from wattbook.scenario.faults import FieldError
-from wattbook.scenario.fields import Typed, choice, flag, instance, is_none, measured, optional, quantity, whole
+from wattbook.scenario.fields import Typed, choice, flag, instance, is_none, measured, optional, quantity, tariff, whole
 from wattbook.scenario.parts import (
     MONEY_BOUND,
     PRICE_BOUND,
@@ -137,6 +137,9 @@ class Producer(Agent):
     outages: Annotated[bool, flag()] = True
     utilities: Annotated[tuple[str, ...] | None, PlainValidator(_names("utilities"))] = None
     upgrade: Annotated[Upgrade | None, optional(instance(Upgrade, "Upgrade(most=mw(10))"))] = None
+    offer: Annotated[int | None, optional(measured("price", -PRICE_BOUND, PRICE_BOUND))] = None
+    reference: Annotated[tuple[int, ...] | None, optional(tariff(-PRICE_BOUND, PRICE_BOUND))] = None
+    turnover: Money = eur(0)
     credit_limit: Money = PRODUCER_CREDIT
 
 
@@ -162,6 +165,13 @@ def producer(name: str, kind: str, capacity: Any, **values: Any) -> Producer:
         Utilities that it deals with at the desk. None is all.
     upgrade : Upgrade
         How it may grow; None for not at all.
+    offer : price
+        What it asks for all that it offers a day ahead. None is as its persona asks.
+    reference : tariff
+        What a regulator takes a MWh of it to cost. None is what public indices say of its kind: what `cost` is
+        without being given.
+    turnover : money
+        Of the year before the run, as its reports say: a fine's cap counts by it too.
     label : str
     credit_limit, cash : money
 

@@ -7,6 +7,7 @@ the same, in whatever order agents were listed.
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -21,9 +22,10 @@ from wattbook.errors import DataError
 from wattbook.market.merit_order import CAP_TICK, FLOOR_TICK
 from wattbook.market.setup import RetailRules, WholesaleRules
 from wattbook.market.supply import availability_ppm, lay_out
+from wattbook.policies.producers import ProducerMind
 from wattbook.scenario.calendar import by_hour
 from wattbook.scenario.parts import Consumer, Utility
-from wattbook.scenario.profiles import is_file
+from wattbook.scenario.profiles import FLAT, is_file
 from wattbook.scenario.wholesale import Auction, ContractDesk, Producer
 from wattbook.scenario.wholesale_products import Day, catalogue
 from wattbook.units import MS_PER_DAY, MS_PER_HOUR, PPM, QUANTA_PER_CENT
@@ -74,10 +76,18 @@ def weather_digests(scenario: Scenario) -> dict[str, str]:
 def wholesale_minds(roll: Roll) -> dict[int, WholesaleMind]:
     """Minds of utilities and producers, by agent."""
     return {
-        row: agent.persona
+        row: _asking(agent)
         for row, agent in zip(roll.rows.tolist(), roll.agents, strict=True)
         if isinstance(agent, Utility | Producer)
     }
+
+
+def _asking(agent: Utility | Producer) -> WholesaleMind:
+    """How an agent decides; a producer's own asking price takes the place of its persona's."""
+    mind: WholesaleMind = agent.persona
+    if isinstance(agent, Producer) and agent.offer is not None and isinstance(mind, ProducerMind):
+        return replace(mind, ask_tick=int(agent.offer))
+    return mind
 
 
 def wholesale_rules(
@@ -147,6 +157,7 @@ def wholesale_rules(
         comply_ms=(end_ms,) if any(quotas.values()) else (),
         retail=_retail(scenario, [agent for _, agent in standing], roll, seed, days, horizon),
         auctions_guarantees=desk is None and any(quotas.values()),
+        steady=frozenset(row for row, agent in standing if agent.profile == FLAT),
     )
 
 
@@ -157,6 +168,11 @@ def _park(agent: Producer, period_ms: int) -> Park:
     row = PlantRow(agent.name, agent.plant, int(agent.capacity))
     series = {agent.name: WEATHER[agent.plant]} if agent.plant in WEATHER else {}
     return lay_out([row], period_ms, co2_cent_per_t=int(agent.co2) // QUANTA_PER_CENT, series=series)
+
+
+def benchmark_tick(agent: Producer, period_ms: int) -> int:
+    """Give what public indices of fuel, efficiency and carbon say that a MWh of a plant costs [ticks]."""
+    return int(_park(agent, period_ms).plants.marginal_tick[0])
 
 
 def _plants(rows: Sequence[int], agents: Sequence[Producer], parks: Sequence[Park]) -> Plants:

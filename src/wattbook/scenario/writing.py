@@ -35,12 +35,13 @@ LATER: Final[dict[str, frozenset[str]]] = {
     "City": frozenset({"loyalty"}),
     "Consumer": frozenset({"loyalty"}),
     "Prosumer": frozenset({"loyalty"}),
+    "Producer": frozenset({"offer", "reference", "turnover"}),
     "RetailMarket": frozenset({"members"}),
-    "Scenario": frozenset({"hours", "wholesale", "buy_out", "retail", "game"}),
+    "Scenario": frozenset({"hours", "wholesale", "buy_out", "retail", "game", "regulator"}),
     "ContractDesk": frozenset({"spans"}),
     "Trader": frozenset({"reaction"}),
     "Utility": frozenset(
-        {"persona", "represents", "profile", "rated", "renewable_quota", "green_share", "exit_fee", "term"}
+        {"persona", "represents", "profile", "rated", "renewable_quota", "green_share", "exit_fee", "term", "turnover"}
     ),
 }
 """Fields that came later: where they say nothing new they are left out, so that digests of before hold."""

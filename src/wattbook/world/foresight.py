@@ -104,7 +104,7 @@ class Foresight:
         shown = (
             desk.positions_ahead(NOBODY, now_ms) if desk is not None and desk.terms.observable == "everybody" else {}
         )
-        return Public(expected, sd, PPM + spread, PPM - spread, rules.floor_tick, rules.cap_tick, shown)
+        return Public(expected, sd, PPM + spread, PPM - spread, rules.floor_tick, self.wholesale.cap_tick, shown)
 
     # --- energy
 
@@ -115,8 +115,9 @@ class Foresight:
             self._asked, self._answer = asked, self._need(*asked)
         need_wh, sd_wh = (column.copy() for column in self._answer)
         served = self.wholesale.expected_served_wh(agent, first, end)
-        need_wh += self._blurred(agent, served, first, SERVED_SD_PPM)
-        apart = served * SERVED_SD_PPM // PPM
+        sd_ppm = 0 if agent in self.rules.steady else SERVED_SD_PPM
+        need_wh += self._blurred(agent, served, first, sd_ppm)
+        apart = served * sd_ppm // PPM
         sd_wh = np.array([isqrt(a * a + b * b) for a, b in zip(sd_wh.tolist(), apart.tolist(), strict=True)], np.int64)
         return need_wh, sd_wh
 

@@ -259,14 +259,15 @@ def town_at(address: int, n: Sizes) -> Town:
     """Town of the board at an address."""
     b = line(address, LENGTH)
     i, a, p = AT_TOWN, n.agents, n.periods
-    c = columns_at(b[i], 4, a, MEMBER_WIDTH)
+    c = columns_at(b[i], 6, a, MEMBER_WIDTH)
     pitch = TOWN_SHELF * p
     return Town(
         c[0], c[1], c[2], c[3], shelves_at(b[i + 4], 2, a, p, pitch), shelves_at(b[i + 5], 2, a, p, pitch),
         shelf_at(b[i + 6], a, p, pitch), shelf_at(b[i + 7], a, p, pitch), shelf_at(b[i + 8], a, p, pitch),
         shelf_at(b[i + 9], a, p, pitch), shelf_at(b[i + 10], a, p, pitch), shelf_at(b[i + 11], a, p, pitch),
         view(b[i + 12], a, p), view(b[i + 13], n.books, p),
-        cube(b[i + 14], n.books, p, 4), line(b[i + 15], 3), line(b[i + 16], p),
+        cube(b[i + 14], n.books, p, 4), line(b[i + 15], 3), line(b[i + 16], p), c[4], c[5], line(b[i + 19], a),
+        view(b[i + 20], n.books, p), line(b[i + 21], 1),
     )  # fmt: skip
 
 

@@ -38,6 +38,7 @@ from wattbook.world.kernel_board import MIND_WIDTH
 from wattbook.world.kernel_looks import COMPILES
 from wattbook.world.kernel_pen import MOST_WAKES_AT_ONCE, NO_ACTION
 from wattbook.world.outlook import BATTERY_HORIZON_MS, Expectations
+from wattbook.world.oversight import Oversight
 from wattbook.world.population import Population, looks_of
 from wattbook.world.reactions import Reactions
 from wattbook.world.turns import Turns
@@ -137,6 +138,7 @@ class World:
             retail = self.market.wholesale.retail
             if retail is not None and retail.moves is not None:
                 self.wholesale_day.ask_members = Choosing(self, seed).ask
+        self.oversight = None if street.oversight is None else Oversight(self.market)
         self.woken = np.zeros(1, np.int64)
         self.incidents: list[dict[str, Any]] = []
         # Columns of the agents' clocks.
@@ -228,6 +230,8 @@ class World:
         )
         if self.wholesale_day is not None:
             self.wholesale_day.start(env, dealt=self.answer_notices)
+        if self.oversight is not None:
+            env.process(self.oversight.process(env))
         env.run(until=Alarm(env, until_ms, Rank.HORIZON))
         self.now_ms = until_ms
         self.market.check()
@@ -440,13 +444,16 @@ class World:
         }  # fmt: skip
 
     def _wholesale_columns(self) -> dict[str, NDArray[np.int64]]:
-        return {} if self.wholesale_day is None else {"wholesale_day": self.wholesale_day.counts}
+        wholesale = {} if self.wholesale_day is None else {"wholesale_day": self.wholesale_day.counts}
+        return wholesale | ({} if self.oversight is None else {"oversight": self.oversight.counts})
 
     def checkpoint(self) -> bytes:
         """Save the whole state between two calls of `run`; equal states give equal bytes."""
         arrays = {f"world.{name}": column for name, column in self._columns().items()}
         arrays |= {f"market.{name}": column for name, column in self.market.export().items()}
         meta = {"world": 1, "now_ms": self.now_ms, "wakes": self.wakes, "incidents": self.incidents}
+        if self.oversight is not None:
+            meta["oversight"] = self.oversight.export()
         return pack(arrays, meta)
 
     def restore(self, checkpoint: bytes) -> None:
@@ -467,6 +474,8 @@ class World:
             self.expectations.regroup(self.market.suppliers)
         for name, column in mine.items():
             column[...] = given[name]
+        if self.oversight is not None:
+            self.oversight.restore(meta["oversight"])
         self.now_ms, self.woken[0], self.incidents = meta["now_ms"], meta["wakes"], meta["incidents"]
 
 

@@ -1,0 +1,254 @@
+"""The regulator itself: reads the record, reviews, decides, and says so in commands.
+
+Owns no clock and no market: whoever runs it hands it rows and asks it at the moments that its rules name. What it
+decides depends on those rows and moments alone, so that a record that was kept gives the same decisions again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from wattbook.messages import FOREVER, Action, Command
+from wattbook.oversight import Item, Rule, Sanction
+from wattbook.regulator.detectors import DETECTORS
+from wattbook.regulator.findings import Line
+from wattbook.regulator.sanctioning import FIXED, Fine, History, commands_of, fine_of, steps_of
+from wattbook.regulator.turnover import STREAMS, Turnover
+from wattbook.regulator.views import RECORD, Feed, Played
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from wattbook.regulator.findings import Detector, Finding
+    from wattbook.regulator.known import Known
+    from wattbook.regulator.rules import Rules
+
+AT_ONCE = (Sanction.MITIGATION, Sanction.HALT, Sanction.COLLAR)
+"""What protects the market waits for no hearing."""
+
+
+class Office:
+    """A regulator over one place.
+
+    Parameters
+    ----------
+    known : Known
+    rules : Rules
+
+    Attributes
+    ----------
+    found : int
+        Findings so far; the next one has this number.
+    examined : int
+        Rows that detectors have read.
+    """
+
+    def __init__(self, known: Known, rules: Rules) -> None:
+        self.known, self.rules = known, rules
+        self.detectors: dict[Rule, Detector] = {
+            rule: DETECTORS[rule](known, terms) for rule, terms in sorted(rules.terms.items())
+        }
+        self.turnover = Turnover(known, rules.window_ms)
+        self.found = self.examined = 0
+        self.seen: set[tuple[int, int, int]] = set()
+        """Rule, agent and key of each offence so far."""
+        self.findings: list[tuple[int, int, int]] = []
+        """Time, rule and agent of each finding in the window."""
+        self.fines: list[tuple[int, int, int]] = []
+        """Time, agent and amount of each fine beyond gains in the window."""
+        self.waiting: list[tuple[int, Command]] = []
+        """Sanctions that wait for a hearing to end."""
+
+    def streams(self, *, watches: bool) -> dict[str, tuple[str, ...]]:
+        """Give the part of the record that is read at watches, or at reviews."""
+        wanted = {name for each in self._asked(watches=watches) for name in each.streams}
+        if not watches:
+            wanted |= set(STREAMS)
+        return {name: RECORD[name] for name in RECORD if name in wanted}
+
+    def _asked(self, *, watches: bool) -> list[Detector]:
+        return [each for each in self.detectors.values() if each.watches == watches]
+
+    @property
+    def next_due_ms(self) -> int:
+        """When the next hearing ends; `FOREVER` without one."""
+        return min((due_ms for due_ms, _ in self.waiting), default=FOREVER)
+
+    # --- reading and deciding
+
+    def read(self, stream: str, rows: Mapping[str, NDArray[Any]], *, watches: bool) -> None:
+        """Hand rows to all detectors that are asked at watches, or at reviews."""
+        if not watches and stream in STREAMS:
+            self.turnover.read(stream, rows)
+        for detector in self._asked(watches=watches):
+            if stream in detector.streams:
+                detector.read(stream, rows)
+                self.examined += len(rows["time_ms"])
+
+    def review(self, now_ms: int, *, watches: bool) -> list[Command]:
+        """Look through what was read; give what is said to the market, in order."""
+        self._forget(now_ms)
+        said: list[Command] = []
+        for rule, detector in self.detectors.items():
+            if detector.watches == watches:
+                for finding in detector.review(now_ms):
+                    said += self._decide(rule, finding, now_ms)
+        return said
+
+    def due(self, now_ms: int) -> list[Command]:
+        """Give the sanctions whose hearing has ended."""
+        over = [command for due_ms, command in self.waiting if due_ms <= now_ms]
+        self.waiting = [row for row in self.waiting if row[0] > now_ms]
+        return [command._replace(time_ms=now_ms) for command in over]
+
+    def _forget(self, now_ms: int) -> None:
+        since = now_ms - self.rules.window_ms
+        self.findings = [row for row in self.findings if row[0] > since]
+        self.fines = [row for row in self.fines if row[0] > since]
+
+    def _decide(self, rule: Rule, finding: Finding, now_ms: int) -> list[Command]:
+        """Say what was found, of what was not sanctioned before, and what follows."""
+        agent = finding.agent
+        new = tuple(each for each in finding.offences if (rule, agent, each.key) not in self.seen)
+        if not new:
+            return []
+        self.seen |= {(int(rule), agent, each.key) for each in new}
+        finding = finding._replace(offences=new)
+        earlier = sum(row[1:] == (rule, agent) for row in self.findings)
+        turnover = self.turnover.of(agent, now_ms) if agent >= 0 else 0
+        fined = sum(amount for _, who, amount in self.fines if who == agent)
+        history = History(earlier, turnover, fined)
+        steps = steps_of(self.rules, finding, earlier)
+        fine = fine_of(self.rules, new, history) if Sanction.FINE in steps else Fine(0, 0)
+        number, self.found = self.found, self.found + 1
+        self.findings.append((now_ms, int(rule), agent))
+        if fine.punitive:
+            self.fines.append((now_ms, agent, fine.punitive))
+        said = [*_told(finding, number, history, now_ms)]
+        self._note(finding, steps, now_ms)
+        later_ms = self.rules.hearing_ms
+        for step in steps:
+            commands = commands_of(self.rules, finding, number, [step], fine, now_ms)
+            if later_ms and step not in AT_ONCE:
+                self.waiting += [(now_ms + later_ms, self._moved(each)) for each in commands]
+            else:
+                said += commands
+        return said
+
+    def _moved(self, command: Command) -> Command:
+        """Let what lasts a while begin when the hearing has ended."""
+        return command._replace(flags=command.flags + self.rules.hearing_ms) if command.flags else command
+
+    def _note(self, finding: Finding, steps: tuple[Sanction, ...], now_ms: int) -> None:
+        """Tell detectors that read day-ahead asks of a mitigation."""
+        if Sanction.MITIGATION not in steps:
+            return
+        for detector in self.detectors.values():
+            note = getattr(detector, "note_mitigation", None)
+            if note is not None:
+                note(finding.agent, finding.price_tick, now_ms, now_ms + self.rules.mitigation_ms)
+
+    # --- saving
+
+    def export(self) -> dict[str, Any]:
+        """Give the whole state, as JSON can hold it."""
+        return {
+            "found": self.found,
+            "examined": self.examined,
+            "seen": sorted(self.seen),
+            "findings": self.findings,
+            "fines": self.fines,
+            "waiting": [[due_ms, list(command)] for due_ms, command in self.waiting],
+            "turnover": self.turnover.export(),
+            "detectors": {rule.name: detector.export() for rule, detector in self.detectors.items()},
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take on what `export` gave."""
+        self.found, self.examined = state["found"], state["examined"]
+        self.seen = {(rule, agent, key) for rule, agent, key in state["seen"]}
+        self.findings = [(at_ms, rule, agent) for at_ms, rule, agent in state["findings"]]
+        self.fines = [(at_ms, agent, amount) for at_ms, agent, amount in state["fines"]]
+        self.waiting = [(due_ms, Command(*row)) for due_ms, row in state["waiting"]]
+        self.turnover.restore(state["turnover"])
+        for rule, detector in self.detectors.items():
+            detector.restore(state["detectors"][rule.name])
+
+
+def _told(finding: Finding, number: int, history: History, now_ms: int) -> list[Command]:
+    """Put a finding and its evidence into the words of the market."""
+    sums = [sum(getattr(each, name) for each in finding.offences) for name in ("gain", "overcharge", "harm")]
+    said = [
+        Command(
+            now_ms, FIXED, Action.FIND, book=int(finding.rule), order=finding.agent, price_tick=sums[0],
+            quantity_wh=sums[1], flags=sums[2],
+        )
+    ]  # fmt: skip
+    periods = {each.period for each in finding.offences}
+    lines = [
+        Line(Item.EARLIER, history.earlier),
+        Line(Item.TURNOVER, history.turnover),
+        Line(Item.FINED, history.fined),
+    ]
+    for each in finding.offences:
+        lines += [
+            Line(Item.OFFENCE, each.key, each.period), Line(Item.GAIN, each.gain, each.period),
+            Line(Item.OVERCHARGE, each.overcharge, each.period), Line(Item.HARM, each.harm, each.period),
+        ]  # fmt: skip
+        if each.base:
+            lines.append(Line(Item.BASE, each.base, each.period))
+    kept = [line for line in finding.evidence if line.item == Item.EVENT or line.place < 0 or line.place in periods]
+    said += [
+        Command(now_ms, FIXED, Action.EVIDENCE, book=int(line.item), order=number, quantity_wh=line.value,
+                flags=line.place)
+        for line in [*lines, *kept]
+    ]  # fmt: skip
+    return said
+
+
+def moments_of(rules: Rules, start_ms: int, end_ms: int) -> list[tuple[int, bool]]:
+    """Give all moments at which a regulator looks, and whether each is a watch, in order: watches come first."""
+    watches = range(start_ms + rules.watch_ms, end_ms + 1, rules.watch_ms) if rules.watch_ms else ()
+    return sorted([*((at_ms, True) for at_ms in watches), *((at_ms, False) for at_ms in rules.review_ms)],
+                  key=lambda moment: (moment[0], not moment[1]))  # fmt: skip
+
+
+def inspect(
+    known: Known, rules: Rules, record: Mapping[str, Mapping[str, NDArray[Any]]], until_ms: int | None = None
+) -> list[Command]:
+    """Go through a record that was kept, as the regulator did while it was written; give all that it said.
+
+    Parameters
+    ----------
+    record : mapping of str to mapping of str to ndarray
+        What `wattbook.regulator.views.whole` gave, also after it has been written to files and read again.
+    until_ms : int, optional
+        Stop at this moment [ms UTC]; None goes on to the end of the last period.
+    """
+    office, end_ms = Office(known, rules), known.start_ms + known.periods * known.period_ms
+    if until_ms is not None:
+        end_ms = min(end_ms, until_ms)
+    feeds = {watches: Played(record).feed(office.streams(watches=watches)) for watches in (True, False)}
+    said: list[Command] = []
+    for at_ms, watches in moments_of(rules, known.start_ms, end_ms):
+        if at_ms <= end_ms:
+            said += look(office, feeds[watches], at_ms, watches=watches)
+    return said + _heard(office, end_ms)
+
+
+def look(office: Office, feed: Feed, now_ms: int, *, watches: bool) -> list[Command]:
+    """Let the regulator look once: what was heard, then what is new."""
+    said = _heard(office, now_ms)
+    for stream, rows in feed.upto(now_ms - office.rules.latency_ms):
+        office.read(stream, rows, watches=watches)
+    return said + office.review(now_ms, watches=watches)
+
+
+def _heard(office: Office, now_ms: int) -> list[Command]:
+    """Give what became due by now, each at its own moment."""
+    said: list[Command] = []
+    while office.next_due_ms <= now_ms:
+        said += office.due(office.next_due_ms)
+    return said

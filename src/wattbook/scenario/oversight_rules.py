@@ -1,0 +1,47 @@
+"""From a scenario's regulator to what the market and the journal's header hold of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from wattbook.market.setup import OversightRules
+from wattbook.scenario.calendar import by_hour
+from wattbook.scenario.parts import Utility
+from wattbook.scenario.wholesale import Producer
+from wattbook.scenario.wholesale_rules import benchmark_tick
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from wattbook.scenario.model import Scenario
+    from wattbook.scenario.profiles import Horizon
+
+
+def oversight_rules(scenario: Scenario, horizon: Horizon, starts_ms: NDArray[np.int64]) -> OversightRules | None:
+    """Lay out the regulator of a scenario; None without one."""
+    given = scenario.regulator
+    if given is None:
+        return None
+    rules = given.as_rules(horizon.start_ms, horizon.end_ms)
+    told: dict[str, Any] = {
+        "persona": given.persona,
+        "rules": rules.header(),
+        "reference_tick": {
+            each.name: _reference(each, scenario.timezone, horizon, starts_ms) for each in scenario.producers
+        },
+        "turnover": {
+            each.name: int(each.turnover)
+            for each in scenario.agents
+            if isinstance(each, Utility | Producer) and each.turnover
+        },
+    }
+    return OversightRules(rules.cap_per_offence, told)
+
+
+def _reference(agent: Producer, timezone: str, horizon: Horizon, starts_ms: NDArray[np.int64]) -> list[int]:
+    """Give what a MWh is taken to cost in each period, or once where it never changes [ticks]."""
+    if agent.reference is None:
+        return [benchmark_tick(agent, horizon.period_ms)]
+    ticks: list[int] = by_hour(agent.reference, starts_ms, timezone).tolist()
+    return ticks if len(set(ticks)) > 1 else ticks[:1]
