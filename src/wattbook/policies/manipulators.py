@@ -1,5 +1,4 @@
-"""Those that a regulator is there for: who shows orders that it does not mean, who trades in a circle, who makes the last
-price.
+"""Whom a regulator is there for: who shows orders that it does not mean, trades in a circle, makes the last price.
 
 They break the rules of a market, not those of its engine: every order of theirs is admitted and may be met. They exist
 so that it can be seen who is found, and who is not.

@@ -1,8 +1,8 @@
 """The market maker: an honest home that always stands ready to buy and to sell, a little below and above what is fair.
 
 Fair is the middle of the best quotes, weighted by the size of the other side's (the micro-price), within what its
-utility would pay and charge. What it has bought makes it quote lower and ask for more, so that it comes back to nothing. Its
-battery delivers what is left over. It cancels and quotes anew all the time, and means every quote.
+utility would pay and charge. What it has bought makes it quote lower and offer more, so that it comes back to nothing.
+Its battery delivers what is left over. It cancels and quotes anew all the time, and means every quote.
 
 References
 ----------
@@ -53,7 +53,7 @@ SLACK_TICK: Final = 50
 
 @register_jitable
 def _fair_tick(see: See, memory: Ints) -> int:
-    """What it takes a Wh to be worth [ticks], leaning against what it holds."""
+    """Estimate what a Wh is worth [ticks], leaning against what it holds."""
     low = see.feed_in_tick + memory[HALF_TICK]
     high = max(buyer_bound_tick(see, see.local_fee_tick) - memory[HALF_TICK], low)
     fair = (low + high) // 2
@@ -94,7 +94,7 @@ def _ask(see: See, memory: Ints, out: Ints) -> None:
 
 @register_jitable
 def _is_good(see: See, memory: Ints) -> bool:
-    """Tell whether its quotes stand as they should, as far as it can see: its ask, and how much rests on either side."""
+    """Tell whether its quotes stand as they should, as far as it can see: its ask, and how much rests in all."""
     if see.order_side != SELL or see.open_buy_wh + see.open_sell_wh != 2 * memory[SIZE_WH]:
         return False
     return bool(abs(see.order_price_tick - _fair_tick(see, memory) - memory[HALF_TICK]) <= SLACK_TICK)
@@ -132,7 +132,7 @@ def make_market(see: See, memory: Ints, draw: Callable[[int], int], out: Ints) -
 def market_maker(
     size_wh: int = 300, half_tick: int = 400, lean_tick: int = 600, look_every_ms: int = MS_PER_MINUTE
 ) -> Mind:
-    """Make a home that quotes both sides every `look_every_ms` to twice that; it needs a battery or a plant to sell from."""
+    """Make a home that quotes both sides, and looks every `look_every_ms` to twice that; it needs a battery."""
     return Mind(
         make_market, "market-maker", (int(size_wh), int(half_tick), int(lean_tick), int(look_every_ms), 0),
         look_ahead_ms=WINDOW_MS,

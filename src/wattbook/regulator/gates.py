@@ -6,6 +6,7 @@ reviewed.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -69,9 +70,7 @@ class Gates:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take on what `export` gave."""
         self.seen_ms = int(state["seen_ms"])
-        self.waiting = [
-            {name: np.array(part[name], np.int64) for name in self.columns} for part in state["waiting"]
-        ]
+        self.waiting = [{name: np.array(part[name], np.int64) for name in self.columns} for part in state["waiting"]]
 
 
 def cut(rows: Mapping[str, Ints], at: Ints | slice) -> Rows:
@@ -80,7 +79,7 @@ def cut(rows: Mapping[str, Ints], at: Ints | slice) -> Rows:
 
 
 def keys(rows: Mapping[str, Ints]) -> Ints:
-    """Number (n,) of each row's product, the same for rows of one product."""
+    """Give each row a number of its product (n,)."""
     return rows["period"] * (int(rows["book"].max(initial=0)) + 1) + rows["book"]
 
 
@@ -91,5 +90,5 @@ def products(rows: Mapping[str, Ints]) -> Iterator[Rows]:
     rows = cut(rows, np.argsort(keys(rows), kind="stable"))
     is_new = (np.diff(rows["period"]) != 0) | (np.diff(rows["book"]) != 0)
     edges = [0, *(np.flatnonzero(is_new) + 1).tolist(), len(rows["period"])]
-    for first, past in zip(edges, edges[1:], strict=False):
+    for first, past in pairwise(edges):
         yield cut(rows, slice(first, past))

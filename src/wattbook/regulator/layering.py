@@ -12,6 +12,7 @@ count by their repetition.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
@@ -43,7 +44,7 @@ KEPT: Final = ("seq", "time_ms", "book", "period", "order", "agent", "event", "s
                "remaining_wh")  # fmt: skip
 TRADED: Final = ("book", "period", "buyer", "seller", "price_tick", "quantity_wh")
 SIDE, LAYERED_WH, FILLED_WH, MIDDLE_TICK, GAIN, WEIGHTS_FROM = range(6)
-"""Places of a deed's figures; at the end what each partner lost."""
+"""Places of a deed's figures, at the end what each partner lost; none where something was taken back, no more."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,8 @@ class LayeringTerms:
         And at least so much.
     least_episodes : int
         In the window; one is a product and a side of fills.
+    often_ppm : int
+        And so much of all products and sides in which the agent took anything back on the other side of its fills.
     window_ms : int
         How far back repetitions count.
     """
@@ -77,6 +80,7 @@ class LayeringTerms:
     ratio_ppm: int = 3 * PPM
     least_wh: int = 500
     least_episodes: int = 5
+    often_ppm: int = PPM // 4
     window_ms: int = 7 * MS_PER_DAY
 
     @classmethod
@@ -116,6 +120,14 @@ class Change(NamedTuple):
     quantity_wh: int
     born_seq: int
     filled_wh: int
+
+
+class Away(NamedTuple):
+    """Energy that was taken back after fills: the first and the last of those that it was soon after."""
+
+    of: Change
+    first_seq: int
+    last_seq: int
 
 
 @dataclass
@@ -188,50 +200,64 @@ class Layering:
     ) -> Iterator[Deed]:
         """Episodes of one agent in one product, given its orders' rows there and all that closed."""
         story = _story([Event(*row) for row in zip(*(own[name].tolist() for name in Event._fields), strict=True)])
+        book, period = int(own["book"][0]), int(own["period"][0])
         for side in (BUY, SELL):
             fills = [fill for fill in story.fills if fill.side == side]
-            away = [change for change in story.taken if self._follows(change, fills)]
-            layers = [change for change in away if change.side == -side and self._is_untouched(change, fills)]
-            layered_wh = self._gone_wh(story, layers, fills)
-            layered_wh -= self._gone_wh(story, [change for change in away if change.side == side], fills)
-            filled_wh = sum(fill.quantity_wh for fill in fills)
-            is_much = layered_wh >= self.terms.least_wh and layered_wh * PPM >= self.terms.ratio_ppm * filled_wh
-            if not layers or not is_much:
-                continue
-            book, period = int(own["book"][0]), int(own["period"][0])
-            middle_tick = middle_before(rows, book, period, agent, min(layer.born_seq for layer in layers))
-            lost = _lost(trades, (book, period, agent), side, middle_tick)
-            figures = (side, layered_wh, filled_wh, *_gain(middle_tick, fills), *lost.values())
-            yield Deed(period, figures, (fills[-1].seq, *(layer.seq for layer in layers)), tuple(lost))
+            away = self._following(story.taken, fills)
+            across = [each for each in away if each.of.side == -side and each.of.born_seq < each.last_seq]
+            layers = [each for each in across if self._is_untouched(each.of)]
+            layered_wh = self._gone_wh(story.put, layers)
+            layered_wh -= self._gone_wh(story.put, [each for each in away if each.of.side == side])
+            if layers and self._is_much(layered_wh, fills):
+                middle_tick = middle_before(rows, book, period, agent, min(layer.of.born_seq for layer in layers))
+                lost = _lost(trades, (book, period, agent), side, middle_tick)
+                figures = (side, layered_wh, *_gain(middle_tick, fills), *lost.values())
+                yield Deed(period, figures, (fills[-1].seq, *(layer.of.seq for layer in layers)), tuple(lost))
+            elif across:
+                yield Deed(period, (), ())
 
-    def _follows(self, away: Change, fills: list[Event]) -> bool:
-        """Tell whether energy was taken back soon after one of the fills."""
-        return any(fill.seq < away.seq and away.time_ms - fill.time_ms <= self.terms.after_ms for fill in fills)
+    def _following(self, taken: list[Change], fills: list[Event]) -> list[Away]:
+        """Pick what was taken back soon after one of the fills."""
+        seqs, times = [fill.seq for fill in fills], [fill.time_ms for fill in fills]
+        spans = [
+            (bisect_left(times, each.time_ms - self.terms.after_ms), bisect_left(seqs, each.seq)) for each in taken
+        ]
+        return [
+            Away(each, seqs[first], seqs[past - 1])
+            for each, (first, past) in zip(taken, spans, strict=True)
+            if first < past
+        ]
 
-    def _is_untouched(self, away: Change, fills: list[Event]) -> bool:
-        """Tell whether it rested while one of the fills came, and was hardly filled itself."""
-        whole_wh = away.filled_wh + away.quantity_wh
-        is_meant = away.filled_wh * PPM > self.terms.touched_ppm * whole_wh
-        return not is_meant and any(away.born_seq < fill.seq for fill in fills if self._follows(away, [fill]))
+    def _is_untouched(self, away: Change) -> bool:
+        """Tell whether it was hardly filled itself."""
+        return away.filled_wh * PPM <= self.terms.touched_ppm * (away.filled_wh + away.quantity_wh)
 
-    def _gone_wh(self, story: Story, away: list[Change], fills: list[Event]) -> int:
-        """What was taken back and not put up again where it had been."""
-        gone_wh = sum(change.quantity_wh for change in away)
-        back_wh = sum(put.quantity_wh for put in story.put if any(self._is_back(put, each, fills) for each in away))
-        return max(gone_wh - back_wh, 0)
+    def _is_much(self, layered_wh: int, fills: list[Event]) -> bool:
+        filled_wh = sum(fill.quantity_wh for fill in fills)
+        return layered_wh >= self.terms.least_wh and layered_wh * PPM >= self.terms.ratio_ppm * filled_wh
 
-    def _is_back(self, put: Change, away: Change, fills: list[Event]) -> bool:
-        worse_tick = (away.price_tick - put.price_tick) * away.side
-        is_soon = abs(put.time_ms - away.time_ms) <= self.terms.back_ms
-        is_after = any(fill.seq < put.seq for fill in fills if self._follows(away, [fill]))
-        return put.side == away.side and is_soon and is_after and worse_tick <= self.terms.near_tick
+    def _gone_wh(self, puts: list[Change], away: list[Away]) -> int:
+        """Sum up what was taken back and not put up again where it had been."""
+        times, back_ms = [each.of.time_ms for each in away], self.terms.back_ms
+        back_wh = 0
+        for put in puts:
+            near = slice(bisect_left(times, put.time_ms - back_ms), bisect_right(times, put.time_ms + back_ms))
+            if any(self._is_back(put, each) for each in away[near]):
+                back_wh += put.quantity_wh
+        return max(sum(each.of.quantity_wh for each in away) - back_wh, 0)
+
+    def _is_back(self, put: Change, away: Away) -> bool:
+        worse_tick = (away.of.price_tick - put.price_tick) * put.side
+        return put.side == away.of.side and put.seq > away.first_seq and worse_tick <= self.terms.near_tick
 
     def _pick(self, deeds: list[Deed]) -> list[int]:
-        return list(range(len(deeds))) if len(deeds) >= self.terms.least_episodes else []
+        episodes = [place for place, deed in enumerate(deeds) if deed.figures]
+        is_often = len(episodes) * PPM >= self.terms.often_ppm * len(deeds)
+        return episodes if is_often and len(episodes) >= self.terms.least_episodes else []
 
 
 def _two_faced(rows: Mapping[str, Ints]) -> Ints:
-    """Places of the rows of those who, in one product, took an order back that rested while they filled on its other side.
+    """Find the rows of those who, in one product, took an order back that had rested during a fill of its other side.
 
     Hardly anybody does, and fills are few, so it looks for those first.
     """
@@ -282,7 +308,8 @@ def _follow(story: Story, order: Resting, event: Event) -> None:
         come_wh = event.remaining_wh if is_moved else max(event.quantity_wh, 0)
         if gone_wh:
             story.taken.append(_change(event, order, gone_wh))
-        order.price_tick = event.price_tick
+        if is_moved:
+            order.born, order.price_tick = event, event.price_tick
         if come_wh:
             story.put.append(_change(event, order, come_wh))
     order.rest_wh = event.remaining_wh
@@ -294,15 +321,17 @@ def _change(event: Event, order: Resting, quantity_wh: int) -> Change:
     )  # fmt: skip
 
 
-def _gain(middle_tick: int, fills: list[Event]) -> tuple[int, int]:
-    """The middle before (0 where there was none), and by how much the fills were better for the agent [1e-8 EUR]."""
+def _gain(middle_tick: int, fills: list[Event]) -> tuple[int, int, int]:
+    """Give what was filled [Wh], the middle (0 for none), and how much better the fills were in all [1e-8 EUR]."""
+    filled_wh = sum(fill.quantity_wh for fill in fills)
     if middle_tick == NO_PRICE:
-        return 0, 0
-    return middle_tick, max(sum((middle_tick - fill.price_tick) * fill.side * fill.quantity_wh for fill in fills), 0)
+        return filled_wh, 0, 0
+    better = sum((middle_tick - fill.price_tick) * fill.side * fill.quantity_wh for fill in fills)
+    return filled_wh, middle_tick, max(better, 0)
 
 
 def _lost(trades: Mapping[str, Ints], place: tuple[int, int, int], side: int, middle_tick: int) -> dict[int, int]:
-    """What those on the other side lost against the middle, by agent: who bought of a seller, or sold to a buyer."""
+    """Sum up what those on the other side lost against the middle, by agent: buyers of a seller, sellers to a buyer."""
     book, period, agent = place
     own, other = ("seller", "buyer") if side == SELL else ("buyer", "seller")
     at = (trades["book"] == book) & (trades["period"] == period) & (trades[own] == agent) & (trades[other] != agent)

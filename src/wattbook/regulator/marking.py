@@ -1,4 +1,4 @@
-"""Marking the close: buying dear or selling cheap in the last minutes before a gate, so that the last price is one's own.
+"""Marking the close: buying dear or selling cheap in the last minutes before a gate, to make the last price.
 
 The last price is what the tape tells of a product when it is over: learners take it for the next one's worth, and what
 is made to follow a local price follows it. Whoever moves it with little energy pays little for that. One late trade at
@@ -134,11 +134,14 @@ class Marking:
             yield agent, self._mark(agent, late, early) or Deed(int(product["period"][0]), (0,) * 7, ())
 
     def _mark(self, agent: int, late: Mapping[str, Ints], early: Mapping[str, Ints]) -> Deed | None:
-        """What the agent did to the last price, if it made it."""
+        """Sum up what the agent did to the last price; None if it did not make it."""
         price_tick = early["price_tick"][(early["buyer"] != agent) & (early["seller"] != agent)]
         if len(price_tick) < self.terms.least_before:
             return None
-        for side, takers, range_tick in ((BUY, late["buyer"], price_tick.max()), (SELL, late["seller"], price_tick.min())):
+        for side, takers, range_tick in (
+            (BUY, late["buyer"], price_tick.max()),
+            (SELL, late["seller"], price_tick.min()),
+        ):
             own = (takers == agent) & (late["aggressor"] == side)
             close_tick, share_ppm = int(late["price_tick"][-1]), _share_ppm(late["quantity_wh"], own)
             beyond = (late["price_tick"] - range_tick) * side

@@ -119,7 +119,7 @@ class Wash:
         self.repeats.restore(state["repeats"])
 
     def _deeds(self, product: Mapping[str, Ints]) -> Iterator[tuple[int, Deed]]:
-        """What each member of the product's rings did in it."""
+        """Sum up what each member of the product's rings did in it."""
         trades = [Trade(*row) for row in zip(*(product[name].tolist() for name in Trade._fields), strict=True)]
         mine: dict[int, set[Trade]] = {}
         partners: dict[int, set[int]] = {}

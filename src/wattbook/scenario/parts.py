@@ -509,9 +509,9 @@ def consumer(name: str, **values: Any) -> Consumer:
     supplier : str or None
         Its utility; None picks one by the member's name.
     policy : str, Mind or callable
-        How it trades: the name of a persona (balanced, eager, green, patient, steady, thrifty), truthful, zi-c, zi-u, idle
-        or market-maker; of those who break rules spoofer, ring-1 to ring-3 or closer; a `Mind`; or a function of your
-        own. None is ``"balanced"``.
+        How it trades: the name of a persona (balanced, eager, green, patient, steady, thrifty), truthful, zi-c, zi-u,
+        idle or market-maker; of those who break rules spoofer, ring-1 to ring-3 or closer; a `Mind`; or a function of
+        your own. None is ``"balanced"``.
     feeder : str or int
         Where it is connected, a number n being feeder-n; homes of one feeder trade by the shortest path.
     deducts_vat : bool
