@@ -8,12 +8,13 @@ docs/regulator.md.
 from __future__ import annotations
 
 from wattbook.regulator.findings import Detector, Finding, Line, Offence
+from wattbook.regulator.judging import Case, recorded
 from wattbook.regulator.known import Known
 from wattbook.regulator.office import Office, inspect, look, moments_of
 from wattbook.regulator.rules import LADDER, Rules
 from wattbook.regulator.views import RECORD, TAPE, Feed, Played, whole
 
 __all__ = [
-    "LADDER", "RECORD", "TAPE", "Detector", "Feed", "Finding", "Known", "Line", "Offence", "Office", "Played", "Rules",
-    "inspect", "look", "moments_of", "whole",
+    "LADDER", "RECORD", "TAPE", "Case", "Detector", "Feed", "Finding", "Known", "Line", "Offence", "Office", "Played",
+    "Rules", "inspect", "look", "moments_of", "recorded", "whole",
 ]  # fmt: skip

@@ -12,6 +12,7 @@ from wattbook.messages import FOREVER, Action, Command
 from wattbook.oversight import Item, Rule, Sanction
 from wattbook.regulator.detectors import DETECTORS
 from wattbook.regulator.findings import Line
+from wattbook.regulator.judging import Case, chosen, open_to
 from wattbook.regulator.sanctioning import FIXED, Fine, History, commands_of, fine_of, steps_of
 from wattbook.regulator.turnover import STREAMS, Turnover
 from wattbook.regulator.views import RECORD, Feed, Played
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from wattbook.regulator.findings import Detector, Finding
+    from wattbook.regulator.judging import Judge
     from wattbook.regulator.known import Known
     from wattbook.regulator.rules import Rules
 
@@ -36,6 +38,8 @@ class Office:
     ----------
     known : Known
     rules : Rules
+    judge : callable, optional
+        ``judge(case)`` chooses among the sanctions that are open; without one the ladder does.
 
     Attributes
     ----------
@@ -45,8 +49,8 @@ class Office:
         Rows that detectors have read.
     """
 
-    def __init__(self, known: Known, rules: Rules) -> None:
-        self.known, self.rules = known, rules
+    def __init__(self, known: Known, rules: Rules, judge: Judge | None = None) -> None:
+        self.known, self.rules, self.judge = known, rules, judge
         self.detectors: dict[Rule, Detector] = {
             rule: DETECTORS[rule](known, terms) for rule, terms in sorted(rules.terms.items())
         }
@@ -120,13 +124,13 @@ class Office:
         turnover = self.turnover.of(agent, now_ms) if agent >= 0 else 0
         fined = sum(amount for _, who, amount in self.fines if who == agent)
         history = History(earlier, turnover, fined)
-        steps = steps_of(self.rules, finding, earlier)
-        fine = fine_of(self.rules, new, history) if Sanction.FINE in steps else Fine(0, 0)
         number, self.found = self.found, self.found + 1
+        steps, lines = self._steps(finding, number, history, now_ms)
+        fine = fine_of(self.rules, new, history) if Sanction.FINE in steps else Fine(0, 0)
         self.findings.append((now_ms, int(rule), agent))
         if fine.punitive:
             self.fines.append((now_ms, agent, fine.punitive))
-        said = [*_told(finding, number, history, now_ms)]
+        said = _told(finding._replace(evidence=(*finding.evidence, *lines)), number, history, now_ms)
         self._note(finding, steps, now_ms)
         later_ms = self.rules.hearing_ms
         for step in steps:
@@ -137,18 +141,40 @@ class Office:
                 said += commands
         return said
 
+    def _steps(
+        self, finding: Finding, number: int, history: History, now_ms: int
+    ) -> tuple[tuple[Sanction, ...], tuple[Line, ...]]:
+        """Give the sanctions of a finding, and the line that tells of a judge: 1 where it chose, 0 where it failed."""
+        by_ladder = steps_of(self.rules, finding, history.earlier)
+        if self.judge is None:
+            return by_ladder, ()
+        fine = fine_of(self.rules, finding.offences, history)
+        choice = open_to(self.rules, finding.rule, finding.agent)
+        case = Case(number, finding, history, fine, by_ladder, choice, self.known, now_ms)
+        try:
+            return chosen(self.judge, case), (Line(Item.JUDGED, 1),)
+        except (Exception, SystemExit):
+            # A judge is a stranger's code, and must not end the run unless the scenario says so.
+            if self.rules.judge_must_answer:
+                raise
+            return by_ladder, (Line(Item.JUDGED, 0),)
+
     def _moved(self, command: Command) -> Command:
         """Let what lasts a while begin when the hearing has ended."""
         return command._replace(flags=command.flags + self.rules.hearing_ms) if command.flags else command
 
     def _note(self, finding: Finding, steps: tuple[Sanction, ...], now_ms: int) -> None:
-        """Tell detectors that read day-ahead asks of a mitigation."""
-        if Sanction.MITIGATION not in steps:
-            return
-        for detector in self.detectors.values():
-            note = getattr(detector, "note_mitigation", None)
-            if note is not None:
-                note(finding.agent, finding.price_tick, now_ms, now_ms + self.rules.mitigation_ms)
+        """Tell detectors that read day-ahead orders what the market takes from now on."""
+        heard: dict[str, tuple[int, ...]] = {}
+        if Sanction.MITIGATION in steps:
+            heard["note_mitigation"] = finding.agent, finding.price_tick, now_ms, now_ms + self.rules.mitigation_ms
+        if Sanction.COLLAR in steps:
+            heard["note_collar"] = finding.price_tick, now_ms
+        for name, told in heard.items():
+            for detector in self.detectors.values():
+                note = getattr(detector, name, None)
+                if note is not None:
+                    note(*told)
 
     # --- saving
 
@@ -216,7 +242,11 @@ def moments_of(rules: Rules, start_ms: int, end_ms: int) -> list[tuple[int, bool
 
 
 def inspect(
-    known: Known, rules: Rules, record: Mapping[str, Mapping[str, NDArray[Any]]], until_ms: int | None = None
+    known: Known,
+    rules: Rules,
+    record: Mapping[str, Mapping[str, NDArray[Any]]],
+    until_ms: int | None = None,
+    judge: Judge | None = None,
 ) -> list[Command]:
     """Go through a record that was kept, as the regulator did while it was written; give all that it said.
 
@@ -226,8 +256,10 @@ def inspect(
         What `wattbook.regulator.views.whole` gave, also after it has been written to files and read again.
     until_ms : int, optional
         Stop at this moment [ms UTC]; None goes on to the end of the last period.
+    judge : callable, optional
+        Who chose; `wattbook.regulator.judging.recorded` where that was a function that is not at hand.
     """
-    office, end_ms = Office(known, rules), known.start_ms + known.periods * known.period_ms
+    office, end_ms = Office(known, rules, judge), known.start_ms + known.periods * known.period_ms
     if until_ms is not None:
         end_ms = min(end_ms, until_ms)
     feeds = {watches: Played(record).feed(office.streams(watches=watches)) for watches in (True, False)}

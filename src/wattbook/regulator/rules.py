@@ -59,6 +59,8 @@ class Rules:
         So much more of it for each finding of the same kind before.
     mitigation_ms, suspension_ms : int
         How long asks are mitigated, prices capped, orders refused.
+    judge_must_answer : bool
+        Whether a judge that fails ends the run; otherwise the ladder takes its place.
     to_consumers : bool
         Whether fines for overcharges go to those that bought, pro rata; otherwise they stay in the treasury.
     terms : dict of Rule to its detector's Terms
@@ -78,6 +80,7 @@ class Rules:
     mitigation_ms: int = 7 * MS_PER_DAY
     suspension_ms: int = MS_PER_DAY
     to_consumers: bool = True
+    judge_must_answer: bool = False
     terms: dict[Rule, Any] = field(default_factory=lambda: {rule: terms() for rule, terms in TERMS.items()})
     ladder: dict[Rule, tuple[tuple[Sanction, ...], ...]] = field(default_factory=lambda: dict(LADDER))
 

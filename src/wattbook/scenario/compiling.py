@@ -23,6 +23,7 @@ from wattbook.scenario.calendar import bills_ms, by_hour, horizon_ms, opens_ms
 from wattbook.scenario.estimating import require_memory
 from wattbook.scenario.game_rules import game_minds, game_rules
 from wattbook.scenario.gateway import gateway_rules
+from wattbook.scenario.incentive_rules import incentive_rules
 from wattbook.scenario.mechanism_rules import auction_rules, mid_market_tick, sharing_rules
 from wattbook.scenario.oversight_rules import oversight_rules
 from wattbook.scenario.parts import CONNECTION, REACTION, Agent, Consumer, LocalMarket, Prosumer, Trader, Utility
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from wattbook.assets import Battery
     from wattbook.market.setup import WholesaleRules
     from wattbook.policies.wholesale import WholesaleMind
+    from wattbook.regulator.judging import Judge
     from wattbook.scenario.model import Scenario
     from wattbook.scenario.parts import Network
 
@@ -63,6 +65,8 @@ class Compiled(NamedTuple):
     """SHA-256 of each file that was read."""
     wholesale_minds: dict[int, WholesaleMind] = {}  # noqa: RUF012 - nobody changes it
     """How utilities and producers decide, by agent, where there is a wholesale market."""
+    judge: Judge | None = None
+    """Who chooses the regulator's sanctions, where that is not its ladder."""
 
 
 class Series(NamedTuple):
@@ -106,8 +110,10 @@ def compile_street(scenario: Scenario, seed: int) -> Compiled:
     if wholesale is not None:
         street = replace(street, wholesale=wholesale)
     oversight = oversight_rules(scenario, horizon, starts_ms)
-    if oversight is not None:
-        street = replace(street, oversight=oversight)
+    if oversight is not None and scenario.regulator is not None:
+        tools, budget = scenario.regulator.incentives, scenario.regulator.incentive_budget
+        green = incentive_rules(tools, budget, roll, horizon, scenario.timezone, wholesale)
+        street = replace(street, oversight=oversight, incentives=green)
     outlook = Outlook(scenario.forecast, series.load_before_wh, series.generation_before_wh)
     inputs = library.digests() | spot_digests(scenario.spot) | weather_digests(scenario)
     minds = _minds(roll)
@@ -118,7 +124,8 @@ def compile_street(scenario: Scenario, seed: int) -> Compiled:
     elif wholesale is not None:
         asked = wholesale_minds(roll)
     minds = tuple(None if row in asked else mind for row, mind in enumerate(minds))
-    return Compiled(street, minds, outlook, dict(sorted(inputs.items())), asked)
+    judge = None if scenario.regulator is None else scenario.regulator.judge
+    return Compiled(street, minds, outlook, dict(sorted(inputs.items())), asked, judge)
 
 
 def mind_of(agent: Agent) -> Mind:

@@ -19,6 +19,7 @@ from wattbook.regulator.detectors import TERMS
 from wattbook.regulator.rules import LADDER, Rules
 from wattbook.scenario.faults import FieldError, measured_text
 from wattbook.scenario.fields import Typed, choice, is_none, measured, optional, whole
+from wattbook.scenario.incentives import IncentiveBudget, Incentives  # noqa: TC001 - pydantic resolves them
 from wattbook.scenario.parts import MONEY_BOUND, Part
 from wattbook.units import PPM, Quantity, eur, hours, minutes, percent
 
@@ -98,6 +99,15 @@ def _rules(value: object) -> tuple[str, ...] | None:
     return tuple(dict.fromkeys(str(each) for each in value))
 
 
+def _judge(value: object) -> object:
+    """Take a function that chooses sanctions, or none."""
+    if is_none(value):
+        return None
+    if not callable(value):
+        raise FieldError("is no function: write judge=my_judge, which takes a case and gives sanctions, or None")
+    return value
+
+
 class RegulatorPart(Part):
     """A regulator; see `Regulator`."""
 
@@ -115,7 +125,10 @@ class RegulatorPart(Part):
     repeat: Annotated[int, measured("share", 0, 100 * PPM)] = percent(25)
     mitigation: Annotated[int, measured("duration", 0, LONGEST)] = hours(24 * 7)
     suspension: Annotated[int, measured("duration", 0, LONGEST)] = hours(24)
+    judge: Annotated[Any, PlainValidator(_judge)] = None
     money_to: Annotated[str, choice("consumers", "treasury")] = "consumers"
+    incentives: Incentives = ()
+    incentive_budget: IncentiveBudget = None
 
     def value(self, name: str) -> Any:
         """Give a field: as it was written, else as the persona has it."""
@@ -139,7 +152,7 @@ class RegulatorPart(Part):
             found[rule] = TERMS[rule](**{**{f.name: getattr(base, f.name) for f in fields(base)}, **own, **given})
         return found
 
-    def as_rules(self, start_ms: int, end_ms: int) -> Rules:
+    def as_rules(self, start_ms: int, end_ms: int, *, judge_must_answer: bool = False) -> Rules:
         """Lay out what the regulator goes by in one run: it reviews at whole intervals, and once more at the end."""
         every = int(self.value("review"))
         return Rules(
@@ -155,6 +168,7 @@ class RegulatorPart(Part):
             mitigation_ms=int(self.value("mitigation")),
             suspension_ms=int(self.value("suspension")),
             to_consumers=self.value("money_to") == "consumers",
+            judge_must_answer=judge_must_answer,
             terms=self.terms(),
             ladder={**LADDER, **LADDER_OF_PERSONA[self.persona]},
         )
@@ -209,8 +223,14 @@ Regulator.__doc__ = """What watches the market, and what follows from what it fi
         Of the overcharge that is fined beyond the gain, and so much more for each finding of the kind before.
     mitigation, suspension : duration
         How long asks are mitigated and prices capped, and how long orders are refused.
+    judge : callable or None
+        ``judge(case)`` chooses among the sanctions that are open to a finding; None is the ladder.
     money_to : str
         Whether gains that are taken back go to those who paid too much, ``"consumers"``, or stay in the ``"treasury"``.
+    incentives : list
+        Green tools: FeedInPremium, ContractForDifference, InvestmentGrant, CarbonPrice (docs/incentives.md).
+    incentive_budget : money or None
+        Most that all of them pay out; None for the sum of their own budgets.
     gouging, ... : mapping
         Thresholds of each rule by name, as ``gouging={"rsi": percent(120)}``; None for a rule that is not watched.
 
@@ -227,6 +247,8 @@ def regulator_problems(scenario: Scenario) -> list[str]:
     if given is None:
         return []
     problems = []
+    if scenario.game is not None:
+        problems.append("regulator=Regulator(...) has nothing to watch in a game: leave one of them out")
     gouging: Any = getattr(given, "gouging", None)
     rsi = LEAST_RSI if gouging is None else int(gouging.rsi)
     if not LEAST_RSI <= rsi <= MOST_RSI:

@@ -144,7 +144,7 @@ def _outcome(
     world = World(
         compiled.street, compiled.minds, compiled.outlook, origin["seed"],
         on_policy_error=scenario.on_policy_error, provenance=origin, threads=threads,
-        wholesale_minds=compiled.wholesale_minds, **chosen,
+        wholesale_minds=compiled.wholesale_minds, judge=compiled.judge, **chosen,
     )  # fmt: skip
     world.run(None if progress is None else partial(progress, phase))
     outcome = world.journal, world.wakes, world.incidents

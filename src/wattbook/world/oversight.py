@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import simpy
 
     from wattbook.market import Market
+    from wattbook.regulator.judging import Judge
 
 
 class Oversight:
@@ -29,6 +30,7 @@ class Oversight:
     ----------
     market : Market
         Of a street that has one.
+    judge : callable, optional
 
     Attributes
     ----------
@@ -36,10 +38,10 @@ class Oversight:
         Moments so far.
     """
 
-    def __init__(self, market: Market) -> None:
+    def __init__(self, market: Market, judge: Judge | None = None) -> None:
         header = market.journal.header
         rules = Rules.of(header["regulator"]["rules"])
-        self.market, self.office = market, Office(Known.of(header), rules)
+        self.market, self.office = market, Office(Known.of(header), rules, judge)
         self.moments = moments_of(rules, market.street.start_ms, market.street.end_ms)
         self.counts = np.zeros(1, np.int64)
         streams = {stream.name for stream in market.journal.streams}

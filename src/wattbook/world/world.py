@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from wattbook.market.suppliers import Suppliers
     from wattbook.policies import Mind
     from wattbook.policies.wholesale import WholesaleMind
+    from wattbook.regulator.judging import Judge
     from wattbook.world.outlook import Outlook
 
 ENGINES: Final = {
@@ -96,6 +97,8 @@ class World:
     threads : int or None
         How many processors work on the population side by side, where there are feeders that do not depend on each
         other; None for as many as are worth while. Any number gives the same journal.
+    judge : callable, optional
+        Who chooses the regulator's sanctions, see `wattbook.regulator.judging`; without one its ladder does.
 
     Attributes
     ----------
@@ -117,6 +120,7 @@ class World:
         engine: str = "auto",
         threads: int | None = None,
         wholesale_minds: Mapping[int, WholesaleMind] | None = None,
+        judge: Judge | None = None,
     ) -> None:
         assert len(minds) == street.agents
         self.street = street
@@ -138,7 +142,7 @@ class World:
             retail = self.market.wholesale.retail
             if retail is not None and retail.moves is not None:
                 self.wholesale_day.ask_members = Choosing(self, seed).ask
-        self.oversight = None if street.oversight is None else Oversight(self.market)
+        self.oversight = None if street.oversight is None else Oversight(self.market, judge)
         self.woken = np.zeros(1, np.int64)
         self.incidents: list[dict[str, Any]] = []
         # Columns of the agents' clocks.

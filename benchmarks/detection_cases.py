@@ -1,0 +1,222 @@
+"""The worlds that detection is measured on, by rule: honest ones, and those in which somebody does wrong.
+
+Owns the registry `CASES`. A world is what a regulator knows and can see, drawn from a seed; a case with strengths draws
+it once for each, so that a power curve can be told.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+from wattbook.messages import Action
+from wattbook.oversight import Item, Rule
+from wattbook.regulator import Known, Rules, inspect
+from wattbook.regulator.detectors import TERMS
+
+from .islands import Island, as_scenario, known_of, record_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+    Record = Mapping[str, Mapping[str, NDArray[Any]]]
+
+HOURS: Final = 24
+TICKS: Final = 100
+"""Of an EUR/MWh."""
+MARK_UPS: Final = (0, 50, 100, 150, 200, 250, 300, 400)
+NEVER: Final = 10**9
+
+
+class World(NamedTuple):
+    """One world.
+
+    Attributes
+    ----------
+    judged : int
+        Agents x periods (or whatever an offence is one of) that could be found without cause.
+    villains : tuple of int
+        Agents that do wrong.
+    """
+
+    known: Known
+    rules: Rules
+    record: Record
+    judged: int
+    villains: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Case:
+    """Worlds of one kind.
+
+    Attributes
+    ----------
+    name : str
+    draw : function of (seed, strength)
+    strengths : tuple of int
+        How far a villain goes; one 0 for an honest case.
+    unit : str
+        Of the strength, as the table shows it.
+    sure_from : int
+        From this strength on it has to be sanctioned in every seed.
+    is_honest : bool
+    differs_from_run : function of (seed, strength), optional
+        Tells whether a whole run says otherwise than the record that was drawn.
+    """
+
+    name: str
+    draw: Callable[[int, Any], World]
+    strengths: tuple[int, ...] = (0,)
+    unit: str = ""
+    sure_from: int = NEVER
+    is_honest: bool = True
+    differs_from_run: Callable[[int, Any], bool] | None = None
+
+    def tell(self, strength: int) -> str:
+        """How far a villain goes, in words."""
+        return "" if self.is_honest else f"{strength} {self.unit}"
+
+
+def only(rule: Rule, review_ms: tuple[int, ...], **given: Any) -> Rules:
+    """Give the usual rules with one rule alone."""
+    return Rules(review_ms=review_ms, terms={rule: TERMS[rule]()}, **given)
+
+
+# --- abusive mark-up
+
+
+def plants(rng: np.random.Generator, count: int, low: int = 2_000, high: int = 15_000) -> Island:
+    """Draw an island of honest plants: 10 to 60 kW each, costs between `low` and `high`, no demand yet."""
+    cost = np.repeat(rng.integers(low, high, (count, 1)), HOURS, axis=1)
+    return Island(
+        capacity_w=rng.integers(10, 61, count) * 1_000, reference_tick=cost, offer_tick=cost,
+        demand_wh=np.zeros(HOURS, np.int64), sold_ahead_wh=np.zeros((count, HOURS), np.int64),
+        turnover=np.zeros(count, np.int64), outside_tick=np.full(HOURS, 9_000),
+    )  # fmt: skip
+
+
+def drawn_upon(place: Island, rng: np.random.Generator, low: float, high: float) -> Island:
+    """Let the town need, hour by hour, a share of all capacity between `low` and `high`."""
+    total = int(place.available_wh.sum())
+    return replace(place, demand_wh=np.maximum(1, (total * rng.uniform(low, high, HOURS)).astype(np.int64)))
+
+
+def competitive(seed: int, _: Any) -> Island:
+    """Many plants at cost, of which half would do."""
+    rng = np.random.default_rng((seed, 1))
+    return drawn_upon(plants(rng, int(rng.integers(8, 15))), rng, 0.3, 0.6)
+
+
+def random_asks(seed: int, _: Any) -> Island:
+    """Many plants of which half would do, and everybody asks anything from its cost to five times that."""
+    rng = np.random.default_rng((seed, 2))
+    place = drawn_upon(plants(rng, int(rng.integers(8, 15))), rng, 0.3, 0.6)
+    return replace(place, offer_tick=(place.reference_tick * rng.uniform(1, 5, (place.producers, HOURS))).astype(int))
+
+
+def scarce(seed: int, _: Any) -> Island:
+    """Few plants at cost, of which all are needed, and more than all."""
+    rng = np.random.default_rng((seed, 3))
+    return drawn_upon(plants(rng, int(rng.integers(2, 7))), rng, 0.85, 1.15)
+
+
+def misjudged(seed: int, _: Any) -> Island:
+    """Few plants at cost that are all needed; indices say up to 30 % more or less than what each costs."""
+    rng = np.random.default_rng((seed, 4))
+    place = drawn_upon(plants(rng, int(rng.integers(2, 7))), rng, 0.85, 1.0)
+    error = rng.uniform(0.7, 1.3, (place.producers, 1))
+    return replace(place, reference_tick=(place.reference_tick * error).astype(np.int64))
+
+
+def fuel_jump(seed: int, _: Any) -> Island:
+    """Few plants that are all needed; at some hour fuel costs most of them two to six times as much, as indices say."""
+    rng = np.random.default_rng((seed, 5))
+    place = drawn_upon(plants(rng, int(rng.integers(2, 7))), rng, 0.85, 1.0)
+    cost, hour = place.reference_tick.copy(), int(rng.integers(1, HOURS))
+    dearer = rng.random(place.producers) < 0.7
+    cost[dearer, hour:] = (cost[dearer, hour:] * rng.uniform(2, 6)).astype(np.int64)
+    return replace(place, reference_tick=cost, offer_tick=cost)
+
+
+def monopolist(seed: int, mark_up: int) -> Island:
+    """Row 0 is of half of all capacity, needed at every hour, and asks `mark_up` per cent above its cost."""
+    rng = np.random.default_rng((seed, 6))
+    place = plants(rng, int(rng.integers(3, 7)), 8_000, 14_000)
+    capacity = place.capacity_w.copy()
+    capacity[0] = int(capacity[1:].sum() * rng.uniform(0.6, 1.6))
+    offer = place.offer_tick.copy()
+    offer[0] = offer[0] * (100 + mark_up) // 100
+    place = replace(place, capacity_w=capacity, offer_tick=offer, turnover=np.full(place.producers, 10**11))
+    # Needed, but not all of it: else the price would be the cap whatever it asks.
+    least = capacity[1:].sum() / capacity.sum()
+    return drawn_upon(place, rng, min(0.97, 1.05 * least), 0.98)
+
+
+def _gouging(make: Callable[[int, Any], Island], *villains: int) -> Callable[[int, Any], World]:
+    def draw(seed: int, strength: Any) -> World:
+        place = make(seed, strength)
+        innocent = place.producers - len(villains)
+        rules = only(Rule.GOUGING, (place.end_ms,))
+        return World(known_of(place), rules, record_of(place), innocent * place.periods, villains)
+
+    return draw
+
+
+def _differs(make: Callable[[int, Any], Island]) -> Callable[[int, Any], bool]:
+    """Compare one hour of a world with a whole run of that hour."""
+
+    def differs(seed: int, strength: Any) -> bool:
+        from wattbook import Regulator
+        from wattbook.units import hours
+
+        place = one_hour(make(seed, strength), seed % HOURS)
+        said = inspect(known_of(place), only(Rule.GOUGING, (place.end_ms,)), record_of(place))
+        run = as_scenario(place, regulator=Regulator(latency=hours(0), rules=["gouging"])).run(seed)
+        rows = run.record.streams["commands"]
+        mine = (rows["action"] >= Action.FIND) & (rows["action"] <= Action.COLLAR)
+        heard = list(zip(*(rows[name][mine].tolist() for name in rows if name != "seq"), strict=True))
+        spot = run.record.streams["spot"]["price_tick"].tolist()
+        told = [tuple(int(value) for value in command) for command in said]
+        return _without_seqs(heard) != _without_seqs(told) or spot != record_of(place)["spot"]["price_tick"].tolist()
+
+    return differs
+
+
+def one_hour(place: Island, hour: int) -> Island:
+    """Cut one hour out of an island's day."""
+    only_it = slice(hour, hour + 1)
+    return replace(
+        place, reference_tick=place.reference_tick[:, only_it], offer_tick=place.offer_tick[:, only_it],
+        demand_wh=place.demand_wh[only_it], sold_ahead_wh=place.sold_ahead_wh[:, only_it],
+        outside_tick=place.outside_tick[only_it],
+    )  # fmt: skip
+
+
+def _without_seqs(commands: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """Leave out lines that name rows of the journal: a run's has other rows before them."""
+    return [row for row in commands if row[2:4] != (Action.EVIDENCE, Item.EVENT)]
+
+
+def _honest(name: str, make: Callable[[int, Any], Island]) -> Case:
+    return Case(name, _gouging(make), differs_from_run=_differs(make))
+
+
+CASES: Final[dict[Rule, tuple[Case, ...]]] = {
+    Rule.GOUGING: (
+        _honest("competition at cost", competitive),
+        _honest("competition, asks at random", random_asks),
+        _honest("scarcity at cost", scarce),
+        _honest("scarcity, costs misjudged by 30 %", misjudged),
+        _honest("fuel two to six times as dear", fuel_jump),
+        Case(
+            "monopolist above its cost by", _gouging(monopolist, 0), MARK_UPS, "%", sure_from=300, is_honest=False,
+            differs_from_run=_differs(monopolist),
+        ),
+    ),
+}  # fmt: skip
+"""Worlds by rule; a rule that is not among them is not measured."""

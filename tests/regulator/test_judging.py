@@ -1,0 +1,95 @@
+"""A judge chooses among sanctions; what it may not choose, or fails to, the ladder decides."""
+
+import pytest
+
+from wattbook import Auction, Regulator, Scenario, producer, utility
+from wattbook.errors import ConfigError, PolicyError
+from wattbook.messages import Action
+from wattbook.oversight import Item, Sanction
+from wattbook.regulator import RECORD, Known, Rules, inspect, recorded, whole
+from wattbook.units import eur, eur_per_mwh, hours, kw, mw
+
+
+def monopoly(judge, **values):
+    def plant(name, capacity, cost, **more):
+        own = {"cost": eur_per_mwh(cost), "reference": eur_per_mwh(cost), "outages": False}
+        return producer(name, "gas", kw(capacity), **own, **more)
+
+    agents = [
+        utility("town", retail=eur_per_mwh(300), feed_in=eur_per_mwh(50), represents=1, profile="flat", rated=kw(100)),
+        plant("M", 80, 100, offer=eur_per_mwh(300), turnover=eur(45)),
+        plant("F1", 30, 110),
+        plant("F2", 20, 120),
+    ]
+    given = {"start": "2016-06-06", "days": 2, "period": hours(1), "local": None, "baseline": False} | values
+    return Scenario(
+        **given, agents=agents, wholesale=Auction(link=mw(0)), regulator=Regulator(latency=hours(0), judge=judge)
+    )
+
+
+def kinds_of(run):
+    return [Sanction(kind).name for kind in run.record.streams["sanctions"]["kind"].tolist()]
+
+
+def judged(run):
+    evidence = run.record.streams["evidence"]
+    return evidence["value"][evidence["item"] == Item.JUDGED].tolist()
+
+
+def test_a_judge_may_be_milder_than_the_ladder():
+    run = monopoly(lambda case: [Sanction.WARNING]).run(seed=1)
+    assert kinds_of(run) == ["WARNING", "WARNING"]
+    assert judged(run) == [1, 1]
+    assert set(run.record.streams["spot"]["price_tick"].tolist()) == {30_000}
+
+
+def test_a_judge_sees_the_case_and_what_a_fine_would_come_to():
+    seen = []
+
+    def judge(case):
+        seen.append(case)
+        return case.by_ladder
+
+    assert monopoly(judge, hours=1).run(seed=1).record.fingerprint
+    (case,) = seen
+    assert (case.fine.disgorged, case.fine.punitive) == (920_000_000, 475_000_000)
+    assert case.open == (Sanction.WARNING, Sanction.MITIGATION, Sanction.FINE)
+    assert case.known.names[case.finding.agent] == "M"
+
+
+@pytest.mark.parametrize("answer", [[Sanction.SUSPENSION], [99], "fine", None, 5, [Sanction.FINE, "x"]], ids=repr)
+def test_what_is_not_open_is_not_taken_and_the_ladder_holds(answer):
+    run = monopoly(lambda case: answer, hours=1).run(seed=1)
+    assert kinds_of(run) == ["FINE", "MITIGATION"]
+    assert judged(run) == [0]
+
+
+def test_a_judge_that_raises_leaves_it_to_the_ladder_or_ends_the_run():
+    def judge(case):
+        raise ValueError("no")
+
+    assert kinds_of(monopoly(judge, hours=1).run(seed=1)) == ["FINE", "MITIGATION"]
+    with pytest.raises((PolicyError, ValueError)):
+        monopoly(judge, hours=1, on_policy_error="fail").run(seed=1)
+
+
+def test_decisions_of_a_judge_are_recomputed_from_what_it_chose():
+    days = iter([[], [Sanction.FINE]])
+    run = monopoly(lambda case: next(days)).run(seed=1)
+    header, streams = run.record.header, run.record.streams
+    journal = run.record.streams._journal
+    known, rules = Known.of(header), Rules.of(header["regulator"]["rules"])
+    again = inspect(known, rules, whole(RECORD, journal, list(streams)), judge=recorded(streams["sanctions"]))
+    commands = streams["commands"]
+    told = [
+        row
+        for row in zip(*(commands[name].tolist() for name in again[0]._fields), strict=True)
+        if row[2] >= Action.FIND and row[1] < 0
+    ]
+    assert [tuple(each) for each in again] == told
+    assert header["regulator"]["judge"] == "<lambda>"
+
+
+def test_a_judge_is_a_function():
+    with pytest.raises(ConfigError, match="is no function"):
+        Regulator(judge="severe")
