@@ -94,6 +94,8 @@ class Item(IntEnum):
     """What a fine counts by where nothing was overcharged."""
     JUDGED = 40
     """1 where a judge chose the sanctions, 0 where it failed and the ladder did."""
+    LAYERED_WH = 100
+    """Taken back soon after fills on the other side, net of what was put up again and of what their own side lost."""
     HHI_CAPACITY = 200
     HHI_LIMIT = 201
     """Of `HHI`, and with the next one of `HHI_CAPACITY`."""

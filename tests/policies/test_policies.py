@@ -28,13 +28,17 @@ from wattbook.policies import (
     PERSONAS,
     Mind,
     adaptive_aggressive,
+    closer,
     gjerstad_dickhaut,
     home,
     idle,
+    market_maker,
     nominate,
     shaver,
     sniper,
+    spoofer,
     truthful,
+    wash_ring,
     zero_intelligence,
     zero_intelligence_plus,
 )
@@ -55,6 +59,7 @@ DEFAULTS = dict.fromkeys(See._fields, 0) | {
 MINDS = [home(persona) for persona in PERSONAS] + [
     zero_intelligence(), zero_intelligence(constrained=False), truthful(), nominate(), idle(),
     zero_intelligence_plus(), gjerstad_dickhaut(), adaptive_aggressive(), sniper(), shaver(),
+    market_maker(), spoofer(), wash_ring(1), closer(),
 ]  # fmt: skip
 
 

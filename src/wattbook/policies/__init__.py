@@ -13,6 +13,8 @@ from wattbook.policies.adaptive_aggressive import adaptive_aggressive
 from wattbook.policies.gjerstad_dickhaut import gjerstad_dickhaut
 from wattbook.policies.home import MIXED, PERSONAS, home
 from wattbook.policies.idle import idle
+from wattbook.policies.manipulators import closer, spoofer, wash_ring
+from wattbook.policies.market_maker import market_maker
 from wattbook.policies.mind import Mind, Policy
 from wattbook.policies.shaver import shaver
 from wattbook.policies.sniper import sniper
@@ -40,13 +42,17 @@ __all__ = [
     "UtilityMind",
     "WholesaleMind",
     "adaptive_aggressive",
+    "closer",
     "gjerstad_dickhaut",
     "home",
     "idle",
+    "market_maker",
     "nominate",
     "shaver",
     "sniper",
+    "spoofer",
     "truthful",
+    "wash_ring",
     "zero_intelligence",
     "zero_intelligence_plus",
 ]

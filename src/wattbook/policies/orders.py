@@ -77,6 +77,17 @@ def replace(out: Ints, row: int, order: int, price_tick: int, quantity_wh: int) 
 
 
 @register_jitable
+def cancel_both(see: See, out: Ints, other: int) -> int:
+    """Cancel the order that is seen and an older one, `other`, of the other side if that still rests; rows used.
+
+    Only the latest of an agent's orders is seen, so who keeps two remembers the older one's id.
+    """
+    row = cancel(out, 0, see.order) if see.order else 0
+    rests_wh = see.open_buy_wh + see.open_sell_wh - (see.order_wh if see.order else 0)
+    return cancel(out, row, other) if rests_wh > 0 and other != see.order else row
+
+
+@register_jitable
 def keep_one_order(see: See, out: Ints, book: int, side: int, price_tick: int, quantity_wh: int, slack: int) -> int:
     """Bring the agent's one resting order in line with what it wants; return the rows used.
 

@@ -12,8 +12,11 @@ from wattbook.regulator.default_tariff import DefaultTariff, DefaultTariffTerms
 from wattbook.regulator.emergency import Emergency, EmergencyTerms
 from wattbook.regulator.gouging import Gouging, GougingTerms
 from wattbook.regulator.imbalance import ImbalanceTerms, SystematicImbalance
+from wattbook.regulator.layering import Layering, LayeringTerms
+from wattbook.regulator.marking import Marking, MarkingTerms
 from wattbook.regulator.quota import Quota, QuotaTerms
 from wattbook.regulator.retail_mark_up import RetailMarkUp, RetailMarkUpTerms
+from wattbook.regulator.wash import Wash, WashTerms
 from wattbook.regulator.withholding import Withholding, WithholdingTerms
 
 if TYPE_CHECKING:
@@ -33,6 +36,9 @@ TERMS: Final[dict[Rule, type[Any]]] = {
     Rule.EMERGENCY: EmergencyTerms,
     Rule.SYSTEMATIC_IMBALANCE: ImbalanceTerms,
     Rule.QUOTA_BREACH: QuotaTerms,
+    Rule.WASH_TRADES: WashTerms,
+    Rule.LAYERING: LayeringTerms,
+    Rule.MARKING_THE_CLOSE: MarkingTerms,
 }
 """Thresholds of each rule; their defaults are assumptions of calibration unless they say otherwise."""
 DETECTORS: Final[dict[Rule, Callable[[Known, Any], Detector]]] = {
@@ -46,4 +52,7 @@ DETECTORS: Final[dict[Rule, Callable[[Known, Any], Detector]]] = {
     Rule.EMERGENCY: Emergency,
     Rule.SYSTEMATIC_IMBALANCE: SystematicImbalance,
     Rule.QUOTA_BREACH: Quota,
+    Rule.WASH_TRADES: Wash,
+    Rule.LAYERING: Layering,
+    Rule.MARKING_THE_CLOSE: Marking,
 }

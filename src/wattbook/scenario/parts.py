@@ -19,13 +19,17 @@ from wattbook.policies import (
     PERSONAS,
     Mind,
     adaptive_aggressive,
+    closer,
     gjerstad_dickhaut,
     home,
     idle,
+    market_maker,
     nominate,
     shaver,
     sniper,
+    spoofer,
     truthful,
+    wash_ring,
     zero_intelligence,
     zero_intelligence_plus,
 )
@@ -90,6 +94,10 @@ MEMBER_POLICIES: Final[dict[str, Callable[[], Mind]]] = {
     "zi-c": partial(zero_intelligence, constrained=True),
     "zi-u": partial(zero_intelligence, constrained=False),
     "idle": idle,
+    "market-maker": market_maker,
+    "spoofer": spoofer,
+    **{f"ring-{place + 1}": partial(wash_ring, place) for place in range(3)},
+    "closer": closer,
 }
 """Policies of members that a text can name: rule-based homes by their persona, and the others by their own name."""
 TRADER_POLICIES: Final[dict[str, Callable[[], Mind]]] = {
@@ -501,8 +509,9 @@ def consumer(name: str, **values: Any) -> Consumer:
     supplier : str or None
         Its utility; None picks one by the member's name.
     policy : str, Mind or callable
-        How it trades: the name of a persona (balanced, eager, green, patient, steady, thrifty), truthful, zi-c, zi-u or
-        idle; a `Mind`; or a function of your own. None is ``"balanced"``.
+        How it trades: the name of a persona (balanced, eager, green, patient, steady, thrifty), truthful, zi-c, zi-u,
+        idle or market-maker; of those who break rules spoofer, ring-1 to ring-3 or closer; a `Mind`; or a function of
+        your own. None is ``"balanced"``.
     feeder : str or int
         Where it is connected, a number n being feeder-n; homes of one feeder trade by the shortest path.
     deducts_vat : bool
