@@ -3,10 +3,11 @@
 One real German low-voltage grid whose 103 members trade with each other, and five homes more on one of its feeders. A
 market maker quotes both sides and cancels nine thousand orders; a spoofer shows bids that it does not mean, which make
 the maker bid more, and sells to it; three homes pass energy round in a ring, so that there is volume where nobody
-needed any. Two summer days of 2016, in quarters of an hour.
+needed any. The regulator tells them apart by what they did, not by how much. Two summer days of 2016, in quarters of
+an hour.
 """
 
-from wattbook import Battery, LocalMarket, Pv, Scenario, neighbourhood, prosumer, utility
+from wattbook import Battery, LocalMarket, Pv, Regulator, Scenario, neighbourhood, prosumer, utility
 from wattbook.units import eur_per_mwh, kw, kwh, minutes
 
 FEEDER = "feeder-1"
@@ -23,6 +24,7 @@ scenario = Scenario(
         utility("blue", retail=eur_per_mwh(160), feed_in=eur_per_mwh(80)),
     ],
     local=LocalMarket(period=minutes(15), closes_before=minutes(5)),
+    regulator=Regulator(),
 )
 
 if __name__ == "__main__":

@@ -70,8 +70,6 @@ class ProducerMind:
         How much it has built at once, as a share of its capacity [ppm]; 0 for all that it may.
     builds_after_ms : int
         How much of the past it has to have seen before that [ms].
-    ask_tick : int, optional
-        What it asks a day ahead, whatever its costs [ticks]; None for marginal cost with its mark-up.
 
     Raises
     ------
@@ -90,21 +88,18 @@ class ProducerMind:
     builds_beyond_ppm: int = PPM // 10
     builds_ppm: int = PPM // 10
     builds_after_ms: int = 7 * MS_PER_DAY
-    ask_tick: int | None = None
 
     def __post_init__(self) -> None:
         bounds = {
             "mark_up_ppm": (0, 100 * PPM), "premium_tick": (-_MOST_TICK, _MOST_TICK), "forward_ppm": (0, PPM),
             "share_ppm": (0, PPM),
-            "ask_tick": (-_MOST_TICK, _MOST_TICK),
             "firm_ppm": (0, PPM), "builds_beyond_ppm": (0, 100 * PPM), "builds_ppm": (0, 100 * PPM),
             "builds_after_ms": (1, 1 << 53),
         }  # fmt: skip
         found = [
             f"producer {self.persona!r}: {name}={getattr(self, name)!r} is no whole number in {low} .. {high}"
             for name, (low, high) in bounds.items()
-            if not (name == "ask_tick" and self.ask_tick is None)
-            and (type(getattr(self, name)) is not int or not low <= getattr(self, name) <= high)
+            if type(getattr(self, name)) is not int or not low <= getattr(self, name) <= high
         ]
         if found:
             raise ConfigError(found)
@@ -123,8 +118,7 @@ class ProducerMind:
             (BUY, public.cap_tick, owed - able),
             (SELL, public.floor_tick, own.contracted_wh),
         ]
-        asked = self._asked_tick(own.marginal_tick) if self.ask_tick is None else self.ask_tick
-        ask = max(asked, public.floor_tick)
+        ask = max(self._asked_tick(own.marginal_tick), public.floor_tick)
         if ask <= public.cap_tick:
             parts.append((SELL, ask, able - owed))
         bid = min(own.marginal_tick - 1, public.cap_tick)

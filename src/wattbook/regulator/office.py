@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from wattbook.errors import PolicyError
 from wattbook.messages import FOREVER, Action, Command
 from wattbook.oversight import Item, Rule, Sanction
 from wattbook.regulator.detectors import DETECTORS
@@ -159,7 +160,7 @@ class Office:
         case = Case(number, finding, history, fine, by_ladder, choice, self.known, now_ms)
         try:
             return chosen(self.judge, case), (Line(Item.JUDGED, 1),)
-        except (Exception, SystemExit):
+        except PolicyError:
             # A judge is a stranger's code, and must not end the run unless the scenario says so.
             if self.rules.judge_must_answer:
                 raise

@@ -166,7 +166,7 @@ def producer(name: str, kind: str, capacity: Any, **values: Any) -> Producer:
     upgrade : Upgrade
         How it may grow; None for not at all.
     offer : price
-        What it asks for all that it offers a day ahead. None is as its persona asks.
+        What it asks for all that it offers, day ahead and first at the desk. None is as its persona asks.
     reference : tariff
         What a regulator takes a MWh of it to cost. None is what public indices say of its kind: what `cost` is
         without being given.

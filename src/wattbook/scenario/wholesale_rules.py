@@ -7,7 +7,7 @@ the same, in whatever order agents were listed.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import replace
+from dataclasses import fields
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -22,6 +22,7 @@ from wattbook.errors import DataError
 from wattbook.market.merit_order import CAP_TICK, FLOOR_TICK
 from wattbook.market.setup import RetailRules, WholesaleRules
 from wattbook.market.supply import availability_ppm, lay_out
+from wattbook.policies.asking import AskingMind
 from wattbook.policies.producers import ProducerMind
 from wattbook.scenario.calendar import by_hour
 from wattbook.scenario.parts import Consumer, Utility
@@ -86,7 +87,8 @@ def _asking(agent: Utility | Producer) -> WholesaleMind:
     """How an agent decides; a producer's own asking price takes the place of its persona's."""
     mind: WholesaleMind = agent.persona
     if isinstance(agent, Producer) and agent.offer is not None and isinstance(mind, ProducerMind):
-        return replace(mind, ask_tick=int(agent.offer))
+        own = {field.name: getattr(mind, field.name) for field in fields(ProducerMind)}
+        return AskingMind(**own, ask_tick=int(agent.offer))
     return mind
 
 

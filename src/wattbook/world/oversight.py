@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from wattbook.errors import PolicyError
 from wattbook.messages import FOREVER
 from wattbook.regulator import Feed, Known, Office, Rules, look, moments_of
 from wattbook.world.clock import Alarm, Rank
@@ -20,7 +21,21 @@ if TYPE_CHECKING:
     import simpy
 
     from wattbook.market import Market
+    from wattbook.oversight import Sanction
+    from wattbook.regulator import Case
     from wattbook.regulator.judging import Judge
+
+
+def _guarded(judge: Judge) -> Judge:
+    """Make a judge that fails in one way only."""
+
+    def asked(case: Case) -> list[Sanction]:
+        try:
+            return list(judge(case))
+        except (Exception, SystemExit) as error:
+            raise PolicyError(f"the regulator's judge failed at finding {case.number}: {error}") from error
+
+    return asked
 
 
 class Oversight:
@@ -41,7 +56,7 @@ class Oversight:
     def __init__(self, market: Market, judge: Judge | None = None) -> None:
         header = market.journal.header
         rules = Rules.of(header["regulator"]["rules"])
-        self.market, self.office = market, Office(Known.of(header), rules, judge)
+        self.market, self.office = market, Office(Known.of(header), rules, None if judge is None else _guarded(judge))
         self.moments = moments_of(rules, market.street.start_ms, market.street.end_ms)
         self.counts = np.zeros(1, np.int64)
         streams = {stream.name for stream in market.journal.streams}
