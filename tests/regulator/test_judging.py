@@ -57,9 +57,7 @@ def test_a_judge_sees_the_case_and_what_a_fine_would_come_to():
     assert case.known.names[case.finding.agent] == "M"
 
 
-@pytest.mark.parametrize(
-    "answer", [[Sanction.SUSPENSION], [99], "fine", None, 5, [Sanction.FINE, "x"]], ids=repr
-)
+@pytest.mark.parametrize("answer", [[Sanction.SUSPENSION], [99], "fine", None, 5, [Sanction.FINE, "x"]], ids=repr)
 def test_what_is_not_open_is_not_taken_and_the_ladder_holds(answer):
     run = monopoly(lambda case: answer, hours=1).run(seed=1)
     assert kinds_of(run) == ["FINE", "MITIGATION"]
