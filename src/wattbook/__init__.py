@@ -18,10 +18,14 @@ if TYPE_CHECKING:
     from wattbook.results import Comparison, Run, verify
     from wattbook.scenario import (
         Auction,
+        CarbonPrice,
         ContractDesk,
+        ContractForDifference,
+        FeedInPremium,
         ForwardGame,
         Gateway,
         Imbalance,
+        InvestmentGrant,
         LocalMarket,
         MeritOrder,
         Network,
@@ -46,7 +50,8 @@ __version__ = "0.1.0"
 
 _ROOMS: Final = {
     "scenario": (
-        "Auction", "ContractDesk", "ForwardGame", "Gateway", "Imbalance", "LocalMarket", "MeritOrder", "Network",
+        "Auction", "CarbonPrice", "ContractDesk", "ContractForDifference", "FeedInPremium", "ForwardGame", "Gateway",
+        "Imbalance", "InvestmentGrant", "LocalMarket", "MeritOrder", "Network",
         "PublishedPrices", "Regulator", "RetailMarket", "Scenario", "Upgrade", "city", "consumer", "horizon_efficiency",
         "load_scenario", "neighbourhood", "producer", "prosumer", "trader", "utility",
     ),
@@ -60,7 +65,8 @@ _ROOMS: Final = {
 _ROOM_OF: Final = {name: room for room, names in _ROOMS.items() for name in names}
 
 __all__ = [  # noqa: RUF022  # by room, as they are read
-    "Auction", "ContractDesk", "ForwardGame", "Gateway", "Imbalance", "LocalMarket", "MeritOrder", "Network",
+    "Auction", "CarbonPrice", "ContractDesk", "ContractForDifference", "FeedInPremium", "ForwardGame", "Gateway",
+    "Imbalance", "InvestmentGrant", "LocalMarket", "MeritOrder", "Network",
     "PublishedPrices", "Regulator", "RetailMarket", "Scenario", "Upgrade", "city", "consumer", "horizon_efficiency",
     "load_scenario", "neighbourhood", "producer", "prosumer", "trader", "utility", "Battery", "Forecast", "Pv", "Mind",
     "home",

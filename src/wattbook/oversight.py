@@ -94,6 +94,21 @@ class Item(IntEnum):
     """What a fine counts by where nothing was overcharged."""
     JUDGED = 40
     """1 where a judge chose the sanctions, 0 where it failed and the ladder did."""
+    HHI_CAPACITY = 200
+    HHI_LIMIT = 201
+    """Of `HHI`, and with the next one of `HHI_CAPACITY`."""
+    HHI_CAPACITY_LIMIT = 202
+    JOINTLY_PIVOTAL_PPM = 203
+    """Share of periods in which three producers together could not be done without."""
+    ECONOMIC_WH = 204
+    """What a plant could have given, not sold ahead, and sold at a profit."""
+    OFFERED_WH = 205
+    CAP_TICK = 206
+    """Highest price of the auction before it moves."""
+    MOVE_LIMIT_TICK = 207
+    """Move of a price from `REFERENCE_TICK` that is still let pass."""
+    STATIC = 208
+    """1 where the reference is that of the whole book, 0 where it is that of the product."""
 
 
 SEEN_STREAMS = (

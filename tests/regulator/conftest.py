@@ -1,4 +1,4 @@
-"""Lets the tests of this folder find the benchmarks' islands and each other's models."""
+"""Lets the tests of this folder find the benchmarks' islands, hand-made records and models."""
 
 import sys
 from pathlib import Path

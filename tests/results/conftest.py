@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from wattbook import Auction, Regulator, Scenario, producer, utility
 from wattbook.book.words import Event
 from wattbook.journal import Journal
 from wattbook.messages import BUY, REFUSED, SELL, STREAMS, Action, Cause, House, Path
 from wattbook.results import Record, Run, provenance
-from wattbook.units import QUANTA_PER_CENT, half_even
+from wattbook.units import QUANTA_PER_CENT, eur, eur_per_mwh, half_even, hours, kw, mw
 
 START_MS = 1_465_164_000_000  # 2016-06-05 22:00 UTC, midnight in Berlin
 PERIOD_MS = 900_000
@@ -279,3 +281,58 @@ def story():
 def golden():
     """Golden case G1, billed, with its baseline."""
     return Run(_g1(), _g1(trading=False), INFO)
+
+
+def _monopoly(regulator=None, offer=300, **span):
+    """Known answer K1: M has 80 of 130 kW and asks three times its cost, where 100 kW are wanted."""
+
+    def plant(name, capacity, cost, **more):
+        price = eur_per_mwh(cost)
+        return producer(name, "gas", kw(capacity), cost=price, reference=price, outages=False, **more)
+
+    return Scenario(
+        start="2016-06-06",
+        agents=[
+            utility(
+                "town", retail=eur_per_mwh(300), feed_in=eur_per_mwh(50), represents=1, profile="flat", rated=kw(100)
+            ),
+            plant("M", 80, 100, offer=eur_per_mwh(offer), turnover=eur(45)),
+            plant("F1", 30, 110),
+            plant("F2", 20, 120),
+        ],
+        local=None, period=hours(1), wholesale=Auction(link=mw(0)), regulator=regulator, **{"days": 1, **span},
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def monopoly():
+    """Give a function that lays out known answer K1, over any span and with any regulator."""
+    return _monopoly
+
+
+@pytest.fixture(scope="session")
+def k1():
+    """One hour of K1, with its baseline: one finding, 13.95 EUR."""
+    return _monopoly(Regulator(latency=hours(0)), hours=1).run(seed=7)
+
+
+@pytest.fixture(scope="session")
+def k1_days():
+    """Two days of K1, reviewed every six hours: M is found four times on the first, its asks count as 100 after."""
+    return _monopoly(Regulator(latency=hours(0), review=hours(6)), days=2).run(seed=7, baseline=False)
+
+
+@pytest.fixture(scope="session")
+def bent():
+    """Give a function that copies a record and lets `change` write to the copied header and streams."""
+
+    def bend(record, change):
+        header = copy.deepcopy(record.header)
+        streams = {
+            stream: {name: column.copy() for name, column in record.streams[stream].items()}
+            for stream in record.streams
+        }
+        change(header, streams)
+        return Record(header, streams, record.fingerprint, record.complete)
+
+    return bend

@@ -159,6 +159,19 @@ def verify(run: RunArgument, recount: RecountOption = False, _debug: DebugOption
     verify_run(run, recounted=recount)
 
 
+@app.command()
+def explain(
+    run: RunArgument,
+    sanction: Annotated[str, typer.Option(metavar="N", help="Row of the run's table of sanctions, from 0.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the explanation as JSON, and nothing else.")] = False,
+    _debug: DebugOption = False,
+) -> None:
+    """Take a sanction of the regulator apart: what was seen, the limits, the amount, where the money went."""
+    from wattbook.cli.work import explain_sanction
+
+    explain_sanction(run, sanction, as_json=as_json)
+
+
 @app.command("warm-up")
 def warm_up(_debug: DebugOption = False) -> None:
     """Compile all kernels once, and drop those of versions unused for a week."""

@@ -114,6 +114,17 @@ def compare_runs(place_a: Path, place_b: Path, *, as_json: bool) -> None:
     typer.echo(json.dumps(told.to_dict(), indent=2, sort_keys=True, allow_nan=False) if as_json else str(told))
 
 
+def explain_sanction(place: Path, number: str, *, as_json: bool) -> None:
+    """Print what a sanction of a saved run rests on and came to."""
+    from wattbook.results import Run
+
+    if not (number.isascii() and number.isdigit() and len(number) <= SEED_DIGITS):
+        raise ConfigError(f"--sanction {number[:40]!r} is no row of the table of sanctions: write --sanction 0")
+    result = Run.load(place)
+    told = result.explain(int(number))
+    typer.echo(json.dumps(told.to_dict(), indent=2, sort_keys=True, allow_nan=False) if as_json else str(told))
+
+
 def verify_run(place: Path, *, recounted: bool) -> None:
     """Print what was checked of a saved run."""
     from wattbook.results import recount, verify

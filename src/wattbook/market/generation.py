@@ -77,7 +77,10 @@ class Generation:
 
     # --- output
 
-    def run(self, period: int, spot_tick: int, sold_wh: Sequence[int], shared_ppm: Sequence[int]) -> Given:
+    def run(
+        self, period: int, spot_tick: int, sold_wh: Sequence[int], shared_ppm: Sequence[int],
+        marginal_tick: Sequence[int],
+    ) -> Given:  # fmt: skip
         """Let all plants run for a period.
 
         Parameters
@@ -86,6 +89,8 @@ class Generation:
             What each producer has sold, less what it bought [Wh].
         shared_ppm : sequence of int, (n,)
             The share of its output that it has sold as produced.
+        marginal_tick : sequence of int, (n,)
+            What a MWh costs each, after all that the regulator gives and takes for it.
         """
         rules, street = self.rules, self.street
         start_ms = street.start_ms + period * street.period_ms
@@ -95,14 +100,18 @@ class Generation:
         )
         wanted_w = -(-scheduled_wh * MS_PER_HOUR // street.period_ms)
         # What wind and sun give is given, as long as it is worth more than it costs.
-        free = self.by_weather & (spot_tick >= rules.plants.marginal_tick)
+        free = self.by_weather & (spot_tick >= np.array(marginal_tick, np.int64))
         wanted_w[free] = capacity_w[free]
         available = rules.available_ppm[:, period]
         output = self.fleet.run(start_ms, street.period_ms, wanted_w, available)
-        able_wh = capacity_w * available // PPM * street.period_ms // MS_PER_HOUR
-        return Given(
-            capacity_w, able_wh, scheduled_wh, output.energy_wh, output.energy_wh * rules.plants.marginal_tick
-        )  # fmt: skip
+        fuel = output.energy_wh * rules.plants.marginal_tick
+        return Given(capacity_w, self.able_in(period), scheduled_wh, output.energy_wh, fuel)
+
+    def able_in(self, period: int) -> Ints:
+        """Give what each plant could have given in a period that is over (n,) [Wh]."""
+        street = self.street
+        capacity_w = self.fleet.capacity_w(street.start_ms + period * street.period_ms)
+        return capacity_w * self.rules.available_ppm[:, period] // PPM * street.period_ms // MS_PER_HOUR
 
     def _scheduled_wh(self, plant: int, sold_wh: int, shared_ppm: int) -> int:
         """Say what a producer wants its plant to give: all that it sold, and the shares of output that go with that."""

@@ -16,11 +16,13 @@ from wattbook.ledger import UNLIMITED, Ledger
 from wattbook.market import kernel
 from wattbook.market.columns import members, storage_of
 from wattbook.market.enforcement import Enforcement
+from wattbook.market.incentives import Incentives
 from wattbook.market.laboratory import Laboratory
 from wattbook.market.settlement import Settlement
 from wattbook.market.sharing import Sharing
 from wattbook.market.stalls import Stall, bits_of, count_stalls, span, stall_of
 from wattbook.market.suppliers import Suppliers
+from wattbook.market.tariff_caps import TariffCaps
 from wattbook.market.wholesale import Wholesale
 from wattbook.messages import BUY, NO_PRICE, REFUSED, SELL, Action, Cause, Command, House
 
@@ -57,12 +59,14 @@ class Market:
     """
 
     def __init__(self, street: Street, journal: Journal, make_book: Callable[..., Book | ReferenceBook] = Book) -> None:
-        if street.wholesale is not None and street.wholesale.retail is not None:
+        choose = street.wholesale is not None and street.wholesale.retail is not None
+        if choose or street.oversight is not None:
             # Tariffs change as the run goes on: the street that was given stays as it is.
             street = replace(street, retail_tick=street.retail_tick.copy())
         self.street = street
         self.journal = journal
         self.suppliers = Suppliers(street.utility)
+        self.tariff_caps = None if street.oversight is None else TariffCaps(street, journal)
         stalls = count_stalls(street)
         self.rules, self.town, self.notices = members(street, bits_of(stalls))
         self.storage = storage_of(street)
@@ -76,6 +80,7 @@ class Market:
         self.auction = None if street.market is None else street.market.auction
         self.sharing = Sharing(street) if street.market is not None and street.market.sharing is not None else None
         self.wholesale = None if street.wholesale is None else Wholesale(self)
+        self.incentives = None if street.incentives is None else Incentives(self)
         self.settlement = Settlement(self)
         self.enforcement = None if street.oversight is None else Enforcement(self)
         is_laboratory = street.market is not None and street.market.laboratory is not None
@@ -431,10 +436,14 @@ class Market:
             arrays |= stall.export()
         if self.laboratory is not None:
             arrays |= {f"laboratory.{name}": column for name, column in self.laboratory.export().items()}
+        if self.tariff_caps is not None:
+            arrays |= self.tariff_caps.export()
         if self.wholesale is not None:
             arrays |= self.wholesale.export()
         if self.enforcement is not None:
             arrays["enforcement"] = self.enforcement.export()
+        if self.incentives is not None:
+            arrays |= self.incentives.export()
         arrays["soc_uwh"] = self.storage.soc_uwh
         arrays["residual_wh"] = self.settlement.residual_wh
         arrays["counts"] = self.counts
@@ -450,10 +459,14 @@ class Market:
         if self.laboratory is not None:
             for name, column in self.laboratory.export().items():
                 column[...] = arrays[f"laboratory.{name}"]
+        if self.tariff_caps is not None:
+            self.tariff_caps.restore(arrays)
         if self.wholesale is not None:
             self.wholesale.restore(arrays)
         if self.enforcement is not None:
             self.enforcement.restore(arrays["enforcement"])
+        if self.incentives is not None:
+            self.incentives.restore(arrays)
         self.storage.soc_uwh[:] = arrays["soc_uwh"]
         self.settlement.residual_wh = arrays["residual_wh"]
         self.counts[...] = arrays["counts"]
@@ -465,10 +478,14 @@ class Market:
     def check(self) -> None:
         """Assert all that must always hold."""
         self.ledger.check()
+        if self.tariff_caps is not None:
+            self.tariff_caps.check()
         if self.wholesale is not None:
             self.wholesale.check()
         if self.enforcement is not None:
             self.enforcement.check()
+        if self.incentives is not None:
+            self.incentives.check()
         for stall in self.stalls:
             stall.check()
         assert (self.town.net_wh.sum(axis=1) == 0).all(), "B7: bought is not sold"

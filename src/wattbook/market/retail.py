@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from wattbook.market.moves import Moves
-from wattbook.messages import Cause, House
+from wattbook.market.tariff_caps import closes_ms, write_tariffs
+from wattbook.messages import Cause, House, Refusal
 from wattbook.units import MS_PER_DAY, PPM
 
 if TYPE_CHECKING:
@@ -36,6 +37,15 @@ class Gain(NamedTuple):
 
     to: int
     tick: int
+
+
+class Bounds(NamedTuple):
+    """What prices may be, period by period (n,): what the scenario says, the least and highest by that, a cap."""
+
+    base_tick: Ints
+    low_tick: Ints
+    high_tick: Ints
+    most_tick: Ints
 
 
 class Retail:
@@ -62,6 +72,8 @@ class Retail:
         self.rules: RetailRules = rules
         self.standing = wholesale.rules.standing
         self.first_tick = self.street.retail_tick[self.standing].copy()
+        self.stands_ms = closes_ms(self.street)
+        """From when on each period's tariff stands (p,)."""
         self.bound: list[tuple[int, int, int]] = []
         self.before = wholesale.customers.copy()
         """Customers the time before this."""
@@ -70,43 +82,39 @@ class Retail:
 
     # --- tariffs
 
-    def set_tariff(self, seq: int, command: Command) -> bool:
+    def set_tariff(self, seq: int, command: Command) -> int:
         """Shift a utility's retail prices by `command.price_tick` for `command.quantity_wh` periods from a period on.
 
-        Refused (False) for who stands for nobody, for periods whose day may be traded already, and for prices out of
-        bounds: nothing is changed.
+        Refused (`NO_TARIFF`) for who stands for nobody, for periods whose day may be traded already, and for prices out
+        of bounds; (`PRICE_CAPPED`) for prices above a cap that is in force: nothing is changed.
         """
         place = np.flatnonzero(self.standing == command.agent)
         first, past = command.period, command.period + command.quantity_wh
         if not place.size or not 0 <= first < past <= self.street.periods:
-            return False
+            return int(Refusal.NO_TARIFF)
         if self.closes_ms(first) <= command.time_ms:
-            return False
-        base = self.first_tick[place[0], first:past]
-        retail = base + command.price_tick
-        feed_in = self.street.feed_in_tick[command.agent, first:past]
-        low, high = base * LOWEST_SHARE_PERCENT // 100, base * HIGHEST_SHARE_PERCENT // 100
-        if ((retail < np.maximum(low, feed_in)) | (retail > high)).any():
-            return False
+            return int(Refusal.NO_TARIFF)
+        bounds = self._bounds(int(place[0]), first, past)
+        retail = bounds.base_tick + command.price_tick
+        if ((retail < bounds.low_tick) | (retail > bounds.high_tick)).any():
+            return int(Refusal.NO_TARIFF)
+        if (retail > bounds.most_tick).any():
+            return int(Refusal.PRICE_CAPPED)
         self.street.retail_tick[command.agent, first:past] = retail
-        count = past - first
-        self.wholesale.market.journal.extend(
-            "tariffs",
-            {
-                "command": np.full(count, seq),
-                "period": np.arange(first, past),
-                "agent": np.full(count, command.agent),
-                "retail_tick": retail,
-                "feed_in_tick": feed_in,
-            },
-        )
-        return True
+        write_tariffs(self.wholesale.market.journal, seq, self.street, command.agent, np.arange(first, past))
+        return 0
+
+    def _bounds(self, place: int, first: int, past: int) -> Bounds:
+        """Give what a utility's prices may be in the periods `first` to before `past`; a cap goes before the least."""
+        agent, caps = int(self.standing[place]), self.wholesale.market.tariff_caps
+        base, feed_in = self.first_tick[place, first:past], self.street.feed_in_tick[agent, first:past]
+        low, high = np.maximum(base * LOWEST_SHARE_PERCENT // 100, feed_in), base * HIGHEST_SHARE_PERCENT // 100
+        most = high if caps is None else caps.most_tick(agent, first, past)
+        return Bounds(base, np.minimum(low, most), high, most)
 
     def closes_ms(self, period: int) -> int:
-        """Say from when on a period's tariff stands: when it can be traded, or begins where nobody trades it."""
-        if self.street.market is not None:
-            return int(self.street.opens_ms[period])
-        return self.street.start_ms + period * self.street.period_ms
+        """Say from when on a period's tariff stands."""
+        return int(self.stands_ms[period])
 
     def shop(self, agent: int, first: int, count: int, expected_tick: Ints) -> dict[str, Any]:
         """Tell what a utility knows of its business when it sets the tariff of `count` periods from `first` on.
@@ -120,12 +128,11 @@ class Retail:
         """
         place = self.places[agent]
         span, before = slice(first, first + count), slice(max(0, first - count), first)
-        base = self.first_tick[place, span]
-        feed_in = self.street.feed_in_tick[agent, span]
+        bounds = self._bounds(place, first, first + count)
+        base = bounds.base_tick
         group = self.wholesale.place[agent]
         drawn = int(self.wholesale.drawn_wh[group])
         cost = int(self.wholesale.paid[group]) // drawn if drawn > 0 else int(expected_tick.sum()) // max(1, count)
-        low = np.maximum(base * LOWEST_SHARE_PERCENT // 100, feed_in) - base
         retail = self.street.retail_tick
         shifts = retail[agent, before] - self.first_tick[place, before]
         customers, customers_before = int(self.wholesale.customers[place]), int(self.before[place])
@@ -137,8 +144,8 @@ class Retail:
             customers_before=customers_before,
             base_tick=int(base.sum()) // count,
             shift_tick=int(shifts[-1]) if len(shifts) else 0,
-            low_tick=int(low.max()),
-            high_tick=int((base * HIGHEST_SHARE_PERCENT // 100 - base).min()),
+            low_tick=int((bounds.low_tick - base).max()),
+            high_tick=int((np.minimum(bounds.high_tick, bounds.most_tick) - base).min()),
             cost_tick=cost,
             planned_tick=int(self.wholesale.rules.expected_tick[span].sum()) // count,
             rivals_tick=tuple(

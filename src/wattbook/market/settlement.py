@@ -19,6 +19,7 @@ from wattbook.units import PPM, QUANTA_PER_CENT
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from wattbook.market.incentives import Reckoned
     from wattbook.market.market import Market
     from wattbook.market.sharing import Sharing
     from wattbook.messages import Command
@@ -228,7 +229,10 @@ class Settlement:
         self._settle_trades(seq, command)
         flow_wh = self._settle_supply(seq, command)
         self._settle_losses(seq, command, flow_wh)
-        self._settle_groups(seq, command)
+        reckoned = self._reckon(command)
+        self._settle_groups(seq, command, reckoned)
+        if market.incentives is not None and reckoned is not None:
+            market.incentives.pay(seq, command, reckoned)
         self._post_due(seq, command, Cause.MAINTENANCE, self.dues.maintenance, market.account(House.UPSTREAM))
         town.settled[p] = _SETTLED
         assert int(market.ledger.balance.sum()) == 0, "M1: accounts do not sum to zero"
@@ -281,7 +285,16 @@ class Settlement:
             },
         )
 
-    def _settle_groups(self, seq: int, command: Command) -> None:
+    def _reckon(self, command: Command) -> Reckoned | None:
+        """Say what the green tools come to, before guarantees of origin are issued: paid energy earns none."""
+        incentives, dues = self.market.incentives, self.dues
+        if incentives is None:
+            return None
+        withdrawal_wh = np.zeros(self.street.agents, np.int64)
+        withdrawal_wh[self.homes] = (self.residual_wh + dues.near_wh + dues.wide_wh)[self.homes]
+        return incentives.reckon(command, int(self.spot_tick[command.period]), withdrawal_wh)
+
+    def _settle_groups(self, seq: int, command: Command, reckoned: Reckoned | None) -> None:
         """Charge each balance group what it buys at spot, and its deviation at the imbalance price."""
         street, market, p = self.street, self.market, command.period
         wholesale, supplier = market.wholesale, market.suppliers.of(p)
@@ -289,7 +302,8 @@ class Settlement:
         for utility in self.utilities.tolist():
             residual_of[utility] = kernel.metered_wh(self.residual_wh, supplier, utility)
         if wholesale is not None:
-            wholesale.settle(seq, command, residual_of.tolist())
+            supported_wh = None if reckoned is None else reckoned.supported_wh
+            wholesale.settle(seq, command, residual_of.tolist(), supported_wh)
         upstream, spot = market.account(House.UPSTREAM), int(self.spot_tick[p])
         positions = []
         for agent in self.groups.tolist():

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from wattbook.assets.upgrades import UpgradeTerms
     from wattbook.contracts import DeskTerms
     from wattbook.market.gateway import GatewayRules
+    from wattbook.market.incentive_rules import IncentiveRules
 
     Ints = NDArray[np.int64]
 
@@ -440,6 +441,8 @@ class Street:
     about: dict[str, Any] | About = field(default_factory=dict)
     """Per agent, for the header only: persona, policy, label. An `About` makes the header tell agents in columns."""
     oversight: OversightRules | None = None
+    incentives: IncentiveRules | None = None
+    """The regulator's green tools."""
 
     @property
     def agents(self) -> int:
@@ -506,6 +509,7 @@ class Street:
             "local_market": None if self.market is None else self.market.header(),
             **({} if self.wholesale is None else {"wholesale": self.wholesale.header(self.names)}),
             **({} if self.oversight is None else {"regulator": self.oversight.header()}),
+            **({} if self.incentives is None else {"incentives": self.incentives.header()}),
         }
 
     def _rows(self, about: dict[str, Any]) -> list[dict[str, Any]]:

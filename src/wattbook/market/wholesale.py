@@ -170,8 +170,7 @@ class Wholesale:
         return 0
 
     def _tariff(self, seq: int, command: Command) -> int:
-        done = self.retail is not None and self.retail.set_tariff(seq, command)
-        return 0 if done else int(Refusal.NO_TARIFF)
+        return int(Refusal.NO_TARIFF) if self.retail is None else self.retail.set_tariff(seq, command)
 
     def _switch(self, seq: int, command: Command) -> int:
         moves = None if self.retail is None else self.retail.moves
@@ -345,7 +344,9 @@ class Wholesale:
             for each in producers.tolist()
         ]
         shared_ppm = [self.shared_ppm(each, period) for each in producers.tolist()]
-        given = self.generation.run(period, int(self.spot_tick[period]), sold_wh, shared_ppm)
+        starts_ms = self.street.start_ms + period * self.street.period_ms
+        marginal_tick = [self.marginal_tick(plant, starts_ms) for plant in range(len(producers))]
+        given = self.generation.run(period, int(self.spot_tick[period]), sold_wh, shared_ppm, marginal_tick)
         self.output_wh[self.plants, period], self.fuel[self.plants] = given.output_wh, given.fuel
         count = len(producers)
         self.market.journal.extend(
@@ -368,13 +369,15 @@ class Wholesale:
             if specs[contract.spec].kind == Kind.PPA and specs[contract.spec].covers(period)
         ]
 
-    def settle(self, seq: int, command: Command, residual_of: Sequence[int]) -> None:
+    def settle(self, seq: int, command: Command, residual_of: Sequence[int], supported_wh: Ints | None = None) -> None:
         """Settle contracts, the customers stood for, and fuel of a delivered period.
 
         Parameters
         ----------
         residual_of : sequence of int, (a,)
             What the homes of each utility drew, net [Wh].
+        supported_wh : (a,) int64, optional
+            Energy for which the regulator pays: it earns no guarantee.
         """
         market, p = self.market, command.period
         upstream = market.account(House.UPSTREAM)
@@ -385,6 +388,7 @@ class Wholesale:
                 int(self.spot_tick[p]),
                 lambda agent: self._fed_in_wh(agent, p, residual_of),
                 market.ledger.available,
+                None if supported_wh is None else lambda agent: int(supported_wh[agent]),
             )
             for agent, energy_wh in delivery.energy:
                 self.contracted_wh[self.place[agent], p] = energy_wh
@@ -458,6 +462,13 @@ class Wholesale:
         self.market.settlement.post(seq, now_ms, period, cause, 0, accounts, amounts, number)
 
     # --- looking
+
+    def marginal_tick(self, plant: int, at_ms: int) -> int:
+        """Give what a MWh of a plant costs its owner in a period that begins then: fuel, carbon, less premiums."""
+        incentives = self.market.incentives
+        return int(self.rules.plants.marginal_tick[plant]) + (
+            0 if incentives is None else incentives.marginal_tick(plant, at_ms)
+        )
 
     def expected_served_wh(self, agent: int, first: int, end: int) -> Ints:
         """Give what those will draw that a utility stands for now, in the periods `first` to before `end` (n,) [Wh]."""

@@ -1,16 +1,16 @@
 """The day-ahead market in the record: orders kept by period until that period has been settled.
 
 Owns the gathering of what a review of one period needs: its orders, its price, what plants could give, what was sold
-ahead. Orders of a producer whose asks are mitigated count as the market took them.
+ahead. Orders count as the market took them: refused ones not at all, a mitigated producer's asks at its default bid.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 
-from wattbook.messages import BUY, SELL, Action
+from wattbook.messages import BUY, REFUSED, SELL, Action
 from wattbook.regulator.reclearing import Order
 
 if TYPE_CHECKING:
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
 
-STREAMS: Final = ("commands", "spot", "supply", "positions")
+_T = TypeVar("_T")
+STREAMS: Final = ("commands", "orders", "spot", "supply", "positions")
+_PLACES: Final = ("available_wh", "contracted_wh", "spot_wh", "output_wh")
 _KEPT: Final = ("seq", "agent", "period", "side", "price_tick", "quantity_wh")
 
 
@@ -39,6 +41,10 @@ class Day(NamedTuple):
         By period.
     available_wh, contracted_wh : dict of (period, agent) to int
         What each plant could give; bought - sold by contracts.
+    spot_wh, output_wh : dict of (period, agent) to int
+        Bought - sold at spot; what each plant gave.
+    cap_tick : dict of int to int
+        By period, the highest price when it was cleared.
     """
 
     periods: Ints
@@ -46,6 +52,13 @@ class Day(NamedTuple):
     spot: dict[int, tuple[int, int]]
     available_wh: dict[tuple[int, int], int]
     contracted_wh: dict[tuple[int, int], int]
+    spot_wh: dict[tuple[int, int], int]
+    output_wh: dict[tuple[int, int], int]
+    cap_tick: dict[int, int]
+
+    def sold_wh(self, period: int, agent: int) -> int:
+        """Energy that an agent sold at spot, net [Wh]."""
+        return max(0, -self.spot_wh.get((period, agent), 0))
 
     def orders_of(self, period: int) -> tuple[list[Order], list[int]]:
         """Orders of one period as they came, and the seq of each one's command."""
@@ -86,23 +99,34 @@ class Ahead:
         self.spot: dict[int, tuple[int, int]] = {}
         self.available_wh: dict[tuple[int, int], int] = {}
         self.contracted_wh: dict[tuple[int, int], int] = {}
+        self.spot_wh: dict[tuple[int, int], int] = {}
+        self.output_wh: dict[tuple[int, int], int] = {}
+        self.cap_tick: dict[int, int] = {}
         self.settled: list[int] = []
         self.mitigated: list[tuple[int, int, int, int]] = []
         """Agent, highest price, from when, until when."""
+        self.collars: list[tuple[int, int]] = []
+        """From when on which highest price has held, ascending."""
 
     def read(self, stream: str, rows: Mapping[str, NDArray[Any]]) -> None:
         """Take in rows of one of `STREAMS`."""
         if stream == "commands":
             self._read_orders(rows)
+        elif stream == "orders":
+            refused = rows["command"][rows["event"] == REFUSED]
+            taken = ~np.isin(self.orders["seq"], refused)
+            self.orders = {name: column[taken] for name, column in self.orders.items()}
         elif stream == "spot":
-            keys = rows["period"].tolist()
-            self.spot |= dict(
-                zip(keys, zip(rows["seq"].tolist(), rows["price_tick"].tolist(), strict=True), strict=True)
-            )
+            for seq, period, price, at_ms in zip(
+                *(rows[name].tolist() for name in ("seq", "period", "price_tick", "time_ms")), strict=True
+            ):
+                self.spot[period], self.cap_tick[period] = (seq, price), self._cap_at(at_ms)
         elif stream == "supply":
             self.available_wh |= _by_place(rows, "available_wh")
+            self.output_wh |= _by_place(rows, "output_wh")
         else:
             self.contracted_wh |= _by_place(rows, "contracted_wh")
+            self.spot_wh |= _by_place(rows, "spot_wh")
             self.settled += np.unique(rows["period"]).tolist()
 
     def _read_orders(self, rows: Mapping[str, NDArray[Any]]) -> None:
@@ -122,6 +146,14 @@ class Ahead:
         self.mitigated = [row for row in self.mitigated if row[3] > from_ms and row[0] != agent]
         self.mitigated.append((agent, price_tick, from_ms, until_ms))
 
+    def note_collar(self, price_tick: int, from_ms: int) -> None:
+        """Note that the auction's highest price is another one from now on."""
+        self.collars.append((from_ms, price_tick))
+
+    def _cap_at(self, time_ms: int) -> int:
+        held = [price_tick for from_ms, price_tick in self.collars if from_ms <= time_ms]
+        return held[-1] if held else self.known.cap_tick
+
     def take(self) -> Day:
         """Give all periods that have been settled since the last time, and forget them."""
         periods = np.unique(np.array(self.settled, np.int64))
@@ -130,17 +162,13 @@ class Ahead:
         orders = {name: column[due] for name, column in self.orders.items()}
         self.orders = {name: column[~due] for name, column in self.orders.items()}
         chosen = set(periods.tolist())
-        day = Day(
+        return Day(
             periods,
             orders,
-            {period: row for period, row in self.spot.items() if period in chosen},
-            {key: value for key, value in self.available_wh.items() if key[0] in chosen},
-            {key: value for key, value in self.contracted_wh.items() if key[0] in chosen},
+            spot=_taken(self.spot, chosen),
+            cap_tick=_taken(self.cap_tick, chosen),
+            **{name: _taken_places(getattr(self, name), chosen) for name in _PLACES},
         )
-        self.spot = {period: row for period, row in self.spot.items() if period not in chosen}
-        self.available_wh = {key: value for key, value in self.available_wh.items() if key[0] not in chosen}
-        self.contracted_wh = {key: value for key, value in self.contracted_wh.items() if key[0] not in chosen}
-        return day
 
     def power(self, day: Day, period: int) -> Power:
         """Measure the structure of one period."""
@@ -163,22 +191,34 @@ class Ahead:
         return {
             "orders": {name: column.tolist() for name, column in self.orders.items()},
             "spot": [[period, *row] for period, row in self.spot.items()],
-            "available_wh": [[*key, value] for key, value in self.available_wh.items()],
-            "contracted_wh": [[*key, value] for key, value in self.contracted_wh.items()],
+            **{name: [[*key, value] for key, value in getattr(self, name).items()] for name in _PLACES},
             "settled": self.settled,
             "mitigated": self.mitigated,
+            "collars": self.collars,
+            "cap_tick": list(self.cap_tick.items()),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take on what `export` gave."""
         self.orders = {name: np.array(column, np.int64) for name, column in state["orders"].items()}
         self.spot = {period: (seq, price) for period, seq, price in state["spot"]}
-        for name in ("available_wh", "contracted_wh"):
+        for name in _PLACES:
             setattr(self, name, {(period, agent): value for period, agent, value in state[name]})
         self.settled = list(state["settled"])
         self.mitigated = [(agent, price, since, until) for agent, price, since, until in state["mitigated"]]
+        self.collars = [(since, price) for since, price in state["collars"]]
+        self.cap_tick = dict(state["cap_tick"])
 
 
 def _by_place(rows: Mapping[str, NDArray[Any]], name: str) -> dict[tuple[int, int], int]:
     keys = zip(rows["period"].tolist(), rows["agent"].tolist(), strict=True)
     return dict(zip(keys, rows[name].tolist(), strict=True))
+
+
+def _taken(kept: dict[int, _T], chosen: set[int]) -> dict[int, _T]:
+    """Take what is chosen out of what is kept by period."""
+    return {period: kept.pop(period) for period in [each for each in kept if each in chosen]}
+
+
+def _taken_places(kept: dict[tuple[int, int], int], chosen: set[int]) -> dict[tuple[int, int], int]:
+    return {place: kept.pop(place) for place in [each for each in kept if each[0] in chosen]}

@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from wattbook.oversight import Rule
+from wattbook.regulator.circuit_breaker import CircuitBreaker, CircuitBreakerTerms
+from wattbook.regulator.collar import Collar, CollarTerms
+from wattbook.regulator.concentration import Concentration, ConcentrationTerms
+from wattbook.regulator.default_tariff import DefaultTariff, DefaultTariffTerms
+from wattbook.regulator.emergency import Emergency, EmergencyTerms
 from wattbook.regulator.gouging import Gouging, GougingTerms
+from wattbook.regulator.imbalance import ImbalanceTerms, SystematicImbalance
+from wattbook.regulator.quota import Quota, QuotaTerms
+from wattbook.regulator.retail_mark_up import RetailMarkUp, RetailMarkUpTerms
+from wattbook.regulator.withholding import Withholding, WithholdingTerms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,8 +24,26 @@ if TYPE_CHECKING:
 
 TERMS: Final[dict[Rule, type[Any]]] = {
     Rule.GOUGING: GougingTerms,
+    Rule.WITHHOLDING: WithholdingTerms,
+    Rule.CONCENTRATION: ConcentrationTerms,
+    Rule.CIRCUIT_BREAKER: CircuitBreakerTerms,
+    Rule.COLLAR: CollarTerms,
+    Rule.RETAIL_MARK_UP: RetailMarkUpTerms,
+    Rule.DEFAULT_TARIFF_CAP: DefaultTariffTerms,
+    Rule.EMERGENCY: EmergencyTerms,
+    Rule.SYSTEMATIC_IMBALANCE: ImbalanceTerms,
+    Rule.QUOTA_BREACH: QuotaTerms,
 }
 """Thresholds of each rule; their defaults are assumptions of calibration unless they say otherwise."""
 DETECTORS: Final[dict[Rule, Callable[[Known, Any], Detector]]] = {
     Rule.GOUGING: Gouging,
+    Rule.WITHHOLDING: Withholding,
+    Rule.CONCENTRATION: Concentration,
+    Rule.CIRCUIT_BREAKER: CircuitBreaker,
+    Rule.COLLAR: Collar,
+    Rule.RETAIL_MARK_UP: RetailMarkUp,
+    Rule.DEFAULT_TARIFF_CAP: DefaultTariff,
+    Rule.EMERGENCY: Emergency,
+    Rule.SYSTEMATIC_IMBALANCE: SystematicImbalance,
+    Rule.QUOTA_BREACH: Quota,
 }

@@ -20,12 +20,15 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 import numpy as np
 
+from wattbook.errors import ConfigError
 from wattbook.messages import SELL
 from wattbook.oversight import SEEN_STREAMS, Item, Rule
 from wattbook.regulator.ahead import STREAMS, Ahead
 from wattbook.regulator.findings import Finding, Line, Offence
 from wattbook.regulator.metrics import is_scarce_without, residual_supply_ppm
+from wattbook.regulator.monitor import competitive
 from wattbook.regulator.reclearing import OUTSIDE, Cleared, clear_again
+from wattbook.regulator.references import Method, References
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,6 +60,9 @@ class GougingTerms:
         much of the reference.
     impact_tick, impact_share_ppm, impact_most_tick : int
         The same of the price, above the counterfactual one.
+    reference : int
+        What an ask is held against: 0 cost by public indices, 1 the median of accepted offers, 2 the lowest quarter of
+        prices; the last two fall back to cost where too little is known (`wattbook.regulator.references`).
     """
 
     rsi_ppm: int = 1_100_000
@@ -66,6 +72,13 @@ class GougingTerms:
     impact_tick: int = 2_500
     impact_share_ppm: int = 2_000_000
     impact_most_tick: int = 10_000
+    reference: int = 0
+
+    def __post_init__(self) -> None:
+        if self.reference not in list(Method):
+            raise ConfigError(
+                f"gouging: reference={self.reference} is no method: write 0 (cost), 1 (accepted offers) or 2 (prices)"
+            )
 
     @classmethod
     def never(cls) -> Self:
@@ -102,6 +115,8 @@ class _Case(NamedTuple):
     power: Power
     price_tick: int
     spot_seq: int
+    cap_tick: int
+    reference_tick: int
 
 
 class Gouging:
@@ -119,16 +134,21 @@ class Gouging:
     def __init__(self, known: Known, terms: GougingTerms) -> None:
         self.known, self.terms = known, terms
         self.ahead = Ahead(known)
+        self.references = References(known)
+        self.method = Method(terms.reference)
         self.place = {agent: row for row, agent in enumerate(known.producers.tolist())}
+        self.reference_tick = known.reference_tick.copy()
+        """Of the periods that are being reviewed; of others it is what they cost."""
         self.limit_tick = terms.conduct_limit_tick(known.reference_tick)
 
     def read(self, stream: str, rows: Mapping[str, NDArray[Any]]) -> None:
         """Take in rows of the day-ahead market."""
         self.ahead.read(stream, rows)
 
-    def review(self, now_ms: int) -> list[Finding]:  # noqa: ARG002 - the one form
+    def review(self, now_ms: int) -> list[Finding]:
         """Look at all periods that have been settled since the last review."""
         day = self.ahead.take()
+        self._refer(day, now_ms)
         found: dict[int, list[tuple[Offence, list[Line], dict[int, int]]]] = {}
         for period, agent in self._suspects(day):
             power = self.ahead.power(day, period)
@@ -136,10 +156,26 @@ class Gouging:
             if not is_scarce_without(power.supply_wh, own_wh, power.demand_wh, self.terms.rsi_ppm):
                 continue
             seq, price_tick = day.spot[period]
-            offence = self._weigh(_Case(agent, period, *day.orders_of(period), power, price_tick, seq))
+            offence = self._weigh(_Case(agent, period, *day.orders_of(period), power, price_tick, seq,
+                                        day.cap_tick[period], self._reference(agent, period)))  # fmt: skip
             if offence is not None:
                 found.setdefault(agent, []).append(offence)
         return [self._finding(agent, found[agent]) for agent in sorted(found)]
+
+    def _refer(self, day: Day, now_ms: int) -> None:
+        """Set the references of a day by what came before it, then learn from it."""
+        if self.method == Method.COST:
+            return
+        periods = [period for period in day.periods.tolist() if period in day.spot]
+        self.references.forget(now_ms)
+        for agent, row in self.place.items():
+            for period in periods:
+                self.reference_tick[row, period] = self.references.tick(self.method, agent, period)
+        self.limit_tick[:, periods] = self.terms.conduct_limit_tick(self.reference_tick[:, periods])
+        self.references.add(day, competitive({period: self.ahead.power(day, period) for period in periods}))
+
+    def _reference(self, agent: int, period: int) -> int:
+        return int(self.reference_tick[self.place[agent], period])
 
     def _suspects(self, day: Day) -> list[tuple[int, int]]:
         """Periods and producers with an ask beyond the conduct limit."""
@@ -154,14 +190,16 @@ class Gouging:
 
     def _weigh(self, case: _Case) -> tuple[Offence, list[Line], dict[int, int]] | None:
         """Clear again with the agent's asks at reference; None where the price hardly moved."""
-        reference = int(self.known.reference_tick[self.place[case.agent], case.period])
+        reference = case.reference_tick
         honest = [
-            order._replace(price_tick=self._within_band(reference))
+            order._replace(price_tick=min(max(reference, self.known.floor_tick), case.cap_tick))
             if order.agent == case.agent and order.side == SELL and order.price_tick > reference
             else order
             for order in case.orders
         ]
-        before, after = (clear_again(self.known, case.period, orders) for orders in (case.orders, honest))
+        before, after = (
+            clear_again(self.known, case.period, orders, case.cap_tick) for orders in (case.orders, honest)
+        )
         rise_tick = case.price_tick - after.price_tick
         limit_tick = self.terms.impact_limit_tick(after.price_tick)
         if rise_tick <= limit_tick:
@@ -170,14 +208,9 @@ class Gouging:
         gain = (case.price_tick - reference) * sold - (after.price_tick - reference) * would
         paid = {agent: rise_tick * energy for agent, energy in before.bought_wh.items() if agent != OUTSIDE}
         offence = Offence(case.period, case.period, gain, rise_tick * sold, sum(paid.values()))
-        return offence, self._evidence(case, reference, limit_tick, before, after), paid
+        return offence, self._evidence(case, limit_tick, before, after), paid
 
-    def _within_band(self, price_tick: int) -> int:
-        return min(max(price_tick, self.known.floor_tick), self.known.cap_tick)
-
-    def _evidence(
-        self, case: _Case, reference_tick: int, impact_tick: int, before: Cleared, after: Cleared
-    ) -> list[Line]:
+    def _evidence(self, case: _Case, impact_tick: int, before: Cleared, after: Cleared) -> list[Line]:
         power, agent, p = case.power, case.agent, case.period
         own_wh = power.uncommitted_wh[agent]
         asks = [(order.price_tick, seq) for order, seq in zip(case.orders, case.seqs, strict=True)
@@ -189,7 +222,7 @@ class Gouging:
             (Item.SUPPLY_WH, power.supply_wh),
             (Item.UNCOMMITTED_WH, own_wh),
             (Item.DEMAND_WH, power.demand_wh),
-            (Item.REFERENCE_TICK, reference_tick),
+            (Item.REFERENCE_TICK, case.reference_tick),
             (Item.OFFER_TICK, max(price for price, _ in asks)),
             (Item.CONDUCT_LIMIT_TICK, conduct_tick),
             (Item.PRICE_TICK, case.price_tick),
@@ -208,13 +241,16 @@ class Gouging:
         for _, _, paid in cases:
             for who, amount in paid.items():
                 victims[who] = victims.get(who, 0) + amount
-        row = self.place[agent]
+        if self.method == Method.COST:
+            default_tick = int(self.known.reference_tick[self.place[agent]].max())
+        else:
+            default_tick = max(self._reference(agent, offence.period) for offence, _, _ in cases)
         return Finding(
             Rule.GOUGING,
             agent,
             tuple(offence for offence, _, _ in cases),
             tuple(line for _, lines, _ in cases for line in lines),
-            price_tick=int(self.known.reference_tick[row].max()),
+            price_tick=default_tick,
             victims=tuple(sorted(victims.items())),
         )
 
@@ -222,12 +258,17 @@ class Gouging:
         """Hear that the market takes an agent's asks at no more than a price for a while."""
         self.ahead.note_mitigation(agent, price_tick, from_ms, until_ms)
 
+    def note_collar(self, price_tick: int, from_ms: int) -> None:
+        """Hear that the auction's highest price is another one from now on."""
+        self.ahead.note_collar(price_tick, from_ms)
+
     # --- saving
 
     def export(self) -> dict[str, Any]:
         """Give the whole state, as JSON can hold it."""
-        return self.ahead.export()
+        return {"ahead": self.ahead.export(), "references": self.references.export()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take on what `export` gave."""
-        self.ahead.restore(state)
+        self.ahead.restore(state["ahead"])
+        self.references.restore(state["references"])

@@ -6,8 +6,8 @@ regulator alone (reference costs from public indices, turnovers). Personas, poli
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 
@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Ints = NDArray[np.int64]
+
+_COLUMNS: Final = (
+    "feeder", "utility", "suppliers", "producers", "capacity_w", "outside_tick", "turnover", "min_output_w", "ramp_w",
+)  # fmt: skip
+_BY_PERIOD: Final = ("retail_tick", "feed_in_tick", "reference_tick")
+_COUNTS: Final = ("customers", "quota_ppm")
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +65,9 @@ class Known:
         The outside's price.
     turnover : (a,) int64
         Of each agent in the year before the run, by its reports [1e-8 EUR].
+    min_output_w, ramp_w : (n,) int64
+        Least that each plant gives while it runs, and most by which its output rises from one period to the next;
+        empty where nothing holds any back.
     """
 
     names: tuple[str, ...]
@@ -87,6 +96,8 @@ class Known:
     link_tick: int
     outside_tick: Ints
     turnover: Ints
+    min_output_w: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    ramp_w: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
 
     @classmethod
     def of(cls, header: Mapping[str, Any]) -> Self:
@@ -131,7 +142,23 @@ class Known:
             link_tick=int(link["extra_tick"]),
             outside_tick=np.array(header["spot_tick"], np.int64),
             turnover=np.array([int(told["turnover"].get(name, 0)) for name in names], np.int64),
+            min_output_w=np.array([each["min_output_w"] for each in plants], np.int64),
+            ramp_w=np.array([each["ramp_w"] for each in plants], np.int64),
         )
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it as plain JSON values, so that it can be kept beside a record; `from_json` takes it up."""
+        return {each.name: _plain(getattr(self, each.name)) for each in fields(self)}
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> Self:
+        """Take up what `to_json` gave."""
+        tables = {name: np.array(told[name], np.int64) for name in _COLUMNS}
+        tables |= {name: np.array(told[name], np.int64).reshape(-1, told["periods"]) for name in _BY_PERIOD}
+        counts = {name: dict(map(tuple, told[name])) for name in _COUNTS}
+        words = {name: tuple(told[name]) for name in ("names", "kinds", "plant_kinds")}
+        books = tuple((book, venue) for book, venue in told["books"])
+        return cls(**{**told, **tables, **counts, **words, "books": books})
 
     @property
     def agents(self) -> int:
@@ -160,3 +187,10 @@ def _people(told: Any) -> dict[str, list[Any]]:
 def _stretched(ticks: list[int], periods: int) -> list[int]:
     """Prices of all periods, where one may be told for all."""
     return ticks * periods if len(ticks) == 1 else ticks
+
+
+def _plain(value: Any) -> Any:
+    """Give a field as JSON can hold it: whole numbers by agent as pairs."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    return [list(each) for each in value.items()] if isinstance(value, dict) else value

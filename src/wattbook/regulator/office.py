@@ -164,13 +164,17 @@ class Office:
         return command._replace(flags=command.flags + self.rules.hearing_ms) if command.flags else command
 
     def _note(self, finding: Finding, steps: tuple[Sanction, ...], now_ms: int) -> None:
-        """Tell detectors that read day-ahead asks of a mitigation."""
-        if Sanction.MITIGATION not in steps:
-            return
-        for detector in self.detectors.values():
-            note = getattr(detector, "note_mitigation", None)
-            if note is not None:
-                note(finding.agent, finding.price_tick, now_ms, now_ms + self.rules.mitigation_ms)
+        """Tell detectors that read day-ahead orders what the market takes from now on."""
+        heard: dict[str, tuple[int, ...]] = {}
+        if Sanction.MITIGATION in steps:
+            heard["note_mitigation"] = finding.agent, finding.price_tick, now_ms, now_ms + self.rules.mitigation_ms
+        if Sanction.COLLAR in steps:
+            heard["note_collar"] = finding.price_tick, now_ms
+        for name, told in heard.items():
+            for detector in self.detectors.values():
+                note = getattr(detector, name, None)
+                if note is not None:
+                    note(*told)
 
     # --- saving
 

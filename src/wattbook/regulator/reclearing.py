@@ -45,19 +45,22 @@ class Cleared(NamedTuple):
     bought_wh: dict[int, int]
 
 
-def clear_again(known: Known, period: int, orders: Sequence[Order]) -> Cleared:
+def clear_again(known: Known, period: int, orders: Sequence[Order], cap_tick: int | None = None) -> Cleared:
     """Clear orders (in the order in which they came) of one period.
 
     Parameters
     ----------
     known : Known
         Whose link, band and outside prices hold.
+    cap_tick : int, optional
+        Highest price when it was cleared; None for the one at the start.
     """
+    band = known.floor_tick, known.cap_tick if cap_tick is None else cap_tick
     # As the market does: the outside comes last on both sides, at its price or the band's edge.
     outside = int(known.outside_tick[period])
     each = [(order, order.price_tick) for order in orders]
     for side in (BUY, SELL):
-        price = min(max(outside - side * known.link_tick, known.floor_tick), known.cap_tick)
+        price = _within(outside - side * known.link_tick, band)
         each.append((Order(OUTSIDE, side, price, known.link_wh), price))
     rows: list[tuple[int, int, int, int, int]] = []
     owner: list[int] = []
@@ -73,15 +76,20 @@ def clear_again(known: Known, period: int, orders: Sequence[Order]) -> Cleared:
         for whose, row in ((bought, buyer), (sold, seller)):
             whose[owner[row]] = whose.get(owner[row], 0) + quantity
     price_tick = clearing.price_tick
-    return Cleared(_unmatched(known, orders, outside) if price_tick is None else price_tick, sold, bought)
+    return Cleared(_unmatched(known, orders, outside, band) if price_tick is None else price_tick, sold, bought)
 
 
-def _unmatched(known: Known, orders: Sequence[Order], outside_tick: int) -> int:
+def _unmatched(known: Known, orders: Sequence[Order], outside_tick: int, band: tuple[int, int]) -> int:
     """Give the price of a period in which nobody trades: as the market does."""
     if not orders:
-        return min(max(outside_tick, known.floor_tick), known.cap_tick)
+        return _within(outside_tick, band)
     asks = [order.price_tick for order in orders if order.side == SELL]
     if known.link_wh:
-        asks.append(min(max(outside_tick + known.link_tick, known.floor_tick), known.cap_tick))
+        asks.append(_within(outside_tick + known.link_tick, band))
     # On an island without sellers energy is scarce: worth what the last one would have paid.
     return min(asks) if asks else max(order.price_tick for order in orders)
+
+
+def _within(price_tick: int, band: tuple[int, int]) -> int:
+    floor_tick, cap_tick = band
+    return min(max(price_tick, floor_tick), cap_tick)

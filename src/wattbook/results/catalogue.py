@@ -1,12 +1,13 @@
-"""Which tables a run has: those of every run, and those of a wholesale market and of a contract desk."""
+"""Which tables a run has: those of every run, and those of a wholesale market, a contract desk and a regulator."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from wattbook.messages import CONTRACTS
+from wattbook.messages import CONTRACTS, TARIFFS
 from wattbook.results import tables as common
 from wattbook.results.columns import frame_of
+from wattbook.results.oversight_tables import OVERSIGHT
 from wattbook.results.wholesale_tables import DESK, MEMBERS, RETAIL, WHOLESALE, desk_rows
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from wattbook.results.columns import Column
     from wattbook.results.record import Record
 
-LATER: Final = {**WHOLESALE, **DESK, **RETAIL, **MEMBERS}
+LATER: Final = {**WHOLESALE, **DESK, **RETAIL, **MEMBERS, **OVERSIGHT}
 """Tables that not every run has."""
 
 
@@ -23,9 +24,11 @@ def table_names(record: Record) -> list[str]:
     """Tables of a run."""
     market = record.wholesale
     desk = DESK if market is not None and market.has_desk else {}
-    retail = RETAIL if market is not None and market.has_retail else {}
+    # Where nobody chooses, tariffs change by the regulator's caps alone.
+    retail = RETAIL if market is not None and market.has_retail else {TARIFFS.name} & record.streams.keys()
     members = MEMBERS if market is not None and market.has_members else {}
-    return [*common.TABLES, *(WHOLESALE if market is not None else {}), *desk, *retail, *members]
+    watched = OVERSIGHT if "regulator" in record.header else {}
+    return [*common.TABLES, *(WHOLESALE if market is not None else {}), *desk, *retail, *members, *watched]
 
 
 def whole(name: str, record: Record, baseline: Record | None) -> dict[str, Column]:

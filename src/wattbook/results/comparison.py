@@ -39,7 +39,7 @@ WHOLESALE: Final = (
     "spot_mean_eur_per_mwh", "imports_wh", "exports_wh", "hedge_ratio", "utility_cost", "utility_cost_eur_per_mwh",
     "utility_cost_variance", "utility_profit", "producer_revenue", "producer_cost", "producer_profit", "signed",
     "cascaded_wh", "margin_calls", "defaults", "customers_moved", "members_moved", "gateway_to_homes_wh",
-    "gateway_from_homes_wh", "gateway_vwap_eur_per_mwh",
+    "gateway_from_homes_wh", "gateway_vwap_eur_per_mwh", "lerner", "hhi",
 )  # fmt: skip
 """Figures of `wattbook.results.wholesale_metrics` that are set side by side where a run has a wholesale market."""
 _OF_UTILITIES: Final = ("cost_eur_per_mwh", "cost_variance", "hedge_ratio", "profit")
@@ -212,10 +212,11 @@ def _consumption(record: Record) -> tuple[int, int]:
 def _figures(a: Run, b: Run) -> dict[str, dict[str, Any]]:
     here, there = _wholesale_of(a), _wholesale_of(b)
     # What only one of them has, a wholesale market or an agent in it, has no other side.
+    here, there = ({**told, **_regulator_of(run)} for told, run in ((here, a), (there, b)))
     both = dict.fromkeys([*here, *there])
     pairs = _paired(
-        {**_figures_of(a), **{name: here.get(name) for name in both}},
-        {**_figures_of(b), **{name: there.get(name) for name in both}},
+        {**_figures_of(a), **{name: here.get(name, _absent(name, here)) for name in both}},
+        {**_figures_of(b), **{name: there.get(name, _absent(name, there)) for name in both}},
     )
     if (a.baseline is None) != (b.baseline is None):
         pairs["profit_gini"]["difference"] = None
@@ -248,6 +249,28 @@ def _wholesale_of(run: Run) -> dict[str, Any]:
         for agent, figures in told[kind].items():
             found |= {f"{kind}.{agent}.{name}": figures[name] for name in names}
     return {f"wholesale.{name}": figure for name, figure in found.items()}
+
+
+_OVERSIGHT: Final = (
+    "findings", "disgorged", "refunds", "gain", "overcharge", "harm", "gouged_price_eur_per_mwh",
+    "honest_price_eur_per_mwh",
+)  # fmt: skip
+"""Figures of `wattbook.results.oversight_metrics` that are set side by side where a run has a regulator."""
+
+
+def _regulator_of(run: Run) -> dict[str, Any]:
+    """Figures of a run's regulator, its sanctions by kind."""
+    told = run.metrics.get("regulator")
+    if told is None:
+        return {}
+    found = {name: told[name] for name in _OVERSIGHT}
+    found |= {f"sanctions.{kind}": count for kind, count in told["sanctions"].items()}
+    return {f"regulator.{name}": figure for name, figure in found.items()}
+
+
+def _absent(name: str, figures: Mapping[str, Any]) -> int | None:
+    """Give a figure that one side has not: a regulator without a kind of sanction imposed none."""
+    return 0 if name.startswith("regulator.sanctions.") and "regulator.findings" in figures else None
 
 
 def _paired(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -1,4 +1,7 @@
-"""A comparison in one screen: at most 50 lines of 100 columns, 24 more where there is a wholesale market."""
+"""A comparison in one screen: at most 50 lines of 100 columns.
+
+There are 24 more where there is a wholesale market, and 11 more with a regulator.
+"""
 
 from __future__ import annotations
 
@@ -44,6 +47,7 @@ def comparison_text(told: Mapping[str, Any]) -> str:
         *_figures(told),
         *_gain(told["decomposition"]),
         *_wholesale(told["figures"]),
+        *_regulator(told["figures"]),
         "",
         *_deciles(told["bills"]),
         *_winners(told["winners"], told["bills"]["homes"]),
@@ -99,7 +103,10 @@ def _changes(told: Mapping[str, Any]) -> Iterator[str]:
         # Two markets have hardly a setting in common: which they are says it.
         yield f"wholesale: {kinds[0]} -> {kinds[1]}"
         own = [change for change in own if not change["path"].startswith("wholesale.")]
-    for change in own:
+    regulator = [change for change in own if change["path"] == "regulator"]
+    for change in regulator:  # only one has one: its persona says which
+        yield f"regulator: {_persona(change, 'a')} -> {_persona(change, 'b')}"
+    for change in [each for each in own if each not in regulator]:
         yield f"{change['path']}: {_side(change, 'a')} -> {_side(change, 'b')}"
     yield from _changes_of_agents([change for change in told["scenario"] if change["agent"] is not None])
     for what in ("versions", "inputs"):
@@ -107,6 +114,12 @@ def _changes(told: Mapping[str, Any]) -> Iterator[str]:
             yield f"{what[:-1]} {name}: {_value(pair['a'])} -> {_value(pair['b'])}"
     if told["same"]["scenario"] and told["same"]["seed"]:
         yield "nothing in scenario and seed" + (": the same journal, all differences are 0" * told["same"]["journal"])
+
+
+def _persona(change: Mapping[str, Any], side: str) -> str:
+    """Name the regulator of one side."""
+    told = change.get(side)
+    return _value(told.get("persona")) if isinstance(told, dict) else "none"
 
 
 def _wholesale_kind(changes: Sequence[Mapping[str, Any]], side: str) -> str | None:
@@ -224,6 +237,25 @@ def _wholesale(figures: Mapping[str, Any]) -> Iterator[str]:
         pair = figures[f"wholesale.{name}"]
         if pair["a"] is not None or pair["b"] is not None:
             yield _pair(label, pair, text)
+
+
+_OVERSIGHT: Final[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
+    ("findings", "regulator.findings", _number(1, 0)),
+    ("fines EUR", "fines", _whole_eur),
+    ("refunds EUR", "regulator.refunds", _whole_eur),
+)
+
+
+def _regulator(figures: Mapping[str, Any]) -> Iterator[str]:
+    """Write the regulator's rows; none where neither run has one."""
+    if "regulator.findings" not in figures:
+        return
+    yield ""
+    for label, name, text in _OVERSIGHT:
+        yield _pair(label, figures[name], text)
+    kinds = [name for name in figures if name.startswith("regulator.sanctions.")]
+    for name in kinds:
+        yield _pair(f"  {name.rpartition('.')[2]}", figures[name], _number(1, 0))
 
 
 def _named(figures: Mapping[str, Any], begin: str, end: str, text: Callable[[Any], str]) -> Iterator[str]:
@@ -345,6 +377,9 @@ def _local(ms: int, clock: str) -> str:
 def _command(row: Mapping[str, Any] | None, known_ms: int, clock: str) -> str:
     if row is None:
         return "no more commands"
+    if row["said"] is not None:
+        at = "" if row["time_ms"] == known_ms else f"at {_local(row['time_ms'], clock)} "
+        return f"{at}the regulator: {row['said']}"
     words = [] if row["time_ms"] == known_ms else [f"at {_local(row['time_ms'], clock)}"]
     words += [f"{_cut(row['agent'] or 'the market', _VALUE)}:", row["action"]]
     words += [_cut(row[whom], _VALUE) for whom in ("quarantined", "supplier") if row[whom]]

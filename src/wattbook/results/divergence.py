@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from wattbook.messages import COMMANDS, CONTRACTS, SHARES, STREAMS, WHOLESALE_STREAMS, Action
+from wattbook.messages import COMMANDS, CONTRACTS, OVERSIGHT_STREAMS, SHARES, STREAMS, WHOLESALE_STREAMS, Action
+from wattbook.oversight import Item
 from wattbook.results import catalogue
+from wattbook.results.oversight_words import FROM, said
 from wattbook.results.tables import word
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ _UNKNOWN: Final = 1 << 61
 """Added to a number that names nothing (a refused command may hold any), so that it meets no number that does."""
 _FACTS: Final = (
     *(stream for stream in STREAMS if stream is not COMMANDS), SHARES, *WHOLESALE_STREAMS, CONTRACTS,
+    *OVERSIGHT_STREAMS,
 )  # fmt: skip
 _KINDS: Final = {
     "agent": "agent", "buyer": "agent", "seller": "agent", "utility": "agent", "account": "account", "book": "book",
@@ -181,14 +184,39 @@ _MEANS_AGENT: Final = (Action.QUARANTINE, Action.SWITCH)
 
 def _common(block: Columns, column: str, lens: Mapping[str, _Lens], rows: int) -> NDArray[Any]:
     numbers = block[column][:rows]
-    if column in _KINDS:
-        return lens[_KINDS[column]].of(numbers)
-    if column == "order" and "action" in block:  # an agent may stand where others name an order
-        mine = np.isin(block["action"][:rows], _MEANS_AGENT)
+    told = lens[_KINDS[column]].of(numbers) if column in _KINDS else numbers
+    for kind, mine in _meant_otherwise(block, column, rows):
         if mine.any():
-            numbers = numbers.copy()
-            numbers[mine] = lens["agent"].of(numbers[mine])
-    return numbers
+            told = told.astype(np.int64)
+            told[mine] = numbers[mine] if kind is None else lens[kind].of(numbers[mine])
+    return told
+
+
+def _meant_otherwise(block: Columns, column: str, rows: int) -> Iterator[tuple[str | None, NDArray[np.bool_]]]:
+    """Tell in which rows a column holds a number of another kind than its name says, or one of no kind, None."""
+    if "action" in block:
+        action = block["action"][:rows]
+        if column == "order":  # an agent may stand where others name an order
+            yield "agent", np.isin(action, (*_MEANS_AGENT, Action.FIND))
+        elif column == "book":  # a rule, or an item
+            yield None, (action >= FROM) & (action != Action.HALT)
+        elif column == "period":
+            yield "agent", action == Action.REFUND
+        elif column in {"quantity_wh", "flags"}:
+            evidence = action == Action.EVIDENCE
+            yield from _meant_by_items(block["book"][:rows], column == "quantity_wh", evidence)
+    elif "item" in block and column in {"value", "place"}:
+        yield from _meant_by_items(block["item"][:rows], column == "value", np.ones(rows, np.bool_))
+
+
+def _meant_by_items(
+    item: NDArray[Any], is_value: bool, mine: NDArray[np.bool_]
+) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """Tell of evidence: who took part stands as a value, most places are periods."""
+    if is_value:
+        yield "agent", mine & (item == Item.PARTNER)
+    else:
+        yield "period", mine & (item != Item.EVENT)
 
 
 def _row(block: Columns | None, row: int) -> dict[str, NDArray[Any]] | None:
@@ -206,7 +234,10 @@ def _command(record: Record, columns: Columns) -> dict[str, Any]:
     meant = row["order"] if action in _MEANS_AGENT else None
     whom = None if meant is None else _entry(place.names, meant)
     shelf, venues = list(place.books), [book["venue"] for book in record.header["books"]]
-    if action >= Action.REQUEST and record.wholesale is not None:
+    period = -1 if action == Action.REFUND else row["period"]  # a refund's is an agent
+    if action >= FROM and action != Action.HALT:  # a rule, or an item
+        shelf, venues = [], []
+    elif Action.REQUEST <= action < FROM and record.wholesale is not None:
         # At the contract desk a command's book is a contract; most verbs only refer to an offer.
         names = action in (Action.REQUEST, Action.POST)
         shelf, venues = (list(record.wholesale.specs) if names else []), []
@@ -217,10 +248,11 @@ def _command(record: Record, columns: Columns) -> dict[str, Any]:
         "action": word(Action(action)) if action in set(Action) else str(action),
         "venue": _entry(venues, row["book"]),
         "book": _entry(shelf, row["book"]),
-        "period_ms": place.start_ms + row["period"] * place.period_ms if 0 <= row["period"] < place.periods else None,
+        "period_ms": place.start_ms + period * place.period_ms if 0 <= period < place.periods else None,
         "order": None if meant is not None else row["order"],
         "quarantined": whom if action == Action.QUARANTINE else None,
         "supplier": whom if action == Action.SWITCH else None,
+        "said": said(record, row) if action >= FROM else None,
         "side": _SIDES.get(row["side"]),
         **{name: row[name] for name in ("price_tick", "quantity_wh", "flags")},
     }

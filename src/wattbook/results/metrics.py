@@ -13,8 +13,10 @@ from wattbook.messages import Cause, Path, Venue
 from wattbook.results.answers import answers
 from wattbook.results.efficiency import efficiency
 from wattbook.results.energy import energy_errors, meter_sums, place_shares, share
+from wattbook.results.incentives import figures
 from wattbook.results.liquidity import concentration, liquidity
 from wattbook.results.money import decomposition, money_errors, money_of, received
+from wattbook.results.oversight_metrics import oversight_metrics
 from wattbook.results.wholesale_metrics import wholesale_metrics
 from wattbook.units import TICKS_PER_EUR_PER_MWH, half_even
 
@@ -47,14 +49,16 @@ def metrics(record: Record, baseline: Record | None, measured: Mapping[str, Any]
         "hhi": concentration(record),
         "liquidity": liquidity(record),
         **_savings(record, baseline),
-        "fines": _total(record, Cause.FINE),
-        "incentives": _total(record, Cause.INCENTIVE),
+        "fines": -_received(record, Cause.FINE),
+        "incentives": _received(record, Cause.INCENTIVE, Cause.CLAWBACK),
         "money_sum": int(money_of(record).sum()),
         "money_errors": money,
         "energy_residual_wh": sum(energy.values()),
         "energy_errors_wh": energy,
         "baseline": None if baseline is None else _baseline(record, baseline),
         **({} if record.wholesale is None else {"wholesale": wholesale_metrics(record)}),
+        **({"regulator": oversight_metrics(record)} if "regulator" in record.header else {}),
+        **({} if "incentives" not in record.header else {"green": figures(record, money_of(record))}),
         **{name: measured.get(name) for name in MEASURED},
     }
 
@@ -170,6 +174,6 @@ def _baseline(record: Record, baseline: Record) -> dict[str, Any]:
     }
 
 
-def _total(record: Record, cause: Cause) -> int:
-    """Money that the agents paid for `cause`, or got, in absolute terms [1e-8 EUR]."""
-    return abs(int(money_of(record)[: record.place.agents, cause].sum()))
+def _received(record: Record, *causes: Cause) -> int:
+    """Money that the agents got for `causes`; what they paid is negative [1e-8 EUR]."""
+    return int(money_of(record)[: record.place.agents, list(causes)].sum())

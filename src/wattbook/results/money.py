@@ -13,6 +13,7 @@ import numpy as np
 from wattbook.messages import Action, Cause, House
 from wattbook.results.energy import attendance, meter_sums, soc_end
 from wattbook.results.gateway import Taxes
+from wattbook.results.incentives import Tools
 from wattbook.results.record import BLOCK_ROWS
 from wattbook.results.wholesale_money import Payments
 from wattbook.units import QUANTA_PER_CENT
@@ -146,12 +147,16 @@ def money_errors(record: Record) -> dict[str, int]:
 
     ``vat``
         With a gateway alone: homes pay VAT on retail, network and levy, and on what they paid, net, in its book.
+    ``incentives`` (R6)
+        With green tools alone: premiums, differences, grants and the price of carbon are what meters, plants and the
+        spot price make due within the budgets, and all of it passes through the treasury.
 
     With a wholesale market those of `wattbook.results.wholesale_money.Payments.errors` as well.
     """
     transfers, trades, billing = _Transfers(), _Payments(record), _Billing(record)
     wholesale = None if record.wholesale is None else Payments(record)
     taxes = Taxes(record) if record.place.has_gateway else None
+    tools = Tools(record) if "incentives" in record.header else None
     trades.owe()
     for rows in record.pieces("postings", only=_POSTING):
         transfers.add(rows)
@@ -161,12 +166,16 @@ def money_errors(record: Record) -> dict[str, int]:
             wholesale.add(rows)
         if taxes is not None:
             taxes.add(rows)
+        if tools is not None:
+            tools.add(rows)
     rounding = billing.done()
     # In passing, as they are asked for as well.
     record.memo.setdefault("money", billing.total.done())
     errors = {"transfers": transfers.error(), "trades": trades.error(), "rounding": rounding}
     if taxes is not None:
         errors["vat"] = taxes.error()
+    if tools is not None:
+        errors["incentives"] = tools.error()
     return errors if wholesale is None else errors | wholesale.errors(meter_sums(record).residual_wh)
 
 

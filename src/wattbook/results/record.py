@@ -16,6 +16,8 @@ from wattbook.data import zone
 from wattbook.errors import ConfigError, CorruptError
 from wattbook.journal import FRAME_ROWS, read_journal, write_journal
 from wattbook.messages import MOVES, SHARES, TARIFFS, Cause, House, Path, Stream, Venue, streams_of
+from wattbook.results.incentives import incentive_faults
+from wattbook.results.oversight_header import oversight_header_faults, oversight_stream_faults
 from wattbook.results.suppliers import Supplied
 from wattbook.results.wholesale_header import (
     WholesalePlace,
@@ -463,6 +465,8 @@ def header_faults(header: object) -> list[str]:
     faults = [f"its header has no sound {key!r}" for key, sound in _SOUND.items() if not _holds(sound, header, key)]
     if "wholesale" in header:
         faults += wholesale_faults(header["wholesale"])
+    if "incentives" in header and not faults:
+        faults += incentive_faults(header["incentives"], len(people_of(header)["agent"]))
     return faults or _reference_faults(header)
 
 
@@ -567,6 +571,8 @@ def _reference_faults(header: dict[str, Any]) -> list[str]:
         faults.append("an agent's feeder has no book")
     if "wholesale" in header:
         faults += wholesale_reference_faults(header["wholesale"], names, set(header["tariffs"]))
+    if "regulator" in header and not faults:
+        faults += oversight_header_faults(header)
     return faults
 
 
@@ -601,6 +607,8 @@ def stream_faults(header: Mapping[str, Any], streams: Mapping[str, Columns]) -> 
         faults += _move_faults(header, streams["moves"])
     if "contracts" in streams:
         faults += contract_faults(header["wholesale"], agents, periods, streams["contracts"])
+    if "regulator" in header:
+        faults += oversight_stream_faults(agents, streams)
     return sorted(faults)
 
 

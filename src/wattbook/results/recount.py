@@ -20,8 +20,10 @@ import polars as pl
 
 from wattbook.errors import CorruptError, ResourceError
 from wattbook.results.recount_gateway import GatewayCount, gateway_net, has_gateway
+from wattbook.results.recount_incentives import IncentiveCount, has_incentives
 from wattbook.results.recount_moves import MovesCount
-from wattbook.results.recount_wholesale import WholesaleCount, due_tables
+from wattbook.results.recount_oversight import OVERSIGHT_TABLES, OversightCount, has_regulator
+from wattbook.results.recount_wholesale import WholesaleCount, due_tables, has_wholesale
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,7 +102,7 @@ class _Recount:
         self.batteries = self._batteries()
         self.homes = self.agents.filter(pl.col("utility").is_not_null())
         self.moves = MovesCount(self)
-        self.wholesale = WholesaleCount(self) if due_tables(self.manifest["scenario"]) else None
+        self.wholesale = WholesaleCount(self) if has_wholesale(self.manifest["scenario"]) else None
         self.trades()
         self.transfers()
         self.balances()
@@ -115,6 +117,10 @@ class _Recount:
         if self.wholesale is not None:
             self.wholesale.all()
         self.moves.all()
+        if has_regulator(self.manifest["scenario"]):
+            OversightCount(self).all()
+        if has_incentives(self.manifest["scenario"]):
+            IncentiveCount(self).all()
 
     # --- reading
 
@@ -159,7 +165,8 @@ class _Recount:
         digest = hashlib.sha256(text.encode()).hexdigest()
         self.agree_on("manifest: its digest is its content's", "manifest.json", self.manifest["digest"], digest)
         listed = self.manifest["files"]
-        tables = (*TABLES, *due_tables(self.manifest["scenario"]))
+        scenario = self.manifest["scenario"]
+        tables = (*TABLES, *due_tables(scenario), *(OVERSIGHT_TABLES if has_regulator(scenario) else ()))
         due = ["journal.wbj", *(f"tables/{table}.parquet" for table in tables)]
         due += ["baseline.wbj"] if self.manifest["baseline_fingerprint"] is not None else []
         rows = sorted(listed.keys() ^ set(due))

@@ -36,14 +36,23 @@ _AGENT: Final = pl.coalesce("buyer", "seller").alias("agent")
 _SIGN: Final = pl.when(pl.col("buyer").is_null()).then(-1).otherwise(1)
 
 
+def has_wholesale(scenario: dict[str, Any]) -> bool:
+    """Tell whether a scenario (as JSON) has a wholesale market."""
+    asked = any(
+        each["kind"] == "producer" or each.get("represents") or each.get("renewable_quota")
+        for each in scenario.get("agents") or ()
+    )
+    return asked or any(scenario.get(part) is not None for part in ("wholesale", "game", "retail"))
+
+
 def due_tables(scenario: dict[str, Any]) -> tuple[str, ...]:
     """Tables that a run of a scenario (as JSON) has beside those of every run."""
     agents = scenario.get("agents") or ()
-    desk = scenario.get("wholesale")
-    asked = any(each["kind"] == "producer" or each.get("represents") or each.get("renewable_quota") for each in agents)
-    game, retail = scenario.get("game"), scenario.get("retail")
-    if desk is None and game is None and retail is None and not asked:
-        return ()
+    desk, game, retail = scenario.get("wholesale"), scenario.get("game"), scenario.get("retail")
+    # A regulator may cap tariffs where nobody else sets them.
+    regulated = ("tariffs",) if scenario.get("regulator") is not None and retail is None else ()
+    if not has_wholesale(scenario):
+        return regulated
     # Without a desk the register of guarantees is one, where there is a quota.
     signs = (desk is not None and "profiles" in desk) or any(each.get("renewable_quota") for each in agents)
     signs |= game is not None and game["rounds"] > 0
@@ -51,7 +60,7 @@ def due_tables(scenario: dict[str, Any]) -> tuple[str, ...]:
         *(RETAIL_TABLES if retail is not None else ()),
         *(MEMBER_TABLES if members_choose(scenario) else ()),
     )
-    return (*MARKET_TABLES, *(DESK_TABLES if signs else ()), *retail_tables)
+    return (*MARKET_TABLES, *(DESK_TABLES if signs else ()), *retail_tables, *regulated)
 
 
 class WholesaleCount:
@@ -233,7 +242,7 @@ class WholesaleCount:
             pl.col("period").dt.convert_time_zone(zone).dt.hour().cast(pl.Int64).alias("hour")
         )
         both = here.join(known, on=["agent", "hour"], how="left")
-        if self.scenario.get("retail") is not None:
+        if "tariffs" in due_tables(self.scenario):
             both = self._as_set(both)
         wrong = both.filter((pl.col("tick") != pl.col("retail_tick")) | (pl.col("customers") < 0))
         self.count.agree("served: at the scenario's tariffs", "served", wrong)

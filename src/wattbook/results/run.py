@@ -13,9 +13,11 @@ from wattbook.errors import ConfigError, CorruptError, ResourceError
 from wattbook.results import catalogue
 from wattbook.results import folder as files
 from wattbook.results.comparison import compare
+from wattbook.results.explanation import explain
 from wattbook.results.metrics import MEASURED, metrics
 from wattbook.results.origin import origin_faults, quarantines
 from wattbook.results.record import Record
+from wattbook.results.regulatory_record import record_frames, tape_frames, write_record
 from wattbook.results.summary import summary
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from wattbook.results.comparison import Comparison
+    from wattbook.results.explanation import Explanation
 
 _INFO: Final = ("scenario", "seed", "versions", "inputs", "incidents", "complete")
 
@@ -46,6 +49,8 @@ class Run:
         Made when they are first asked for.
     positions, served, spot, supply, contracts, margins, certificates : polars.DataFrame
         The same; without rows where there is no wholesale market, or no contract desk.
+    sanctions, findings, evidence : polars.DataFrame
+        The same; without rows where there is no regulator.
     baseline_run : Run or None
         The same scenario and seed without the local market, with all its tables and figures.
     record, baseline : Record
@@ -188,6 +193,57 @@ class Run:
     def served(self) -> pl.DataFrame:
         """One row per period and utility that stands for customers."""
         return self.table("served")
+
+    @property
+    def sanctions(self) -> pl.DataFrame:
+        """One row per sanction of the regulator."""
+        return self.table("sanctions")
+
+    @property
+    def findings(self) -> pl.DataFrame:
+        """One row per finding of the regulator."""
+        return self.table("findings")
+
+    @property
+    def evidence(self) -> pl.DataFrame:
+        """One row per line of evidence that a finding rests on."""
+        return self.table("evidence")
+
+    def explain(self, sanction: int) -> Explanation:
+        """Take a sanction apart, a row of `sanctions` from 0: what was seen, the limits, the amount, the money.
+
+        Raises
+        ------
+        ConfigError
+            If the run has no regulator, or no such sanction.
+        """
+        return explain(self.record, sanction)
+
+    def regulatory_record(self) -> dict[str, pl.DataFrame]:
+        """Give what a regulator may see of this run, see `wattbook.results.regulatory_record.record_frames`."""
+        return record_frames(self.record)
+
+    def tape(self, delay: int = 0) -> dict[str, pl.DataFrame]:
+        """Give what everybody may see of this run, see `wattbook.results.regulatory_record.tape_frames`.
+
+        Parameters
+        ----------
+        delay : duration
+            By which rows become visible later than they were written.
+        """
+        return tape_frames(self.record, delay)
+
+    def write_record(self, directory: str | Path) -> Path:
+        """Write what the regulator saw and knew to a folder of its own, for `wattbook.results.read_record`.
+
+        Raises
+        ------
+        ConfigError
+            If the run has no regulator.
+        ResourceError
+            If the place is taken, or cannot be written.
+        """
+        return write_record(self.record, Path(directory))
 
     @cached_property
     def metrics(self) -> dict[str, Any]:

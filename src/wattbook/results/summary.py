@@ -29,7 +29,10 @@ _UNIX: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def summary(run: Run) -> str:
-    """Write at most 40 lines of at most 100 columns, 10 more where there is a wholesale market."""
+    """Write at most 40 lines of at most 100 columns.
+
+    There are 10 more where there is a wholesale market, 6 with a regulator, 3 with green tools.
+    """
     figures = run.metrics
     lines = [
         *_what_ran(run),
@@ -41,6 +44,8 @@ def summary(run: Run) -> str:
         *_place(figures),
         *_decomposition(figures["baseline"]),
         *_wholesale(figures.get("wholesale"), figures["members"]),
+        *_regulator(figures.get("regulator")),
+        *_green(figures.get("green")),
         "",
         *_checks(run, figures),
     ]
@@ -237,6 +242,40 @@ def _wholesale(told: Mapping[str, Any] | None, members: int) -> Iterator[str]:
             yield _row("retail", f"{told['customers_moved']:,} moves to another utility, of {customers:,} customers")
     if told["members_moved"] is not None:
         yield _row("members", f"{told['members_moved']:,} moves to another utility, of {members:,} members")
+
+
+def _regulator(told: Mapping[str, Any] | None) -> Iterator[str]:
+    """Tell of the regulator in at most 5 lines."""
+    if told is None:
+        return
+    yield ""
+    others = [_many(count, kind.replace("-", " ")) for kind, count in told["sanctions"].items() if kind != "fine"]
+    words = [_many(told["findings"], "finding"), *others]
+    if "fine" in told["sanctions"]:
+        whom = _some([*told["agents"]]) + "".join(f", {rule}" for rule in told["rules"])
+        words.insert(1, f"{_many(told['sanctions']['fine'], 'fine')}: {_eur(told['fines'])} ({_plain(whom)})")
+    yield _row("regulator", ", ".join(words))
+    if told["fines"]:
+        yield _row("", f"gain {_eur(told['disgorged'])} taken back, {_eur(told['refunds'])} of it to consumers")
+    if told["gouged_price_eur_per_mwh"] is not None:
+        prices = (_price(told[f"{which}_price_eur_per_mwh"]) for which in ("gouged", "honest"))
+        yield _row("", "mean price where it was abusive {} EUR/MWh, {} with honest asks".format(*prices))
+
+
+def _some(names: list[str]) -> str:
+    """Name at most three."""
+    more = len(names) - _LINES
+    return ", ".join(names[:_LINES]) + (f" and {more} more" if more > 0 else "")
+
+
+def _green(told: Mapping[str, Any] | None) -> Iterator[str]:
+    """Tell of green tools."""
+    if told is None:
+        return
+    yield ""
+    yield _row("incentives", f"{_eur(told['spent'])} of {_eur(told['budget'])} budget")
+    back = told["paid_back"] + told["clawed_back"]
+    yield _row("", f"{_eur(back)} came back by differences and of grants; {_eur(told['carbon'])} paid for carbon")
 
 
 def _price(figure: float | None) -> str:

@@ -1,8 +1,9 @@
 """Whether a run's folder holds what was written, and whether it adds up.
 
-Four questions, the later ones asked although the earlier ones failed, as far as there is something to ask:
+Five questions, the later ones asked although the earlier ones failed, as far as there is something to ask:
 are these the files that the manifest tells of; are seed, scenario, inputs and incidents those of the journals; are
-tables and figures what the journal says; do money and energy balance. Tables and figures are computed anew, so
+tables and figures what the journal says; do money and energy balance; where there is a regulator, did it say what its
+record gives, and was that paid. Tables and figures are computed anew, so
 nobody can change one and mend the manifest to match.
 """
 
@@ -20,11 +21,12 @@ from wattbook.results.energy import energy_errors
 from wattbook.results.metrics import metrics
 from wattbook.results.money import money_errors, money_of
 from wattbook.results.origin import origin_faults, quarantines
+from wattbook.results.oversight_checks import decision_faults, sanction_faults
 from wattbook.results.record import Record
 from wattbook.results.rereading import same_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _SENSELESS: Final = (ArithmeticError, LookupError, MemoryError, TypeError, ValueError)
 """What computing with a sound journal of impossible content can raise."""
@@ -71,6 +73,11 @@ class _Check:
         for name, each in ((files.JOURNAL, record), (files.BASELINE, baseline)):
             if each is not None:
                 self._note(f"{name}: money and energy balance", _balance_faults(name, each))
+            if each is not None and "regulator" in each.header:
+                self._note(
+                    f"{name}: the regulator's decisions follow from its record", _heard(name, each, decision_faults)
+                )
+                self._note(f"{name}: fines and refunds are what was decided", _heard(name, each, sanction_faults))
         if self.faults:
             raise CorruptError(self.faults)
         return self.checked
@@ -177,6 +184,14 @@ def _alike(told: object, computed: object) -> bool:
     if isinstance(told, float) and isinstance(computed, float):
         return math.isclose(told, computed, rel_tol=1e-7, abs_tol=2e-9)
     return type(told) is type(computed) and told == computed
+
+
+def _heard(name: str, record: Record, faults: Callable[[Record], Iterator[str]]) -> Iterator[str]:
+    """Give what is wrong with the regulator's part of a journal."""
+    try:
+        yield from (f"{name}: {fault}" for fault in faults(record))
+    except _SENSELESS as error:
+        yield f"{name}: the regulator's decisions cannot be made again ({error})"
 
 
 def _balance_faults(name: str, record: Record) -> Iterator[str]:

@@ -18,6 +18,7 @@ from wattbook.contracts import Event, Kind
 from wattbook.messages import CONTRACTS, MOVES, POSITIONS, SERVED, SPOT, SUPPLY, SWITCHES, Action, Cause
 from wattbook.results.energy import meter_sums, share
 from wattbook.results.gateway import deals, group_net_wh
+from wattbook.results.market_power import market_power
 from wattbook.results.money import money_of, received
 from wattbook.results.wholesale_energy import (
     NOBODY,
@@ -101,6 +102,7 @@ def wholesale_metrics(record: Record) -> dict[str, Any]:
         **_prices(record, book),
         **_utilities(record, book),
         **_producers(record, book),
+        **market_power(book.market, book.price, book.spot, book.contracted),
         "bill_deciles": _bill_deciles(record),
         "hedge_ratio": _hedge_ratio(book),
         "hedge_ratio_by_day": _by_day(book, _hedge_by_day(book)),

@@ -12,6 +12,7 @@ from wattbook.scenario.compiling import Compiled, compile_street
 from wattbook.scenario.estimating import Estimate
 from wattbook.scenario.forward_game import ForwardGame
 from wattbook.scenario.horizon import HorizonEfficiency, horizon_efficiency
+from wattbook.scenario.incentives import CarbonPrice, ContractForDifference, FeedInPremium, InvestmentGrant
 from wattbook.scenario.loading import find_script, load_scenario, shipped_scenarios
 from wattbook.scenario.model import Scenario
 from wattbook.scenario.parts import (
@@ -37,16 +38,20 @@ from wattbook.scenario.wholesale import Auction, ContractDesk, Producer, RetailM
 __all__ = [
     "Auction",
     "Battery",
+    "CarbonPrice",
     "City",
     "Compiled",
     "Consumer",
     "ContractDesk",
+    "ContractForDifference",
     "Estimate",
+    "FeedInPremium",
     "Forecast",
     "ForwardGame",
     "Gateway",
     "HorizonEfficiency",
     "Imbalance",
+    "InvestmentGrant",
     "LocalMarket",
     "MeritOrder",
     "Network",

@@ -23,6 +23,7 @@ from wattbook.scenario.calendar import bills_ms, by_hour, horizon_ms, opens_ms
 from wattbook.scenario.estimating import require_memory
 from wattbook.scenario.game_rules import game_minds, game_rules
 from wattbook.scenario.gateway import gateway_rules
+from wattbook.scenario.incentive_rules import incentive_rules
 from wattbook.scenario.mechanism_rules import auction_rules, mid_market_tick, sharing_rules
 from wattbook.scenario.oversight_rules import oversight_rules
 from wattbook.scenario.parts import CONNECTION, REACTION, Agent, Consumer, LocalMarket, Prosumer, Trader, Utility
@@ -109,8 +110,10 @@ def compile_street(scenario: Scenario, seed: int) -> Compiled:
     if wholesale is not None:
         street = replace(street, wholesale=wholesale)
     oversight = oversight_rules(scenario, horizon, starts_ms)
-    if oversight is not None:
-        street = replace(street, oversight=oversight)
+    if oversight is not None and scenario.regulator is not None:
+        tools, budget = scenario.regulator.incentives, scenario.regulator.incentive_budget
+        green = incentive_rules(tools, budget, roll, horizon, scenario.timezone, wholesale)
+        street = replace(street, oversight=oversight, incentives=green)
     outlook = Outlook(scenario.forecast, series.load_before_wh, series.generation_before_wh)
     inputs = library.digests() | spot_digests(scenario.spot) | weather_digests(scenario)
     minds = _minds(roll)

@@ -6,14 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 from wattbook.market.setup import OversightRules
 from wattbook.scenario.calendar import by_hour
+from wattbook.scenario.incentive_rules import carbon_added
 from wattbook.scenario.parts import Utility
 from wattbook.scenario.wholesale import Producer
 from wattbook.scenario.wholesale_rules import benchmark_tick
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     from numpy.typing import NDArray
 
+    from wattbook.scenario.incentives import Incentive
     from wattbook.scenario.model import Scenario
     from wattbook.scenario.profiles import Horizon
 
@@ -30,7 +34,8 @@ def oversight_rules(scenario: Scenario, horizon: Horizon, starts_ms: NDArray[np.
         **({} if given.judge is None else {"judge": str(getattr(given.judge, "__name__", type(given.judge).__name__))}),
         "rules": rules.header(),
         "reference_tick": {
-            each.name: _reference(each, scenario.timezone, horizon, starts_ms) for each in scenario.producers
+            each.name: _reference(each, given.incentives, scenario.timezone, horizon, starts_ms)
+            for each in scenario.producers
         },
         "turnover": {
             each.name: int(each.turnover)
@@ -41,9 +46,16 @@ def oversight_rules(scenario: Scenario, horizon: Horizon, starts_ms: NDArray[np.
     return OversightRules(rules.cap_per_offence, told)
 
 
-def _reference(agent: Producer, timezone: str, horizon: Horizon, starts_ms: NDArray[np.int64]) -> list[int]:
-    """Give what a MWh is taken to cost in each period, or once where it never changes [ticks]."""
+def _reference(
+    agent: Producer, tools: Sequence[Incentive], timezone: str, horizon: Horizon, starts_ms: NDArray[np.int64]
+) -> list[int]:
+    """Give what a MWh is taken to cost in each period, or once where it never changes [ticks].
+
+    What the regulator itself asks for carbon is a part of it, unless the scenario says what it costs.
+    """
     if agent.reference is None:
-        return [benchmark_tick(agent, horizon.period_ms)]
-    ticks: list[int] = by_hour(agent.reference, starts_ms, timezone).tolist()
+        cost = benchmark_tick(agent, horizon.period_ms) + carbon_added(tools, agent, starts_ms, horizon, timezone)
+    else:
+        cost = by_hour(agent.reference, starts_ms, timezone)
+    ticks: list[int] = cost.tolist()
     return ticks if len(set(ticks)) > 1 else ticks[:1]

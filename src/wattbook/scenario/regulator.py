@@ -19,6 +19,7 @@ from wattbook.regulator.detectors import TERMS
 from wattbook.regulator.rules import LADDER, Rules
 from wattbook.scenario.faults import FieldError, measured_text
 from wattbook.scenario.fields import Typed, choice, is_none, measured, optional, whole
+from wattbook.scenario.incentives import IncentiveBudget, Incentives  # noqa: TC001 - pydantic resolves them
 from wattbook.scenario.parts import MONEY_BOUND, Part
 from wattbook.units import PPM, Quantity, eur, hours, minutes, percent
 
@@ -126,6 +127,8 @@ class RegulatorPart(Part):
     suspension: Annotated[int, measured("duration", 0, LONGEST)] = hours(24)
     judge: Annotated[Any, PlainValidator(_judge)] = None
     money_to: Annotated[str, choice("consumers", "treasury")] = "consumers"
+    incentives: Incentives = ()
+    incentive_budget: IncentiveBudget = None
 
     def value(self, name: str) -> Any:
         """Give a field: as it was written, else as the persona has it."""
@@ -224,6 +227,10 @@ Regulator.__doc__ = """What watches the market, and what follows from what it fi
         ``judge(case)`` chooses among the sanctions that are open to a finding; None is the ladder.
     money_to : str
         Whether gains that are taken back go to those who paid too much, ``"consumers"``, or stay in the ``"treasury"``.
+    incentives : list
+        Green tools: FeedInPremium, ContractForDifference, InvestmentGrant, CarbonPrice (docs/incentives.md).
+    incentive_budget : money or None
+        Most that all of them pay out; None for the sum of their own budgets.
     gouging, ... : mapping
         Thresholds of each rule by name, as ``gouging={"rsi": percent(120)}``; None for a rule that is not watched.
 

@@ -15,6 +15,7 @@ from wattbook.assets.forecast import KINDS
 from wattbook.errors import ConfigError, nearest
 from wattbook.scenario.faults import FieldError, shown
 from wattbook.scenario.fields import Typed, is_none, quantity
+from wattbook.scenario.incentives import Incentive
 from wattbook.scenario.parts import Agent, Part
 
 if TYPE_CHECKING:
@@ -98,7 +99,9 @@ def _split(path: str, scenario: Scenario, agents: Iterable[str]) -> tuple[str, s
 
 
 def _fields(part: Any) -> dict[str, Any]:
-    """Values of a part or asset, by name."""
+    """Values of a part or asset, by name; of a list of parts that have names these, by theirs."""
+    if _is_list(part):
+        return {each.name: each for each in part}
     names = type(part).model_fields if isinstance(part, Part) else (field.name for field in dataclasses.fields(part))
     return {name: getattr(part, name) for name in names}
 
@@ -114,7 +117,7 @@ def _changed(path: str, old: Any, change: dict[str, object]) -> Any:
             kind = change[""] if change[""] in KINDS else KINDS[0]
             raise ConfigError(f"{path}={shown(change[''])} is not a value but its kind: write --set {path}.kind={kind}")
         return change[""]
-    if not isinstance(old, Part) and not dataclasses.is_dataclass(old):
+    if not isinstance(old, Part) and not dataclasses.is_dataclass(old) and not _is_list(old):
         raise ConfigError(f"{path}.{next(iter(change))} is unknown: {path} has no parts (it is {shown(old)})")
     inner: dict[str, dict[str, object]] = {}
     for key, value in change.items():
@@ -128,7 +131,7 @@ def _changed(path: str, old: Any, change: dict[str, object]) -> Any:
     problems: list[str] = []
     for key, deeper in inner.items():
         try:
-            given[key] = _changed(f"{path}.{key}", getattr(old, key), deeper)
+            given[key] = _changed(f"{path}.{key}", _fields(old)[key], deeper)
         except ConfigError as fault:
             problems += fault.problems
     try:
@@ -140,12 +143,20 @@ def _changed(path: str, old: Any, change: dict[str, object]) -> Any:
     return made
 
 
+def _is_list(value: Any) -> bool:
+    """Tell whether a value is a list of green tools."""
+    return isinstance(value, tuple) and bool(value) and all(isinstance(each, Incentive) for each in value)
+
+
 def _keys(part: Any) -> list[str]:
-    return sorted(_fields(part)) if isinstance(part, Part) or dataclasses.is_dataclass(part) else []
+    has_keys = isinstance(part, Part) or dataclasses.is_dataclass(part) or _is_list(part)
+    return sorted(_fields(part)) if has_keys else []
 
 
 def _remade(path: str, old: Any, given: dict[str, Any]) -> Any:
-    """Make a part or asset anew, with the values `given` in place of its own."""
+    """Make a part, asset or list anew, with the values `given` in place of its own."""
+    if _is_list(old):
+        return tuple(given.get(each.name, each) for each in old)
     if isinstance(old, Part):
         # What was never given stays so: a default is not what somebody asked for.
         return type(old)(**({key: getattr(old, key) for key in old.model_fields_set} | given))

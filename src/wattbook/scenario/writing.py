@@ -13,6 +13,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from wattbook.policies import Mind
+from wattbook.scenario.incentives import Incentive
 from wattbook.scenario.mechanisms import OPTIONS
 from wattbook.scenario.parts import Agent, LocalMarket, Part
 from wattbook.scenario.profiles import Library, content_hash
@@ -36,7 +37,7 @@ LATER: Final[dict[str, frozenset[str]]] = {
     "Consumer": frozenset({"loyalty"}),
     "Prosumer": frozenset({"loyalty"}),
     "Producer": frozenset({"offer", "reference", "turnover"}),
-    "Regulator": frozenset({"judge"}),
+    "Regulator": frozenset({"incentive_budget", "incentives", "judge"}),
     "RetailMarket": frozenset({"members"}),
     "Scenario": frozenset({"hours", "wholesale", "buy_out", "retail", "game", "regulator"}),
     "ContractDesk": frozenset({"spans"}),
@@ -82,7 +83,7 @@ def _plain(value: Any, library: Library) -> Any:
         if isinstance(value, LocalMarket):
             fields = type(value).model_fields
             plain = {n: v for n, v in plain.items() if n not in OPTIONAL or getattr(value, n) != fields[n].default}
-        return plain | ({"kind": value.kind} if isinstance(value, Agent) else {})
+        return plain | ({"kind": value.kind} if isinstance(value, Agent | Incentive) else {})
     if isinstance(value, Mind):
         return _mind(value)
     if callable(getattr(value, "day_ahead", None)):

@@ -76,7 +76,7 @@ class Foresight:
         else:
             plant = self.wholesale.generation.plant_of[agent]
             kind = PlantKind(int(self.rules.plants.kind[plant]))
-            marginal_tick = int(self.rules.plants.marginal_tick[plant])
+            marginal_tick = self.wholesale.marginal_tick(plant, self.street.start_ms + first * self.street.period_ms)
             available_wh = self._output(agent, plant, first, end, now_ms)
         return Own(
             agent=agent,

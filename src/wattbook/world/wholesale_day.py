@@ -305,13 +305,17 @@ class WholesaleDay:
         over = min(max((now_ms - self.street.start_ms) // self.street.period_ms, 0), self.street.periods)
         added_w = sum(row[1] for row in wholesale.generation.upgrades.export().tolist() if row[0] == plant)
         reference_w = 1_000_000
+        cost_per_kw, earned_tick = int(terms.cost_per_kw), wholesale.spot_tick[:over].copy()
+        if self.market.incentives is not None:
+            cost_per_kw = self.market.incentives.own_cost_per_kw(plant, cost_per_kw, now_ms + int(terms.lead_ms))
+            earned_tick = self.market.incentives.earned_tick(plant, earned_tick, now_ms)
         building = Building(
             capacity_w=int(wholesale.generation.fleet.capacity_w(now_ms)[plant]),
             building=bool(wholesale.generation.upgrades.building_w(now_ms)[plant]),
             most_w=max(0, int(terms.most_w) - added_w),
-            cost_per_kw=int(terms.cost_per_kw),
+            cost_per_kw=cost_per_kw,
             yearly_ppm=half_even(sum(terms.price(reference_w)) * PPM, max(1, terms.cost(reference_w))),
-            earned_tick=wholesale.spot_tick[:over].copy(),
+            earned_tick=earned_tick,
             available_ppm=self.rules.available_ppm[plant, :over].copy(),
         )
         own = self.foresight.own(agent, over, over, now_ms)
