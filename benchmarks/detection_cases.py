@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 HOURS: Final = 24
 TICKS: Final = 100
 """Of an EUR/MWh."""
+KEPT: Final = (0, 5, 10, 15, 20, 30, 50)
 MARK_UPS: Final = (0, 50, 100, 150, 200, 250, 300, 400)
 NEVER: Final = 10**9
 
@@ -65,6 +66,8 @@ class Case:
     sure_from : int
         From this strength on it has to be sanctioned in every seed.
     is_honest : bool
+    is_promised : bool
+        Whether an honest case has to keep the bound on false findings; otherwise it is only shown.
     differs_from_run : function of (seed, strength), optional
         Tells whether a whole run says otherwise than the record that was drawn.
     """
@@ -75,6 +78,7 @@ class Case:
     unit: str = ""
     sure_from: int = NEVER
     is_honest: bool = True
+    is_promised: bool = True
     differs_from_run: Callable[[int, Any], bool] | None = None
 
     def tell(self, strength: int) -> str:
@@ -82,9 +86,9 @@ class Case:
         return "" if self.is_honest else f"{strength} {self.unit}"
 
 
-def only(rule: Rule, review_ms: tuple[int, ...], **given: Any) -> Rules:
-    """Give the usual rules with one rule alone."""
-    return Rules(review_ms=review_ms, terms={rule: TERMS[rule]()}, **given)
+def only(rule: Rule, review_ms: tuple[int, ...], **terms: int) -> Rules:
+    """Give the usual rules with one rule alone, some of its thresholds changed."""
+    return Rules(review_ms=review_ms, terms={rule: TERMS[rule](**terms)})
 
 
 # --- abusive mark-up
@@ -157,11 +161,28 @@ def monopolist(seed: int, mark_up: int) -> Island:
     return drawn_upon(place, rng, min(0.97, 1.05 * least), 0.98)
 
 
-def _gouging(make: Callable[[int, Any], Island], *villains: int) -> Callable[[int, Any], World]:
+def withholder(seed: int, kept: int) -> Island:
+    """Row 0 is of half of all capacity, the cheapest and needed at every hour, and keeps `kept` per cent of it back."""
+    rng = np.random.default_rng((seed, 7))
+    place = plants(rng, int(rng.integers(3, 7)), 8_000, 14_000)
+    capacity, cost = place.capacity_w.copy(), place.reference_tick.copy()
+    capacity[0] = int(capacity[1:].sum() * rng.uniform(0.6, 1.6))
+    cost[0] = rng.integers(3_000, 6_000)
+    back = np.zeros_like(cost)
+    back[0] = capacity[0] * kept // 100
+    least = capacity[1:].sum() / capacity.sum()
+    place = replace(
+        place, capacity_w=capacity, reference_tick=cost, offer_tick=cost, kept_wh=back,
+        turnover=np.full(place.producers, 10**11),
+    )  # fmt: skip
+    return drawn_upon(place, rng, min(0.97, 1.05 * least), 0.98)
+
+
+def _of(rule: Rule, make: Callable[[int, Any], Island], *villains: int, **terms: int) -> Callable[[int, Any], World]:
     def draw(seed: int, strength: Any) -> World:
         place = make(seed, strength)
         innocent = place.producers - len(villains)
-        rules = only(Rule.GOUGING, (place.end_ms,))
+        rules = only(rule, (place.end_ms,), **terms)
         return World(known_of(place), rules, record_of(place), innocent * place.periods, villains)
 
     return draw
@@ -202,20 +223,28 @@ def _without_seqs(commands: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
     return [row for row in commands if row[2:4] != (Action.EVIDENCE, Item.EVENT)]
 
 
-def _honest(name: str, make: Callable[[int, Any], Island]) -> Case:
-    return Case(name, _gouging(make), differs_from_run=_differs(make))
-
-
+HONEST: Final = (
+    ("competition at cost", competitive),
+    ("competition, asks at random", random_asks),
+    ("scarcity at cost", scarce),
+    ("fuel two to six times as dear", fuel_jump),
+    ("scarcity, costs misjudged by 30 %", misjudged),
+)
 CASES: Final[dict[Rule, tuple[Case, ...]]] = {
     Rule.GOUGING: (
-        _honest("competition at cost", competitive),
-        _honest("competition, asks at random", random_asks),
-        _honest("scarcity at cost", scarce),
-        _honest("scarcity, costs misjudged by 30 %", misjudged),
-        _honest("fuel two to six times as dear", fuel_jump),
+        *(Case(name, _of(Rule.GOUGING, make), differs_from_run=_differs(make)) for name, make in HONEST),
         Case(
-            "monopolist above its cost by", _gouging(monopolist, 0), MARK_UPS, "%", sure_from=300, is_honest=False,
-            differs_from_run=_differs(monopolist),
+            "monopolist above its cost by", _of(Rule.GOUGING, monopolist, 0), MARK_UPS, "%", sure_from=300,
+            is_honest=False, differs_from_run=_differs(monopolist),
+        ),
+    ),
+    Rule.WITHHOLDING: (
+        *(
+            Case(name, _of(Rule.WITHHOLDING, make), is_promised=make is not misjudged) for name, make in HONEST
+        ),
+        Case("the same, with a margin of 50 EUR/MWh", _of(Rule.WITHHOLDING, misjudged, margin_tick=5_000)),
+        Case(
+            "needed plant keeps back", _of(Rule.WITHHOLDING, withholder, 0), KEPT, "%", sure_from=30, is_honest=False,
         ),
     ),
 }  # fmt: skip
