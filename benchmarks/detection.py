@@ -193,9 +193,7 @@ def table(rows: Iterable[Row]) -> str:
         mine = [row for row in rows if row.honest == honest]
         if not mine:
             continue
-        what = (
-            ("nobody does wrong", "agents x periods", "found") if honest else ("somebody does", "seeds", "sanctioned")
-        )
+        what = ("nobody does wrong", "agents x times", "found") if honest else ("somebody does", "seeds", "sanctioned")
         lines += [*([""] if lines else []), f"{what[0]:<58}{what[1]:>18}{what[2]:>12}{'%':>8}{'95 %':>16}"]
         lines += [_line(row) for row in mine]
     return "\n".join(lines)

@@ -64,7 +64,7 @@ def test_a_few_seeds_of_every_case_keep_their_promises(rule, case):
         assert found.judged > 0
 
 
-@pytest.mark.parametrize("rule", [Rule.GOUGING, Rule.WITHHOLDING])
+@pytest.mark.parametrize("rule", list(CASES), ids=lambda rule: rule.name)
 def test_power_grows_with_how_far_a_villain_goes(rule):
     (case,) = (case for case in CASES[rule] if not case.is_honest)
     caught = [row_of(rule, case, strength, range(12)).caught for strength in case.strengths]

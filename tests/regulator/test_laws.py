@@ -119,7 +119,7 @@ def test_r5_the_record_alone_gives_all_that_was_said_in_a_run(name):
 
 
 @pytest.mark.parametrize("name", PLACES)
-@settings(max_examples=15)
+@settings(max_examples=6)
 @given(data=st.data())
 def test_r3_what_comes_later_changes_no_decision_of_before(name, data):
     known, rules, record = of_journal(journal_of(name))
