@@ -22,7 +22,7 @@ scenario = Scenario(
     timezone="Europe/Berlin",
     agents=[
         utility(
-            "town", retail=eur_per_mwh(140), feed_in=eur_per_mwh(50), represents=1, profile="flat", rated=kw(100),
+            "town", retail=eur_per_mwh(130), feed_in=eur_per_mwh(50), represents=1, profile="flat", rated=kw(100),
         ),
         *(
             producer(

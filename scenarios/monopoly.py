@@ -3,9 +3,8 @@
 A town of 100 kW and three gas plants on an island: without M's 80 kW half of the town would be dark, and M asks 300
 EUR/MWh for what costs 100. The regulator reviews each day: it takes M's gain back for the town, fines it beyond that,
 and has its asks taken at their reference from the next session on. Four days in June 2016, once as it is and once with
-nobody watching; of the regulator's rules the one against abusive mark-up alone. One hour of it can be worked out by
-hand: gain 9.20, overcharge 9.50, harm 19.00 EUR; a fine of 13.95 EUR where M has turned over 60 EUR with that hour, of
-12.20 EUR where it has turned over 20:
+nobody watching. One hour of it by hand: gain 9.20, overcharge 9.50, harm 19.00 EUR; a
+fine of 13.95 EUR where M has turned over 60 EUR, of 12.20 EUR where it has turned over 20:
 
     wattbook run monopoly --set hours=1 --set M.turnover=45
     wattbook run monopoly --set hours=1 --set M.turnover=5
@@ -38,7 +37,7 @@ scenario = Scenario(
     local=None,
     period=hours(1),
     wholesale=Auction(link=mw(0)),
-    regulator=Regulator(latency=hours(0), rules=["gouging"]),
+    regulator=Regulator(latency=hours(0)),
     baseline=False,
 )  # fmt: skip
 

@@ -503,5 +503,6 @@ def streams_of(header: Any) -> tuple[Stream, ...]:
         streams += RETAIL_STREAMS if retail is not None else ()
         streams += (MOVES,) if isinstance(retail, dict) and retail.get("members") else ()
     if isinstance(known.get("regulator"), dict):
-        streams += OVERSIGHT_STREAMS
+        # A regulator may cap tariffs where nobody else sets them.
+        streams += (() if TARIFFS in streams else (TARIFFS,)) + OVERSIGHT_STREAMS
     return streams

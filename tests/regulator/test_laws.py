@@ -18,7 +18,7 @@ from wattbook.regulator.detectors import TERMS
 SAID = frozenset(
     int(action) for action in Action if Action.FIND <= action <= Action.COLLAR
 )  # fmt: skip
-THRESHOLDS = tuple(field.name for field in fields(TERMS[Rule.GOUGING]))
+THRESHOLDS = tuple(field.name for field in fields(TERMS[Rule.GOUGING]) if field.name != "reference")
 
 
 @st.composite

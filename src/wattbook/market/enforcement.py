@@ -184,6 +184,9 @@ class Enforcement:
             return code
         agent, town = self._impose(seq, command, Sanction.PRICE_CAP), self.market.town
         town.capped_ms[agent], town.ask_cap_tick[agent] = command.flags, command.price_tick
+        caps = self.market.tariff_caps
+        if caps is not None and self.market.street.kinds[agent] == "utility":
+            caps.cap(seq, agent, command.price_tick, command.flags, command.time_ms)
         return 0
 
     def _suspend(self, seq: int, command: Command) -> int:

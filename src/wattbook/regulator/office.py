@@ -6,7 +6,7 @@ decides depends on those rows and moments alone, so that a record that was kept 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from wattbook.messages import FOREVER, Action, Command
 from wattbook.oversight import Item, Rule, Sanction
@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     from wattbook.regulator.known import Known
     from wattbook.regulator.rules import Rules
 
+COVERED: Final[dict[Rule, tuple[Rule, ...]]] = {
+    Rule.WITHHOLDING: (Rule.GOUGING,),
+    Rule.EMERGENCY: (Rule.GOUGING, Rule.WITHHOLDING, Rule.RETAIL_MARK_UP),
+}
+"""By rule, those whose offences in a period cover the same harm: nobody pays for it twice."""
 AT_ONCE = (Sanction.MITIGATION, Sanction.HALT, Sanction.COLLAR)
 """What protects the market waits for no hearing."""
 
@@ -115,7 +120,8 @@ class Office:
     def _decide(self, rule: Rule, finding: Finding, now_ms: int) -> list[Command]:
         """Say what was found, of what was not sanctioned before, and what follows."""
         agent = finding.agent
-        new = tuple(each for each in finding.offences if (rule, agent, each.key) not in self.seen)
+        held = (rule, *COVERED.get(rule, ()))
+        new = tuple(each for each in finding.offences if not any((one, agent, each.key) in self.seen for one in held))
         if not new:
             return []
         self.seen |= {(int(rule), agent, each.key) for each in new}
