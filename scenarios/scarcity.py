@@ -4,7 +4,7 @@ Winter Storm Elliott: day-ahead prices of Houston from 20 to 26 December 2022 (E
 for the outside's; on the 24th they reach 2,528. Two utilities need more than the four local plants can give, which all
 offer at cost, and the rest comes over a link at the outside's price, 20 EUR/MWh dearer. That day's price is ten times
 the week's first, coal and gas could not be done without, and the regulator, who reviews each day and knows every
-plant's fuel, finds nobody: none of them made the price. (That four plants are few it says, of the market.) Plants have the weather of a week in June 2016; customers draw
+plant's fuel, finds nobody: none of them made the price. Plants have the weather of a week in June 2016; customers draw
 as much at all hours. When the gas plant asks 3,000 EUR/MWh, more than the storm, it is found:
 
     wattbook run scarcity --set gas.offer=3000
