@@ -3,7 +3,7 @@
 import by_hand
 import numpy as np
 from benchmarks.islands import as_scenario, island, known_of, record_of
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from wattbook.messages import Action
@@ -111,6 +111,7 @@ def test_findings_and_fines_are_those_of_plain_python(place):
 
 @settings(max_examples=12)
 @given(islands(same=True, ahead=False))
+@example(island([1, 1], [-1_000, -1_000], 1, offer_tick={0: 8_999, 1: 8_999}))  # the one whose ask came first sells
 def test_a_whole_run_says_the_same(place):
     run = as_scenario(place, hours=place.periods).run(7)
     rows = run.record.streams["commands"]
