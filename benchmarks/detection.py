@@ -74,6 +74,7 @@ class Row:
     caught: int
     fines_exceed_gains: bool
     honest: bool
+    promised: bool
     sure: bool
 
     @property
@@ -86,7 +87,7 @@ class Row:
         """Promises that this row does not keep."""
         where = f"{self.rule}, {self.case} {self.strength}".strip()
         found = []
-        if self.judged and self.flagged > MOST_FALSE * self.judged:
+        if self.promised and self.flagged > MOST_FALSE * self.judged:
             found.append(f"{where}: {self.flagged} of {self.judged} found without cause")
         if self.sure and self.caught < self.seeds:
             found.append(f"{where}: sanctioned in {self.caught} of {self.seeds} seeds only")
@@ -152,7 +153,7 @@ def row_of(rule: Rule, case: Case, strength: Any, seeds: Iterable[int]) -> Row:
         rule=rule.name.lower(), case=case.name, strength=case.tell(strength), seeds=len(verdicts), judged=judged,
         flagged=sum(each.flagged for each in verdicts), caught=sum(each.caught for each in verdicts),
         fines_exceed_gains=all(each.exceeds for each in verdicts), honest=case.is_honest,
-        sure=not case.is_honest and strength >= case.sure_from,
+        promised=case.is_promised, sure=not case.is_honest and strength >= case.sure_from,
     )  # fmt: skip
 
 
@@ -192,9 +193,7 @@ def table(rows: Iterable[Row]) -> str:
         mine = [row for row in rows if row.honest == honest]
         if not mine:
             continue
-        what = (
-            ("nobody does wrong", "agents x periods", "found") if honest else ("somebody does", "seeds", "sanctioned")
-        )
+        what = ("nobody does wrong", "agents x times", "found") if honest else ("somebody does", "seeds", "sanctioned")
         lines += [*([""] if lines else []), f"{what[0]:<58}{what[1]:>18}{what[2]:>12}{'%':>8}{'95 %':>16}"]
         lines += [_line(row) for row in mine]
     return "\n".join(lines)

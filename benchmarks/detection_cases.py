@@ -7,6 +7,7 @@ it once for each, so that a power curve can be told.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ from wattbook.oversight import Item, Rule
 from wattbook.regulator import Known, Rules, inspect
 from wattbook.regulator.detectors import TERMS
 
-from .islands import Island, as_scenario, known_of, record_of
+from .islands import START_MS, Island, as_scenario, island, known_of, record_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 HOURS: Final = 24
 TICKS: Final = 100
 """Of an EUR/MWh."""
+DAYS: Final = 14
+LEANS: Final = (0, 2, 4, 6, 8, 10, 15, 20)
+KEPT: Final = (0, 5, 10, 15, 20, 30, 50)
 MARK_UPS: Final = (0, 50, 100, 150, 200, 250, 300, 400)
 NEVER: Final = 10**9
 
@@ -38,7 +42,7 @@ class World(NamedTuple):
     Attributes
     ----------
     judged : int
-        Agents x periods (or whatever an offence is one of) that could be found without cause.
+        Agents x times, periods or days as the rule counts, that could be found without cause.
     villains : tuple of int
         Agents that do wrong.
     """
@@ -65,6 +69,8 @@ class Case:
     sure_from : int
         From this strength on it has to be sanctioned in every seed.
     is_honest : bool
+    is_promised : bool
+        Whether an honest case has to keep the bound on false findings; otherwise it is only shown.
     differs_from_run : function of (seed, strength), optional
         Tells whether a whole run says otherwise than the record that was drawn.
     """
@@ -75,6 +81,7 @@ class Case:
     unit: str = ""
     sure_from: int = NEVER
     is_honest: bool = True
+    is_promised: bool = True
     differs_from_run: Callable[[int, Any], bool] | None = None
 
     def tell(self, strength: int) -> str:
@@ -82,9 +89,9 @@ class Case:
         return "" if self.is_honest else f"{strength} {self.unit}"
 
 
-def only(rule: Rule, review_ms: tuple[int, ...], **given: Any) -> Rules:
-    """Give the usual rules with one rule alone."""
-    return Rules(review_ms=review_ms, terms={rule: TERMS[rule]()}, **given)
+def only(rule: Rule, review_ms: tuple[int, ...], **terms: int) -> Rules:
+    """Give the usual rules with one rule alone, some of its thresholds changed."""
+    return Rules(review_ms=review_ms, terms={rule: TERMS[rule](**terms)})
 
 
 # --- abusive mark-up
@@ -157,11 +164,28 @@ def monopolist(seed: int, mark_up: int) -> Island:
     return drawn_upon(place, rng, min(0.97, 1.05 * least), 0.98)
 
 
-def _gouging(make: Callable[[int, Any], Island], *villains: int) -> Callable[[int, Any], World]:
+def withholder(seed: int, kept: int) -> Island:
+    """Row 0 is of half of all capacity, the cheapest and needed at every hour, and keeps `kept` per cent of it back."""
+    rng = np.random.default_rng((seed, 7))
+    place = plants(rng, int(rng.integers(3, 7)), 8_000, 14_000)
+    capacity, cost = place.capacity_w.copy(), place.reference_tick.copy()
+    capacity[0] = int(capacity[1:].sum() * rng.uniform(0.6, 1.6))
+    cost[0] = rng.integers(3_000, 6_000)
+    back = np.zeros_like(cost)
+    back[0] = capacity[0] * kept // 100
+    least = capacity[1:].sum() / capacity.sum()
+    place = replace(
+        place, capacity_w=capacity, reference_tick=cost, offer_tick=cost, kept_wh=back,
+        turnover=np.full(place.producers, 10**11),
+    )  # fmt: skip
+    return drawn_upon(place, rng, min(0.97, 1.05 * least), 0.98)
+
+
+def _of(rule: Rule, make: Callable[[int, Any], Island], *villains: int, **terms: int) -> Callable[[int, Any], World]:
     def draw(seed: int, strength: Any) -> World:
         place = make(seed, strength)
         innocent = place.producers - len(villains)
-        rules = only(Rule.GOUGING, (place.end_ms,))
+        rules = only(rule, (place.end_ms,), **terms)
         return World(known_of(place), rules, record_of(place), innocent * place.periods, villains)
 
     return draw
@@ -202,20 +226,76 @@ def _without_seqs(commands: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
     return [row for row in commands if row[2:4] != (Action.EVIDENCE, Item.EVENT)]
 
 
-def _honest(name: str, make: Callable[[int, Any], Island]) -> Case:
-    return Case(name, _gouging(make), differs_from_run=_differs(make))
+# --- systematic imbalance
 
 
+def leaning(seed: int, bias: int, *, known_side: bool) -> World:
+    """Draw two weeks of four balance groups, of which the last nominates `bias` per cent more than it expects to draw.
+
+    All err by 3 % a day and 8 % an hour, and by up to 1 % for good. Who is long is paid the imbalance price: above
+    spot, by a fifth, in four hours of five where the side is known, else in every second one.
+    """
+    rng = np.random.default_rng((seed, 8 + known_side))
+    count, periods = 4, DAYS * HOURS
+    load = rng.integers(20_000, 200_000, (count, 1)) * rng.uniform(0.6, 1.4, (1, periods))
+    error = np.repeat(rng.normal(0, 0.03, (count, DAYS)), HOURS, axis=1) + rng.normal(0, 0.08, (count, periods))
+    error += rng.uniform(-0.01, 0.01, (count, 1))
+    error[-1] += bias / 100
+    metered = load.astype(np.int64)
+    nominated = (load * (1 + error)).astype(np.int64)
+    spot = rng.integers(4_000, 12_000, periods)
+    is_short = rng.random(periods) < (0.8 if known_side else 0.5)
+    place = island([100], [5_000], 100, periods=periods)
+    ends = np.repeat(START_MS + (np.arange(periods) + 1) * place.period_ms, count)
+    rows = {
+        "seq": np.arange(count * periods), "command": np.repeat(np.arange(periods), count),
+        "period": np.repeat(np.arange(periods), count), "utility": np.tile(np.arange(count), periods),
+        "nominated_wh": nominated.T.ravel(), "metered_wh": metered.T.ravel(),
+        "deviation_wh": (metered - nominated).T.ravel(), "spot_tick": np.repeat(spot, count),
+        "imbalance_tick": np.repeat(np.where(is_short, spot * 6 // 5, spot * 4 // 5), count),
+        "time_ms": ends, "visible_ms": ends,
+    }  # fmt: skip
+    none = np.zeros(0, np.int64)
+    known = replace(
+        known_of(place), names=tuple(f"utility-{row}" for row in range(count)), kinds=("utility",) * count,
+        suppliers=np.arange(count), retail_tick=np.full((count, periods), 30_000), customers={}, producers=none,
+        plant_kinds=(), capacity_w=none, reference_tick=none.reshape(0, periods), turnover=np.zeros(count, np.int64),
+        feed_in_tick=np.full((count, periods), 5_000),
+    )  # fmt: skip
+    villains = (count - 1,) if bias else ()
+    rules = only(Rule.SYSTEMATIC_IMBALANCE, (place.end_ms,))
+    return World(known, rules, {"groups": rows}, (count - len(villains)) * DAYS, villains)
+
+
+HONEST: Final = (
+    ("competition at cost", competitive),
+    ("competition, asks at random", random_asks),
+    ("scarcity at cost", scarce),
+    ("fuel two to six times as dear", fuel_jump),
+    ("scarcity, costs misjudged by 30 %", misjudged),
+)
 CASES: Final[dict[Rule, tuple[Case, ...]]] = {
     Rule.GOUGING: (
-        _honest("competition at cost", competitive),
-        _honest("competition, asks at random", random_asks),
-        _honest("scarcity at cost", scarce),
-        _honest("scarcity, costs misjudged by 30 %", misjudged),
-        _honest("fuel two to six times as dear", fuel_jump),
+        *(Case(name, _of(Rule.GOUGING, make), differs_from_run=_differs(make)) for name, make in HONEST),
         Case(
-            "monopolist above its cost by", _gouging(monopolist, 0), MARK_UPS, "%", sure_from=300, is_honest=False,
-            differs_from_run=_differs(monopolist),
+            "monopolist above its cost by", _of(Rule.GOUGING, monopolist, 0), MARK_UPS, "%", sure_from=300,
+            is_honest=False, differs_from_run=_differs(monopolist),
+        ),
+    ),
+    Rule.WITHHOLDING: (
+        *(
+            Case(name, _of(Rule.WITHHOLDING, make), is_promised=make is not misjudged) for name, make in HONEST
+        ),
+        Case("the same, with a margin of 50 EUR/MWh", _of(Rule.WITHHOLDING, misjudged, margin_tick=5_000)),
+        Case(
+            "needed plant keeps back", _of(Rule.WITHHOLDING, withholder, 0), KEPT, "%", sure_from=30, is_honest=False,
+        ),
+    ),
+    Rule.SYSTEMATIC_IMBALANCE: (
+        Case("errors of forecasts", partial(leaning, known_side=False)),
+        Case("errors where the dear side is known", partial(leaning, known_side=True)),
+        Case(
+            "nominates too much by", partial(leaning, known_side=True), LEANS, "%", sure_from=20, is_honest=False,
         ),
     ),
 }  # fmt: skip

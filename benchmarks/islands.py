@@ -54,6 +54,8 @@ class Island:
     outside_tick : (p,) int64
     link_wh, link_tick : int
         0 is an island.
+    kept_wh : (n, p) int64, optional
+        What each producer could give and does not offer.
     """
 
     capacity_w: Ints
@@ -66,6 +68,7 @@ class Island:
     link_wh: int = 0
     link_tick: int = 2_000
     period_ms: int = MS_PER_HOUR
+    kept_wh: Ints | None = None
 
     @property
     def producers(self) -> int:
@@ -175,7 +178,8 @@ def orders_of(place: Island) -> Ints:
         able = int(place.available_wh[agent])
         for period in range(place.periods):
             owed = int(place.sold_ahead_wh[agent, period])
-            rows.append((period, agent, SELL, int(place.offer_tick[agent, period]), able - owed))
+            kept = 0 if place.kept_wh is None else int(place.kept_wh[agent, period])
+            rows.append((period, agent, SELL, int(place.offer_tick[agent, period]), able - owed - kept))
             rows.append((period, agent, BUY, int(place.reference_tick[agent, period]) - 1, min(able, owed)))
     missing = place.demand_wh - place.sold_ahead_wh.sum(axis=0)
     rows += [(period, place.producers, BUY, CAP_TICK, wh) for period, wh in enumerate(missing.tolist())]
@@ -245,7 +249,7 @@ def _total(orders: Ints, side: int, periods: int) -> Ints:
 
 
 def as_scenario(place: Island, **given: Any) -> Scenario:
-    """Give the scenario whose run writes the same: hours of one day, nothing sold ahead, a town without errors.
+    """Give the scenario whose run has the same orders: nothing sold ahead nor kept back, a town without errors.
 
     Offers, references and demand have to be the same in all its periods, but for references within one whole day.
     """
@@ -254,6 +258,7 @@ def as_scenario(place: Island, **given: Any) -> Scenario:
 
     assert place.period_ms == MS_PER_HOUR
     assert not place.sold_ahead_wh.any()
+    assert place.kept_wh is None
     assert (place.demand_wh == place.demand_wh[0]).all()
     price, power = (lambda tick: Quantity(int(tick), "price")), (lambda w: Quantity(int(w), "power"))
     plants = [
@@ -273,7 +278,7 @@ def as_scenario(place: Island, **given: Any) -> Scenario:
     settings = {
         "spot": price(place.outside_tick[0]),
         "wholesale": Auction(link=power(place.link_wh), link_fee=price(place.link_tick)),
-        "regulator": Regulator(latency=hours(0)),
+        "regulator": Regulator(latency=hours(0), rules=["gouging"]),
         "days": -(-place.periods * MS_PER_HOUR // MS_PER_DAY),
         "hours": place.periods,
     }

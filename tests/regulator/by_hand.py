@@ -54,12 +54,16 @@ class Found(NamedTuple):
 
 
 class Hour:
-    """One period: plants as (capacity, reference, ask, sold ahead), what the town needs, the link to the outside."""
+    """One period: plants as (capacity, reference, ask, sold ahead), what the town needs, the link to the outside.
 
-    def __init__(self, plants, need_wh, *, link_wh=0, outside_tick=0, fee_tick=0, band=(-50_000, 400_000)):
+    `order` is that in which the plants' asks come in.
+    """
+
+    def __init__(self, plants, need_wh, *, link_wh=0, outside_tick=0, fee_tick=0, band=(-50_000, 400_000), order=None):
         self.plants, self.need_wh, self.link_wh, self.band = plants, need_wh, link_wh, band
         self.inside = []
-        for who, (able, reference, ask, ahead) in enumerate(plants):
+        for who in range(len(plants)) if order is None else order:
+            able, reference, ask, ahead = plants[who]
             self.inside.append(Order(who, SELL, ask, able - ahead))
             self.inside.append(Order(who, BUY, reference - 1, ahead))
         self.inside.append(Order(TOWN, BUY, band[1], need_wh - sum(plant[3] for plant in plants)))

@@ -22,7 +22,8 @@ def said(action, number, **given):
 def row(**given):
     plain = {
         "rule": "gouging", "case": "a case", "strength": "", "seeds": 10, "judged": 200, "flagged": 0, "caught": 0,
-        "fines_exceed_gains": True, "honest": True, "sure": False,
+        "fines_exceed_gains": True, "honest": True, "promised": True,
+        "sure": False,
     }  # fmt: skip
     return Row(**(plain | given))
 
@@ -49,6 +50,7 @@ def test_the_innocent_and_the_guilty_are_told_apart():
 def test_broken_promises_are_faults():
     assert row(flagged=2).faults == []
     assert len(row(flagged=3).faults) == 1, f"more than {MOST_FALSE:.0%}"
+    assert row(flagged=3, promised=False).faults == []
     assert row(honest=False, sure=False, caught=9).faults == []
     assert len(row(honest=False, sure=True, caught=9).faults) == 1
     assert len(row(honest=False, sure=True, caught=10, fines_exceed_gains=False).faults) == 1
@@ -62,9 +64,10 @@ def test_a_few_seeds_of_every_case_keep_their_promises(rule, case):
         assert found.judged > 0
 
 
-def test_power_grows_with_the_mark_up():
-    (case,) = (case for case in CASES[Rule.GOUGING] if not case.is_honest)
-    caught = [row_of(Rule.GOUGING, case, strength, range(12)).caught for strength in case.strengths]
+@pytest.mark.parametrize("rule", list(CASES), ids=lambda rule: rule.name)
+def test_power_grows_with_how_far_a_villain_goes(rule):
+    (case,) = (case for case in CASES[rule] if not case.is_honest)
+    caught = [row_of(rule, case, strength, range(12)).caught for strength in case.strengths]
     assert caught == sorted(caught)
     assert caught[0] == 0
     assert caught[-1] == 12

@@ -201,7 +201,7 @@ def test_k6_an_offence_just_after_the_cut_off_is_found_at_the_next_review(latenc
 
 @pytest.mark.parametrize(("latency", "times"), [(0, [1, 2]), (1, [2])])
 def test_k6_in_a_run_what_is_settled_after_the_cut_off_waits(latency, times):
-    watched = Regulator(review=hours(1), latency=hours(latency))
+    watched = Regulator(review=hours(1), latency=hours(latency), rules=["gouging"])
     run = as_scenario(monopoly(periods=2), regulator=watched).run(7)
     rows = run.record.streams["findings"]
     assert ((rows["time_ms"] - START_MS) // HOUR_MS).tolist() == times
@@ -228,7 +228,7 @@ def test_k10_a_residual_supply_of_exactly_the_threshold_is_not_flagged(rsi_ppm, 
 
 @pytest.mark.parametrize(("rsi", "is_found"), [(110, False), (111, True)])
 def test_k10_holds_in_a_run(rsi, is_found):
-    watched = Regulator(latency=hours(0), gouging={"rsi": percent(rsi)})
+    watched = Regulator(latency=hours(0), rules=["gouging"], gouging={"rsi": percent(rsi)})
     run = as_scenario(island(**AT_THRESHOLD, demand_kw=100), regulator=watched).run(7)
     assert run.record.streams["spot"]["price_tick"].tolist() == [30_000]
     assert bool(sanctions_of(run)) == is_found

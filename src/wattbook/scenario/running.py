@@ -56,7 +56,7 @@ def run(
     compiled = compile_street(scenario, seed)
     described = json.loads(scenario.to_json())
     origin = provenance(int(seed), described, compiled.inputs)
-    journal, wakes, incidents = _outcome(scenario, compiled, origin, progress, "market", chosen, threads)
+    journal, told = _outcome(scenario, compiled, origin, progress, "market", chosen, threads)
     bare = None
     if scenario.baseline if baseline is None else baseline:
         compiled = compiled._replace(street=replace(compiled.street, market=None))
@@ -68,12 +68,12 @@ def run(
         "seed": int(seed),
         "versions": versions(),
         "inputs": inputs,
-        "wakes": wakes,
+        "wakes": told["wakes"],
         "wall_s": round(time.perf_counter() - wall, 3),
         "cpu_s": round(time.process_time() - cpu, 3),
-        "incidents": incidents,
+        "incidents": told["incidents"],
         "complete": True,
-    }
+    } | ({} if scenario.regulator is None else {"examined": told["examined"]})
     return Run(Record.over(journal), bare, info)
 
 
@@ -138,8 +138,8 @@ def _outcome(
     phase: str,
     engine: str,
     threads: int | None,
-) -> tuple[Journal, int, list[dict[str, Any]]]:
-    """Run one world to its end, and leave nothing of it in memory but what it wrote down."""
+) -> tuple[Journal, dict[str, Any]]:
+    """Run one world to its end, and leave nothing of it in memory but what it wrote down, and what it counted."""
     chosen: dict[str, Any] = {} if engine == "auto" else {"engine": engine}
     world = World(
         compiled.street, compiled.minds, compiled.outlook, origin["seed"],
@@ -147,7 +147,8 @@ def _outcome(
         wholesale_minds=compiled.wholesale_minds, judge=compiled.judge, **chosen,
     )  # fmt: skip
     world.run(None if progress is None else partial(progress, phase))
-    outcome = world.journal, world.wakes, world.incidents
+    examined = 0 if world.oversight is None else world.oversight.office.examined
+    outcome = world.journal, {"wakes": world.wakes, "incidents": world.incidents, "examined": examined}
     # A world's parts know each other, so that only the collector finds them: a city's would lie about for good.
     del world
     gc.collect()
