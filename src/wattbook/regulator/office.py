@@ -280,7 +280,8 @@ def inspect(
 def look(office: Office, feed: Feed, now_ms: int, *, watches: bool) -> list[Command]:
     """Let the regulator look once: what was heard, then what is new."""
     said = _heard(office, now_ms)
-    for stream, rows in feed.upto(now_ms - office.rules.latency_ms):
+    latency_ms = office.rules.watch_latency_ms if watches else office.rules.latency_ms
+    for stream, rows in feed.upto(now_ms - latency_ms):
         office.read(stream, rows, watches=watches)
     return said + office.review(now_ms, watches=watches)
 

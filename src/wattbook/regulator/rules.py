@@ -43,8 +43,8 @@ class Rules:
         When it reviews what it has seen [ms UTC], ascending.
     watch_ms : int
         How often it looks at what calls for acting at once; 0 for never.
-    latency_ms : int
-        How old the youngest row is that it sees.
+    latency_ms, watch_latency_ms : int
+        How old the youngest row is that it sees in a review, and at a watch.
     hearing_ms : int
         How long an agent is heard between a finding and its fine.
     cap_per_offence : int
@@ -71,6 +71,7 @@ class Rules:
     review_ms: tuple[int, ...] = ()
     watch_ms: int = 0
     latency_ms: int = 0
+    watch_latency_ms: int = 0
     hearing_ms: int = 0
     cap_per_offence: int = 1_000 * QUANTA_PER_EUR
     turnover_ppm: int = 150_000

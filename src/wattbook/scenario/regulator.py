@@ -116,6 +116,7 @@ class RegulatorPart(Part):
     review: Annotated[int, measured("duration", minutes(1), LONGEST)] = hours(24)
     watch: Annotated[int | None, optional(measured("duration", minutes(1), LONGEST))] = minutes(15)
     latency: Annotated[int, measured("duration", 0, LONGEST)] = hours(1)
+    watch_latency: Annotated[int, measured("duration", 0, LONGEST)] = hours(0)
     hearing: Annotated[int, measured("duration", 0, LONGEST)] = hours(0)
     rules: Annotated[tuple[str, ...] | None, PlainValidator(_rules)] = None
     cap_per_offence: Annotated[int, measured("money", 0, MONEY_BOUND)] = eur(1_000)
@@ -159,6 +160,7 @@ class RegulatorPart(Part):
             review_ms=(*range(start_ms + every, end_ms, every), end_ms),
             watch_ms=0 if self.watch is None else int(self.watch),
             latency_ms=int(self.value("latency")),
+            watch_latency_ms=int(self.value("watch_latency")),
             hearing_ms=int(self.value("hearing")),
             cap_per_offence=int(self.value("cap_per_offence")),
             turnover_ppm=int(self.value("turnover_cap")),
@@ -211,8 +213,8 @@ Regulator.__doc__ = """What watches the market, and what follows from what it fi
         balanced, lenient, strict, or observer, who reads everything and whose thresholds are never reached.
     review, watch : duration
         How often it reviews what it has seen, and how often it looks at what calls for acting at once (None: never).
-    latency : duration
-        How old the youngest row of the record is that it sees.
+    latency, watch_latency : duration
+        How old the youngest row of the record is that it sees in a review, and at a watch.
     hearing : duration
         How long an agent is heard between a finding and its fine, warning, cap or suspension.
     rules : list of str or None
