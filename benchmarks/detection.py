@@ -74,7 +74,6 @@ class Row:
     caught: int
     fines_exceed_gains: bool
     honest: bool
-    promised: bool
     sure: bool
 
     @property
@@ -87,7 +86,7 @@ class Row:
         """Promises that this row does not keep."""
         where = f"{self.rule}, {self.case} {self.strength}".strip()
         found = []
-        if self.promised and self.flagged > MOST_FALSE * self.judged:
+        if self.honest and self.flagged > MOST_FALSE * self.judged:
             found.append(f"{where}: {self.flagged} of {self.judged} found without cause")
         if self.sure and self.caught < self.seeds:
             found.append(f"{where}: sanctioned in {self.caught} of {self.seeds} seeds only")
@@ -153,7 +152,7 @@ def row_of(rule: Rule, case: Case, strength: Any, seeds: Iterable[int]) -> Row:
         rule=rule.name.lower(), case=case.name, strength=case.tell(strength), seeds=len(verdicts), judged=judged,
         flagged=sum(each.flagged for each in verdicts), caught=sum(each.caught for each in verdicts),
         fines_exceed_gains=all(each.exceeds for each in verdicts), honest=case.is_honest,
-        promised=case.is_promised, sure=not case.is_honest and strength >= case.sure_from,
+        sure=not case.is_honest and strength >= case.sure_from,
     )  # fmt: skip
 
 

@@ -69,8 +69,6 @@ class Case:
     sure_from : int
         From this strength on it has to be sanctioned in every seed.
     is_honest : bool
-    is_promised : bool
-        Whether an honest case has to keep the bound on false findings; otherwise it is only shown.
     differs_from_run : function of (seed, strength), optional
         Tells whether a whole run says otherwise than the record that was drawn.
     """
@@ -81,7 +79,6 @@ class Case:
     unit: str = ""
     sure_from: int = NEVER
     is_honest: bool = True
-    is_promised: bool = True
     differs_from_run: Callable[[int, Any], bool] | None = None
 
     def tell(self, strength: int) -> str:
@@ -283,10 +280,7 @@ CASES: Final[dict[Rule, tuple[Case, ...]]] = {
         ),
     ),
     Rule.WITHHOLDING: (
-        *(
-            Case(name, _of(Rule.WITHHOLDING, make), is_promised=make is not misjudged) for name, make in HONEST
-        ),
-        Case("the same, with a margin of 50 EUR/MWh", _of(Rule.WITHHOLDING, misjudged, margin_tick=5_000)),
+        *(Case(name, _of(Rule.WITHHOLDING, make)) for name, make in HONEST),
         Case(
             "needed plant keeps back", _of(Rule.WITHHOLDING, withholder, 0), KEPT, "%", sure_from=30, is_honest=False,
         ),

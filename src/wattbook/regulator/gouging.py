@@ -88,15 +88,15 @@ class GougingTerms:
     def conduct_limit_tick(self, reference_tick: Ints) -> Ints:
         """Highest ask beside a reference that is no conduct, element by element."""
         least, share, most = self.conduct_tick, self.conduct_share_ppm, self.conduct_most_tick
-        return reference_tick + _allowance(reference_tick, least, share, most)
+        return reference_tick + allowance_tick(reference_tick, least, share, most)
 
     def impact_limit_tick(self, counterfactual_tick: int) -> int:
         """Highest rise of a price that is no impact."""
         price = np.array([counterfactual_tick])
-        return int(_allowance(price, self.impact_tick, self.impact_share_ppm, self.impact_most_tick)[0])
+        return int(allowance_tick(price, self.impact_tick, self.impact_share_ppm, self.impact_most_tick)[0])
 
 
-def _allowance(price_tick: Ints, least_tick: int, share_ppm: int, most_tick: int) -> Ints:
+def allowance_tick(price_tick: Ints, least_tick: int, share_ppm: int, most_tick: int) -> Ints:
     """Give max(least, min(share x |price|, most)), the share rounded down."""
     # Thresholds may be endless, so Python's whole numbers count, not the machine's.
     return np.array(

@@ -20,11 +20,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
+import numpy as np
+
 from wattbook.messages import SELL
 from wattbook.oversight import SEEN_STREAMS, Item, Rule
 from wattbook.regulator.ahead import STREAMS, Ahead
 from wattbook.regulator.findings import Finding, Line, Offence
-from wattbook.regulator.gouging import ENDLESS
+from wattbook.regulator.gouging import ENDLESS, allowance_tick
 from wattbook.regulator.metrics import is_scarce_without, output_gap_ppm, residual_supply_ppm
 from wattbook.regulator.reclearing import OUTSIDE, Cleared, Order, clear_again
 from wattbook.regulator.references import taken_wh
@@ -58,6 +60,9 @@ class WithholdingTerms:
         A producer is looked at whose residual supply index lies below this: at 1 those that are pivotal.
     margin_tick : int
         By how much a price lies above a reference before selling would have paid.
+    ask_tick, ask_share_ppm, ask_most_tick : int
+        What is asked no further above the reference than the larger of `ask_tick` and, at most `ask_most_tick`, so much
+        of it, is not kept back, whether it was sold or not: a reference is an estimate.
     impact_tick : int
         The price would have been lower by more than this.
     periods : int
@@ -68,6 +73,9 @@ class WithholdingTerms:
     weather_ppm: int = 300_000
     rsi_ppm: int = PPM
     margin_tick: int = 1_000
+    ask_tick: int = 2_500
+    ask_share_ppm: int = 3_000_000
+    ask_most_tick: int = 10_000
     impact_tick: int = 0
     periods: int = 4
 
@@ -89,6 +97,7 @@ class _Case(NamedTuple):
     spot_seq: int
     cap_tick: int
     economic_wh: int
+    fair_wh: int
     reference_tick: int
 
 
@@ -145,12 +154,13 @@ class Withholding:
             power = self.ahead.power(day, period) if short else None
             for agent in short:
                 assert power is not None
-                own_wh = power.uncommitted_wh[agent]
-                if is_scarce_without(power.supply_wh, own_wh, power.demand_wh, self.terms.rsi_ppm):
+                own_wh, fair_wh = power.uncommitted_wh[agent], self._fair_wh(day, period, agent)
+                needed = is_scarce_without(power.supply_wh, own_wh, power.demand_wh, self.terms.rsi_ppm)
+                if needed and self._is_large(agent, economic_wh[agent], fair_wh):
                     seq, price_tick = day.spot[period]
                     yield _Case(
                         agent, period, *day.orders_of(period), power, price_tick, seq, day.cap_tick[period],
-                        economic_wh[agent], self._reference(agent, period),
+                        economic_wh[agent], fair_wh, self._reference(agent, period),
                     )  # fmt: skip
 
     def _economic_wh(self, day: Day, period: int, agent: int) -> int:
@@ -173,6 +183,19 @@ class Withholding:
         )
         return max(self.reached_wh[agent] + ramp_wh, least_wh)
 
+    def _fair_wh(self, day: Day, period: int, agent: int) -> int:
+        """Give what was asked no further above the reference than an estimate may be off."""
+        terms, reference = self.terms, self._reference(agent, period)
+        most_tick = reference + int(
+            allowance_tick(np.array([reference]), terms.ask_tick, terms.ask_share_ppm, terms.ask_most_tick)[0]
+        )
+        orders, _ = day.orders_of(period)
+        return sum(
+            order.quantity_wh
+            for order in orders
+            if order.agent == agent and order.side == SELL and order.price_tick <= most_tick
+        )
+
     def _reference(self, agent: int, period: int) -> int:
         return int(self.known.reference_tick[self.place[agent], period])
 
@@ -191,7 +214,7 @@ class Withholding:
         agent, reference = case.agent, case.reference_tick
         before = clear_again(self.known, case.period, case.orders, case.cap_tick)
         sold = before.sold_wh.get(agent, 0)
-        if not self._is_large(agent, case.economic_wh, sold):
+        if not self._is_large(agent, case.economic_wh, max(sold, case.fair_wh)):
             return None
         after = clear_again(self.known, case.period, self._honest(case, sold), case.cap_tick)
         rise_tick, would = case.price_tick - after.price_tick, after.sold_wh.get(agent, 0)
@@ -235,8 +258,8 @@ class Withholding:
             (Item.OFFERED_WH, sum(energy for energy, _ in asks)),
             (Item.SOLD_WH, sold_wh),
             (Item.COUNTERFACTUAL_SOLD_WH, after.sold_wh.get(agent, 0)),
-            (Item.WITHHELD_WH, case.economic_wh - sold_wh),
-            (Item.OUTPUT_GAP_PPM, output_gap_ppm(case.economic_wh, sold_wh)),
+            (Item.WITHHELD_WH, case.economic_wh - max(sold_wh, case.fair_wh)),
+            (Item.OUTPUT_GAP_PPM, output_gap_ppm(case.economic_wh, max(sold_wh, case.fair_wh))),
             (Item.BOUGHT_WH, sum(energy for who, energy in before.bought_wh.items() if who != OUTSIDE)),
         )
         lines = [Line(item, value, p) for item, value in values]
