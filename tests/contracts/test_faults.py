@@ -48,7 +48,7 @@ def test_what_is_no_whole_number_is_refused(bank, column, bad):
 
 def test_every_verb_is_an_action_of_its_own_number():
     assert {verb.name: int(verb) for verb in Verb} == {
-        action.name: int(action) for action in Action if action >= Action.REQUEST
+        action.name: int(action) for action in Action if Action.REQUEST <= action < Action.FIND
     }
 
 

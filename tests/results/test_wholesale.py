@@ -87,7 +87,7 @@ def failing():
 def test_a_run_has_the_tables_of_the_markets_that_it_has(desk, auction, golden):
     assert set(table_names(desk.record)) - set(table_names(golden.record)) == MARKET | DESK
     assert set(table_names(auction.record)) - set(table_names(golden.record)) == MARKET
-    assert MARKET | DESK | {"tariffs", "switches", "moves"} == set(LATER)
+    assert MARKET | DESK | {"tariffs", "switches", "moves", "findings", "evidence", "sanctions"} == set(LATER)
 
 
 def test_a_run_without_such_a_market_writes_what_it_always_wrote(golden, tmp_path):

@@ -15,7 +15,19 @@ from wattbook.market.columns import empty_ring
 from wattbook.market.setup import AuctionRules, MarketRules, SharingRules
 from wattbook.market.stalls import count_stalls
 from wattbook.messages import FOREVER, OUT_ACTION, OUT_BOOK, OUT_FLAGS, OUT_ORDER, OUT_PRICE, OUT_QUANTITY, OUT_SIDE
-from wattbook.policies import PERSONAS, Mind, home, idle, nominate, truthful, zero_intelligence
+from wattbook.policies import (
+    PERSONAS,
+    Mind,
+    closer,
+    home,
+    idle,
+    market_maker,
+    nominate,
+    spoofer,
+    truthful,
+    wash_ring,
+    zero_intelligence,
+)
 from wattbook.scenario import compile_street
 from wattbook.units import eur_per_mwh, kw, kwh, minutes, seconds
 from wattbook.world import Outlook, World
@@ -210,7 +222,7 @@ def draft(seed, make_street, monkeypatch):
     traits = {"ties": False, "gate": False}
     for i in range(homes):
         name = f"home-{i:02d}"
-        at = int(rng.integers(0, 12))
+        at = int(rng.integers(0, 16))
         if at < 4:
             policy = COMPILED[int(rng.integers(len(COMPILED)))]
             mind = Mind(
@@ -225,7 +237,8 @@ def draft(seed, make_street, monkeypatch):
         else:
             persona = list(PERSONAS)[int(rng.integers(len(PERSONAS)))]
             shipped = (truthful(), zero_intelligence(True, period_ms // 4), zero_intelligence(False, period_ms // 4))
-            mind = (*shipped, idle(), home(persona))[at - 7]
+            foul = (spoofer(), wash_ring(int(rng.integers(3))), closer())
+            mind = (*shipped, idle(), home(persona), *foul, market_maker())[at - 7]
             policy = mind.policy
         traits["ties"] |= policy is clockwork
         traits["gate"] |= policy is at_the_gate

@@ -40,6 +40,9 @@ LEAN_TICK: Final = 2
 """By how much it quotes lower when it holds all it may [ticks]."""
 LOOK_MS: Final = 3
 DRAWS: Final = 4
+MOMENT_MS: Final = 5
+LOOKS: Final = 6
+"""How often it has looked again at once in that millisecond."""
 BIDS_FROM: Final = 16
 """By product: id of its bid. Only the latest order is seen, which is the ask."""
 BIDS: Final = 64
@@ -49,6 +52,8 @@ WINDOW_MS: Final = 60 * MS_PER_MINUTE
 LEAVES_MS: Final = 3 * MS_PER_MINUTE
 """... and so long before the gate it goes."""
 SLACK_TICK: Final = 50
+MOST_LOOKS: Final = 24
+"""Looks at once: three for each product in sight. A quote that is refused, as in a halt, is tried again later."""
 
 
 @register_jitable
@@ -106,6 +111,16 @@ def _next_look(memory: Ints, draw: Callable[[int], int], left: int) -> int:
     return int(min(memory[LOOK_MS] + draw(memory[DRAWS]) % memory[LOOK_MS], left - LEAVES_MS))
 
 
+@register_jitable
+def _at_once(see: See, memory: Ints) -> int:
+    """Look again in the same millisecond, but not for ever."""
+    if memory[MOMENT_MS] != see.now_ms:
+        memory[MOMENT_MS] = see.now_ms
+        memory[LOOKS] = 0
+    memory[LOOKS] += 1
+    return 0 if memory[LOOKS] <= MOST_LOOKS else int(memory[LOOK_MS])
+
+
 def make_market(see: See, memory: Ints, draw: Callable[[int], int], out: Ints) -> int:
     """Keep a bid and an ask up. A change takes three looks in one millisecond: both down, the bid up, the ask up."""
     if see.tradable == 0:
@@ -118,7 +133,7 @@ def make_market(see: See, memory: Ints, draw: Callable[[int], int], out: Ints) -
     if leaves and is_down:
         return FOREVER
     if is_down and _bid(see, memory, out):
-        return 0
+        return _at_once(see, memory)
     if is_down or (not leaves and see.open_sell_wh == 0 and see.order != 0 and see.order != memory[slot]):
         memory[slot] = see.order
         _ask(see, memory, out)
@@ -126,7 +141,7 @@ def make_market(see: See, memory: Ints, draw: Callable[[int], int], out: Ints) -
     if not leaves and _is_good(see, memory):
         return _next_look(memory, draw, left)
     cancel_both(see, out, memory[slot])
-    return 0
+    return _at_once(see, memory)
 
 
 def market_maker(
