@@ -22,8 +22,7 @@ def said(action, number, **given):
 def row(**given):
     plain = {
         "rule": "gouging", "case": "a case", "strength": "", "seeds": 10, "judged": 200, "flagged": 0, "caught": 0,
-        "fines_exceed_gains": True, "honest": True, "promised": True,
-        "sure": False,
+        "fines_exceed_gains": True, "honest": True, "sure": False,
     }  # fmt: skip
     return Row(**(plain | given))
 
@@ -50,7 +49,6 @@ def test_the_innocent_and_the_guilty_are_told_apart():
 def test_broken_promises_are_faults():
     assert row(flagged=2).faults == []
     assert len(row(flagged=3).faults) == 1, f"more than {MOST_FALSE:.0%}"
-    assert row(flagged=3, promised=False).faults == []
     assert row(honest=False, sure=False, caught=9).faults == []
     assert len(row(honest=False, sure=True, caught=9).faults) == 1
     assert len(row(honest=False, sure=True, caught=10, fines_exceed_gains=False).faults) == 1

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from benchmarks.detection_books import make_market, quotes, spoof
+from benchmarks.tape import Tape, place
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from manipulation import Tape, keeps_its_laws, look, offences, place, tightened
+from manipulation import keeps_its_laws, look, offences, tightened
 
 from wattbook import load_scenario
 from wattbook.messages import BUY, SELL
@@ -20,35 +22,6 @@ SEEDS = st.integers(0, 2**32 - 1)
 
 def layering(**given_):
     return Layering(KNOWN, LayeringTerms(**given_))
-
-
-def quotes(tape, period):
-    """Two others stand ready around 100 EUR/MWh."""
-    tape.submit(20, BUY, 9_500, 50, period, 50.0)
-    tape.submit(21, SELL, 10_500, 50, period, 50.0)
-
-
-def spoof(tape, agent, period, shown=2_000, sold=200, side=SELL, price=10_200, before=20.0, after=1.0):
-    """Show a large order, fill on the other side, take it away `after` minutes later."""
-    layer = tape.submit(agent, -side, 9_600 if side == SELL else 10_400, shown, period, before)
-    real = tape.submit(agent, side, price, sold, period, before - 1)
-    tape.fill(real, sold, before - 2)
-    tape.cancel(layer, before - 2 - after)
-
-
-def make_market(tape, agent, period, rng, size=400):
-    """Quote both sides, be met at random, take both down and put both up again; leave before the gate."""
-    before, orders = 50.0, []
-    while before > 3:
-        fair = 10_000 + int(rng.integers(-300, 300))
-        orders = [tape.submit(agent, side, fair - side * 400, size, period, before) for side in (BUY, SELL)]
-        before -= float(rng.uniform(0.5, 3))
-        if rng.random() < 0.5:
-            tape.fill(orders[int(rng.integers(2))], int(rng.integers(1, size)), before)
-        before -= float(rng.uniform(0.1, 1))
-        for order in orders:
-            if tape.limits[order][3]:
-                tape.cancel(order, before)
 
 
 def town(rng, spoofers=True):

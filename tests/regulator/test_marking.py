@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from benchmarks.detection_books import mark, trade_before
+from benchmarks.tape import Tape, place
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from manipulation import Tape, keeps_its_laws, look, offences, place, tightened
+from manipulation import keeps_its_laws, look, offences, tightened
 
 from wattbook.messages import BUY, SELL
 from wattbook.oversight import Item
@@ -18,21 +20,10 @@ def marking(**given_):
     return Marking(KNOWN, MarkingTerms(**given_))
 
 
-def day(tape, period, prices=(9_800, 10_000, 10_200)):
-    """Others trade before the last minutes."""
-    for at, price in enumerate(prices):
-        tape.trade(10 + at, 20 + at, 100, period, 40.0 - at, price)
-
-
-def mark(tape, agent, period, price=11_000, side=BUY, quantity=50, before=1.0):
-    seller, buyer = (15, agent) if side == BUY else (agent, 15)
-    tape.trade(seller, buyer, quantity, period, before, price, side)
-
-
 def town(rng, closers=True):
     tape = Tape()
     for period in range(10, 40):
-        day(tape, period, rng.integers(9_000, 11_000, 6).tolist())
+        trade_before(tape, period, rng.integers(9_000, 11_000, 6).tolist())
         for _ in range(int(rng.integers(0, 3))):
             side = BUY if rng.random() < 0.5 else SELL
             late = int(rng.integers(3, 9))
@@ -45,7 +36,7 @@ def town(rng, closers=True):
 def test_who_lifts_the_last_price_of_four_products_is_found():
     tape = Tape()
     for period in range(10, 14):
-        day(tape, period)
+        trade_before(tape, period)
         mark(tape, 1, period)
         tape.trade(1, 25, 10, period, 2.0, 10_900)
     (found,) = look(marking(), tape.end().record())
@@ -57,7 +48,7 @@ def test_who_lifts_the_last_price_of_four_products_is_found():
 def test_who_lowers_it_is_found_and_overcharges_nobody():
     tape = Tape()
     for period in range(10, 14):
-        day(tape, period)
+        trade_before(tape, period)
         mark(tape, 1, period, 9_000, SELL)
     (found,) = look(marking(), tape.end().record())
     assert {(each.overcharge, each.harm, each.base) for each in found.offences} == {(0, 0, 50 * 9_000)}
@@ -73,7 +64,7 @@ def test_who_lowers_it_is_found_and_overcharges_nobody():
 def test_it_moves_the_price_beyond_all_before_in_the_last_minutes(changed, found):
     tape = Tape()
     for period in range(10, 14):
-        day(tape, period)
+        trade_before(tape, period)
         mark(tape, 1, period, **changed)
     assert len(look(marking(), tape.end().record())) == found
 
@@ -81,7 +72,7 @@ def test_it_moves_the_price_beyond_all_before_in_the_last_minutes(changed, found
 def test_a_small_part_of_the_last_minutes_makes_no_price():
     tape = Tape()
     for period in range(10, 14):
-        day(tape, period)
+        trade_before(tape, period)
         tape.trade(11, 12, 60, period, 2.0, 11_000)
         mark(tape, 1, period, quantity=59)
     assert look(marking(), tape.end().record()) == []
@@ -90,7 +81,7 @@ def test_a_small_part_of_the_last_minutes_makes_no_price():
 def test_where_hardly_anybody_traded_there_is_no_price_to_move():
     tape = Tape()
     for period in range(10, 14):
-        day(tape, period, (9_800, 10_200))
+        trade_before(tape, period, (9_800, 10_200))
         mark(tape, 1, period)
     assert look(marking(), tape.end().record()) == []
 
@@ -98,7 +89,7 @@ def test_where_hardly_anybody_traded_there_is_no_price_to_move():
 def test_who_often_trades_last_and_seldom_moves_the_price_is_not_found():
     tape = Tape()
     for period in range(10, 50):
-        day(tape, period)
+        trade_before(tape, period)
         mark(tape, 1, period, 11_000 if period % 5 > 3 else 10_000)
     assert look(marking(), tape.end().record()) == []
 

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from benchmarks.detection_books import ring
+from benchmarks.tape import Tape, place
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from manipulation import Tape, keeps_its_laws, look, offences, place, tightened
+from manipulation import keeps_its_laws, look, offences, tightened
 
 from wattbook.oversight import Item, Rule
 from wattbook.regulator.wash import Wash, WashTerms
@@ -15,13 +17,6 @@ SEEDS = st.integers(0, 2**32 - 1)
 
 def wash(**given_):
     return Wash(KNOWN, WashTerms(**given_))
-
-
-def ring(tape, members, quantity=300, period=10, before=20.0, step=2.0, slip=0):
-    """Pass energy round once; each pass after the first loses `slip`."""
-    for at, seller in enumerate(members):
-        buyer = members[(at + 1) % len(members)]
-        tape.trade(seller, buyer, quantity - (slip if at else 0), period, before - at * step)
 
 
 def town(rng, rings=True):
