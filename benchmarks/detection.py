@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from wattbook.messages import Command
 
-    from .detection_cases import Case, World
+    from .detection_kinds import Case, World
 
 SEEDS: Final = 300
 MOST_FALSE: Final = 0.01

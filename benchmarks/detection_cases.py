@@ -6,25 +6,23 @@ it once for each, so that a power curve can be told.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from wattbook.messages import Action
 from wattbook.oversight import Item, Rule
-from wattbook.regulator import Known, Rules, inspect
-from wattbook.regulator.detectors import TERMS
+from wattbook.regulator import inspect
 
+from .detection_kinds import Case, World, only
+from .detection_markets import MARKETS
+from .detection_utilities import UTILITIES
 from .islands import START_MS, Island, as_scenario, island, known_of, record_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from numpy.typing import NDArray
-
-    Record = Mapping[str, Mapping[str, NDArray[Any]]]
+    from collections.abc import Callable
 
 HOURS: Final = 24
 TICKS: Final = 100
@@ -33,62 +31,6 @@ DAYS: Final = 14
 LEANS: Final = (0, 2, 4, 6, 8, 10, 15, 20)
 KEPT: Final = (0, 5, 10, 15, 20, 30, 50)
 MARK_UPS: Final = (0, 50, 100, 150, 200, 250, 300, 400)
-NEVER: Final = 10**9
-
-
-class World(NamedTuple):
-    """One world.
-
-    Attributes
-    ----------
-    judged : int
-        Agents x times, periods or days as the rule counts, that could be found without cause.
-    villains : tuple of int
-        Agents that do wrong.
-    """
-
-    known: Known
-    rules: Rules
-    record: Record
-    judged: int
-    villains: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
-class Case:
-    """Worlds of one kind.
-
-    Attributes
-    ----------
-    name : str
-    draw : function of (seed, strength)
-    strengths : tuple of int
-        How far a villain goes; one 0 for an honest case.
-    unit : str
-        Of the strength, as the table shows it.
-    sure_from : int
-        From this strength on it has to be sanctioned in every seed.
-    is_honest : bool
-    differs_from_run : function of (seed, strength), optional
-        Tells whether a whole run says otherwise than the record that was drawn.
-    """
-
-    name: str
-    draw: Callable[[int, Any], World]
-    strengths: tuple[int, ...] = (0,)
-    unit: str = ""
-    sure_from: int = NEVER
-    is_honest: bool = True
-    differs_from_run: Callable[[int, Any], bool] | None = None
-
-    def tell(self, strength: int) -> str:
-        """How far a villain goes, in words."""
-        return "" if self.is_honest else f"{strength} {self.unit}"
-
-
-def only(rule: Rule, review_ms: tuple[int, ...], **terms: int) -> Rules:
-    """Give the usual rules with one rule alone, some of its thresholds changed."""
-    return Rules(review_ms=review_ms, terms={rule: TERMS[rule](**terms)})
 
 
 # --- abusive mark-up
@@ -292,5 +234,7 @@ CASES: Final[dict[Rule, tuple[Case, ...]]] = {
             "nominates too much by", partial(leaning, known_side=True), LEANS, "%", sure_from=20, is_honest=False,
         ),
     ),
+    **UTILITIES,
+    **MARKETS,
 }  # fmt: skip
 """Worlds by rule; a rule that is not among them is not measured."""

@@ -13,6 +13,7 @@ from wattbook.oversight import Item, Rule
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "regulator-detection.md"
 EACH = [(rule, case) for rule, cases in CASES.items() for case in cases]
+VILLAINS = [(rule, case) for rule, case in EACH if not case.is_honest]
 
 
 def said(action, number, **given):
@@ -22,8 +23,7 @@ def said(action, number, **given):
 def row(**given):
     plain = {
         "rule": "gouging", "case": "a case", "strength": "", "seeds": 10, "judged": 200, "flagged": 0, "caught": 0,
-        "fines_exceed_gains": True, "honest": True, "promised": True,
-        "sure": False,
+        "fines_exceed_gains": True, "honest": True, "sure": False,
     }  # fmt: skip
     return Row(**(plain | given))
 
@@ -50,7 +50,6 @@ def test_the_innocent_and_the_guilty_are_told_apart():
 def test_broken_promises_are_faults():
     assert row(flagged=2).faults == []
     assert len(row(flagged=3).faults) == 1, f"more than {MOST_FALSE:.0%}"
-    assert row(flagged=3, promised=False).faults == []
     assert row(honest=False, sure=False, caught=9).faults == []
     assert len(row(honest=False, sure=True, caught=9).faults) == 1
     assert len(row(honest=False, sure=True, caught=10, fines_exceed_gains=False).faults) == 1
@@ -64,9 +63,8 @@ def test_a_few_seeds_of_every_case_keep_their_promises(rule, case):
         assert found.judged > 0
 
 
-@pytest.mark.parametrize("rule", list(CASES), ids=lambda rule: rule.name)
-def test_power_grows_with_how_far_a_villain_goes(rule):
-    (case,) = (case for case in CASES[rule] if not case.is_honest)
+@pytest.mark.parametrize(("rule", "case"), VILLAINS, ids=[f"{rule.name}-{case.name}" for rule, case in VILLAINS])
+def test_power_grows_with_how_far_a_villain_goes(rule, case):
     caught = [row_of(rule, case, strength, range(12)).caught for strength in case.strengths]
     assert caught == sorted(caught)
     assert caught[0] == 0
