@@ -327,8 +327,8 @@ def _tariffs(rule: Rule, sure_from: int) -> tuple[Case, ...]:
 
 
 UTILITIES: Final[dict[Rule, tuple[Case, ...]]] = {
-    Rule.RETAIL_MARK_UP: _tariffs(Rule.RETAIL_MARK_UP, 150),
-    Rule.DEFAULT_TARIFF_CAP: _tariffs(Rule.DEFAULT_TARIFF_CAP, 150),
+    Rule.RETAIL_MARK_UP: _tariffs(Rule.RETAIL_MARK_UP, 120),
+    Rule.DEFAULT_TARIFF_CAP: _tariffs(Rule.DEFAULT_TARIFF_CAP, 120),
     Rule.EMERGENCY: (
         Case("asks as before", partial(asks, honest=True)),
         Case("asks at cost, fuel 1.5 to 4 times as dear", partial(asks, honest=True, jump=True)),
