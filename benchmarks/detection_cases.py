@@ -18,6 +18,8 @@ from wattbook.regulator import inspect
 
 from .detection_books import BOOKS
 from .detection_kinds import Case, World, only
+from .detection_markets import MARKETS
+from .detection_utilities import UTILITIES
 from .islands import START_MS, Island, as_scenario, island, known_of, record_of
 
 if TYPE_CHECKING:
@@ -234,5 +236,7 @@ CASES: Final[dict[Rule, tuple[Case, ...]]] = {
         ),
     ),
     **BOOKS,
+    **UTILITIES,
+    **MARKETS,
 }  # fmt: skip
 """Worlds by rule; a rule that is not among them is not measured."""

@@ -57,8 +57,8 @@ class Dear(NamedTuple):
 
 
 def limit_tick(terms: EmergencyTerms, before_tick: int, rise_tick: int) -> int:
-    """Give the most that may be asked: the price before, and a share of it more, or what costs rose by."""
-    return before_tick + max(abs(before_tick) * terms.extra_ppm // PPM, terms.least_tick, rise_tick)
+    """Give the most that may be asked: the price before, what costs rose by, and a share of the price before."""
+    return before_tick + rise_tick + max(abs(before_tick) * terms.extra_ppm // PPM, terms.least_tick)
 
 
 class Tariffs:
