@@ -304,19 +304,24 @@ class Journal:
         unfolded from their frames.
         """
         reel = self._reels[stream]
+        used, first = int(reel.chunk.fill[0]), max(0, seq - reel.flushed)
+        columns = dict(zip(reel.names, reel.chunk.columns, strict=True))
+        tail = {name: column[first:used] for name, column in columns.items() if name in only}
+        if seq >= reel.flushed:
+            return {name: column.copy() for name, column in tail.items()}
         parts, past = [], 0
         for place in reel.places:
             past += place.rows
             if past > seq:
-                columns = [
-                    np.empty(place.rows, CODES[code]) if name in only else None for name, code in reel.stream.columns
-                ]
-                decode(self._frame_at(place).payload, columns, place.rows)
-                skipped = max(0, seq - (past - place.rows))
-                parts.append([None if column is None else column[skipped:] for column in columns])
-        skipped = max(0, seq - past)
-        parts.append([column[skipped:] for column in reel.chunk.rows()])
-        return {name: np.concatenate([part[i] for part in parts]) for i, name in enumerate(reel.names) if name in only}
+                parts.append(self._part(reel, place, max(0, seq - (past - place.rows)), only))
+        return {name: np.concatenate([*(part[name] for part in parts), tail[name]]) for name in tail}
+
+    def _part(self, reel: _Reel, place: _Place, first: int, only: Collection[str]) -> dict[str, NDArray[Any]]:
+        """Unfold the rows of one frame from its row `first` on, `only` these columns."""
+        columns = [np.empty(place.rows, CODES[code]) if name in only else None for name, code in reel.stream.columns]
+        decode(self._frame_at(place).payload, columns, place.rows)
+        named = zip(reel.names, columns, strict=True)
+        return {name: column[first:] for name, column in named if column is not None}
 
     def _frame_at(self, place: _Place) -> Frame:
         where = f"{self._path or 'journal'} at {place.offset}"
