@@ -102,14 +102,14 @@ def by_the_run(run):
     )
 
 
-@settings(max_examples=400)
+@settings(max_examples=150)
 @given(islands())
 def test_findings_and_fines_are_those_of_plain_python(place):
     assert record_of(place)["spot"]["price_tick"].tolist() == [hour.price for hour in hours_of(place)]
     assert by_the_record(place) == expected(place)
 
 
-@settings(max_examples=12)
+@settings(max_examples=6)
 @given(islands(same=True, ahead=False))
 @example(island([1, 1], [-1_000, -1_000], 1, offer_tick={0: 8_999, 1: 8_999}))  # the one whose ask came first sells
 def test_a_whole_run_says_the_same(place):
