@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wattbook.oversight import Item
-from wattbook.regulator import RECORD
-from wattbook.regulator.circuit_breaker import CircuitBreaker, CircuitBreakerTerms, median_tick
+from wattbook.regulator import RECORD, Played
+from wattbook.regulator.circuit_breaker import CircuitBreaker, CircuitBreakerTerms
 from wattbook.regulator.findings import MARKET
 
 MINUTE_MS = 60_000
@@ -31,12 +31,15 @@ def record_of(trades):
     return {"trades": {**columns, "time_ms": times, "visible_ms": times + 1}}
 
 
-def halts(trades, terms=TERMS, watches=WATCHES):
+def _found(trades, terms=TERMS):
+    return handed(CircuitBreaker(KNOWN, terms), record_of(trades), WATCHES)
+
+
+def halts(trades, terms=TERMS):
     """Give each halt: minute, book, period."""
-    found = handed(CircuitBreaker(KNOWN, terms), record_of(trades), watches)
     return [
         ((at - KNOWN.start_ms) // MINUTE_MS, each.book, each.period)
-        for at, part in zip(watches, found, strict=True)
+        for at, part in zip(WATCHES, _found(trades, terms), strict=True)
         for each in part
     ]
 
@@ -111,7 +114,12 @@ def test_what_was_traded_before_a_halt_ended_does_not_halt_again():
 
 
 def test_the_middle_price_is_one_of_them():
-    assert median_tick([5]) == median_tick([5, 9]) == median_tick([9, 5, 1]) == 5
+    # Of two trades the lower one is the reference, of three the one in between.
+    terms = dataclasses.replace(TERMS, least=1)
+    for before, limit in (([100, 130], 100), ([140, 100, 120], 120)):
+        trades = [(minute, 0, LATE, price) for minute, price in enumerate(before, 1)]
+        (halt,) = [each for part in _found([*trades, (20, 0, LATE, 900)], terms) for each in part]
+        assert {line.item: line.value for line in halt.evidence}[Item.REFERENCE_TICK] == limit * EUR
 
 
 TRADES = st.lists(
@@ -162,8 +170,75 @@ def test_reading_in_pieces_and_being_saved_between_them_changes_nothing(trades, 
 
 def test_what_it_keeps_does_not_grow_with_the_record():
     breaker = CircuitBreaker(KNOWN, TERMS)
+    rows = len(breaker.rings.number)
     handed(breaker, record_of([(minute, 0, LATE, 150) for minute in range(300)]), WATCHES)
-    assert max(map(len, breaker.products.values()), default=0) <= TERMS.trades + 1
-    assert len(breaker.books[0]) == TERMS.book_trades
+    saved = breaker.export()
+    assert breaker.rings.trade.shape[2] == TERMS.trades + 1
+    assert rows <= len(breaker.rings.number) <= 2 * KNOWN.periods
+    assert not saved["new"]
     breaker.review(KNOWN.start_ms + 9 * HOUR_MS)
-    assert not breaker.products
+    assert not breaker.export()["products"]
+
+
+# --- against a plain one
+
+
+class Plain:
+    """The same rule with lists, and nothing forgotten."""
+
+    def __init__(self, terms):
+        self.terms, self.trades, self.book, self.fresh, self.ended = terms, {}, {}, [], {}
+
+    def read(self, rows):
+        self.fresh += zip(
+            *(rows[name].tolist() for name in ("book", "period", "time_ms", "price_tick", "seq")), strict=True
+        )
+
+    def review(self, now_ms):
+        found = []
+        for book, period, *trade in self.fresh:
+            self.trades.setdefault((book, period), []).append(trade)
+        for product in sorted({row[:2] for row in self.fresh}):
+            (last_ms, last_tick, seq), gate_ms = self.trades[product][-1], KNOWN.start_of(product[1]) - 300_000
+            if gate_ms <= now_ms or last_ms < self.ended.get(product, 0):
+                continue
+            own = self.trades[product][:-1][-self.terms.trades :] if self.terms.trades else []
+            own = [tick for at_ms, tick, _ in own if at_ms >= last_ms - self.terms.within_ms]
+            wide = self.book.get(product[0], [])[-self.terms.book_trades :]
+            if self.far(own, last_tick, self.terms.move_share_ppm, self.terms.move_tick) or self.far(
+                wide, last_tick, self.terms.static_share_ppm, self.terms.static_tick
+            ):
+                found.append((*product, seq))
+                self.trades[product], self.ended[product] = [], now_ms + self.terms.halt_ms
+        for book, _, _, tick, _ in self.fresh:
+            self.book.setdefault(book, []).append(tick)
+        self.fresh = []
+        return found
+
+    def far(self, ticks, last_tick, share_ppm, least_tick):
+        if len(ticks) < self.terms.least:
+            return False
+        middle = sorted(ticks)[(len(ticks) - 1) // 2]
+        return abs(last_tick - middle) > max(abs(middle) * share_ppm // 10**6, least_tick)
+
+
+LIMITS = st.builds(
+    CircuitBreakerTerms,
+    move_share_ppm=st.integers(0, 10**6), move_tick=st.sampled_from([0, 5_000, 1 << 60]),
+    static_share_ppm=st.integers(0, 1 << 60), static_tick=st.sampled_from([0, 10_000]),
+    trades=st.integers(1, 4), within_ms=st.integers(0, 3 * HOUR_MS), book_trades=st.integers(1, 5),
+    least=st.integers(1, 3), halt_ms=st.integers(0, 2 * HOUR_MS),
+)  # fmt: skip
+
+
+@given(TRADES, LIMITS, st.integers(0, 40 * MINUTE_MS))
+def test_it_finds_what_a_plain_one_finds(trades, terms, latency_ms):
+    fast, plain = CircuitBreaker(KNOWN, terms), Plain(terms)
+    feed = Played(record_of(trades)).feed({"trades": RECORD["trades"]})
+    for at_ms in WATCHES:
+        # With a latency trades come after their gate has closed, too.
+        for stream, rows in feed.upto(at_ms - latency_ms):
+            fast.read(stream, rows)
+            plain.read(rows)
+        found = [(each.book, each.period, each.offences[0].key) for each in fast.review(at_ms)]
+        assert found == plain.review(at_ms)

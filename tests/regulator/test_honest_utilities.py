@@ -24,6 +24,9 @@ class Finished:
     def __init__(self, run):
         self.streams = run.record.streams
 
+    def count(self, stream):
+        return len(self.streams[stream]["seq"])
+
     def since(self, stream, seq, only):
         return {name: self.streams[stream][name][seq:] for name in only}
 

@@ -126,6 +126,9 @@ class Rows:
     def __init__(self, run):
         self.streams = run.record.streams
 
+    def count(self, stream):
+        return len(self.streams[stream]["seq"])
+
     def since(self, stream, seq, only):
         return {name: self.streams[stream][name][seq:] for name in only}
 
@@ -155,3 +158,13 @@ def test_in_an_honest_street_nobody_is_found(seed, start):
 def test_who_makes_the_last_price_is_found_in_a_street():
     changed = {"maker.policy": "closer", "spoofer.policy": "balanced", "ring-1.policy": "idle"}
     assert found_in("spoofing", 3, days=1, **changed)["marking"] == {"maker"}
+
+
+@given(st.lists(st.integers(-(1 << 40), 1 << 40) | st.integers(0, 20), max_size=30))
+def test_small_numbers_keep_the_order_and_are_places_of_an_array(numbers):
+    from wattbook.regulator.gates import small
+
+    given = np.array(numbers, np.int64)
+    places = small(given)
+    assert all(0 <= place < 9 * len(numbers) for place in places.tolist())
+    assert [a < b for a in given for b in given] == [a < b for a in places for b in places]

@@ -16,7 +16,7 @@ NAMES = {"agent", "buyer", "seller", "order", "maker_order", "taker_order", "com
 
 
 def journal_of(script, chunk_rows=1 << 16, first=1):
-    """Write a journal of commands (time, action) with one order row each."""
+    """Write a journal of commands (time, action) with one fact each: a settled group, or an order's row."""
     journal = Journal(STREAMS, {}, chunk_rows=chunk_rows)
     for time_ms, action in script:
         write(journal, time_ms, action, first)
@@ -29,6 +29,12 @@ def write(journal, time_ms, action, first=1):
         "commands", time_ms=time_ms, agent=agent, action=action, book=-1, period=0, order=0, side=1,
         price_tick=5, quantity_wh=7, flags=0,
     )  # fmt: skip
+    if action in (Action.DELIVER, Action.SETTLE):
+        journal.append(
+            "groups", command=seq, period=0, utility=0, nominated_wh=seq + first, metered_wh=7, deviation_wh=0,
+            spot_tick=5, imbalance_tick=5,
+        )  # fmt: skip
+        return
     journal.append(
         "orders", command=seq, time_ms=time_ms, book=0, period=0, order=seq + first, agent=agent, event=0, side=1,
         price_tick=5, quantity_wh=7, remaining_wh=7, code=0,

@@ -102,6 +102,7 @@ class _Reel:
         self.index = index
         self.stream = stream
         self.names = tuple(name for name, _ in stream.columns)
+        self.place_of = {name: place for place, name in enumerate(self.names)}
         self.chunk = Chunk(stream, capacity)
         from wattbook.journal.binding import Binder  # here, so that reading a journal does not start the compiler
 
@@ -297,6 +298,10 @@ class Journal:
         if len(unflushed["seq"]):
             yield {name: column.copy() for name, column in unflushed.items() if name in wanted}
 
+    def count(self, stream: str) -> int:
+        """Rows of one stream so far."""
+        return int(self._reels[stream].chunk.fill[1])
+
     def since(self, stream: str, seq: int, only: Collection[str]) -> dict[str, NDArray[Any]]:
         """Copy the rows of `stream` from `seq` on: `only` these columns by name, (rows,).
 
@@ -304,9 +309,9 @@ class Journal:
         unfolded from their frames.
         """
         reel = self._reels[stream]
-        used, first = int(reel.chunk.fill[0]), max(0, seq - reel.flushed)
-        columns = dict(zip(reel.names, reel.chunk.columns, strict=True))
-        tail = {name: column[first:used] for name, column in columns.items() if name in only}
+        chunk, place_of = reel.chunk, reel.place_of
+        used, first = int(chunk.fill[0]), max(0, seq - reel.flushed)
+        tail = {name: chunk.columns[place_of[name]][first:used] for name in only}
         if seq >= reel.flushed:
             return {name: column.copy() for name, column in tail.items()}
         parts, past = [], 0

@@ -14,16 +14,19 @@ by honest streets (docs/regulator-structure.md).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+
+import numpy as np
 
 from wattbook.oversight import SEEN_STREAMS, Item, Rule
 from wattbook.regulator.findings import MARKET, Finding, Line, Offence
 from wattbook.regulator.gouging import ENDLESS
+from wattbook.regulator.kernel_ranges import NONE, PRICE_TICK, New, Rings, close, watch
 from wattbook.units import MS_PER_HOUR, PPM
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
@@ -59,24 +62,16 @@ class CircuitBreakerTerms:
     move_tick: int = 5_000
     static_share_ppm: int = 1_000_000
     static_tick: int = 10_000
-    trades: int = 10
+    trades: int = field(default=10, metadata={"bounds": (1, 100)})
     within_ms: int = 2 * MS_PER_HOUR
-    book_trades: int = 50
-    least: int = 3
+    book_trades: int = field(default=50, metadata={"bounds": (1, 1_000)})
+    least: int = field(default=3, metadata={"bounds": (1, 1_000)})
     halt_ms: int = MS_PER_HOUR // 2
 
     @classmethod
     def never(cls) -> Self:
         """Give thresholds that nobody reaches."""
         return cls(move_tick=ENDLESS, static_tick=ENDLESS)
-
-
-class Trade(NamedTuple):
-    """A trade as it counts here."""
-
-    time_ms: int
-    price_tick: int
-    seq: int
 
 
 class Move(NamedTuple):
@@ -97,84 +92,88 @@ class CircuitBreaker:
     terms : CircuitBreakerTerms
     """
 
-    streams = ("trades",)
+    streams: Final = {"trades": ("seq", "book", "period", "price_tick")}
     watches = True
 
     def __init__(self, known: Known, terms: CircuitBreakerTerms) -> None:
         self.known, self.terms = known, terms
-        self.products: dict[tuple[int, int], list[Trade]] = {}
-        """By book and period, the latest trades of products whose gate is open."""
-        self.books: dict[int, list[int]] = {}
-        """By book, prices of the latest trades that an earlier watch has looked at."""
-        self.fresh: list[tuple[int, int, int]] = []
-        """Book, period and price of each trade since the last watch."""
-        self.halted_ms: dict[tuple[int, int], int] = {}
-        """By book and period, when the last halt ends."""
+        self.rings = self._room(1)
+        self.first_open = 0
+        """Periods before this one had closed at the last watch."""
+        self.new: list[New] = []
+
+    def _room(self, periods: int) -> Rings:
+        books = max(1, len(self.known.books))
+        return Rings.empty(periods, books, self.terms.trades + 1, self.terms.book_trades)
 
     def read(self, stream: str, rows: Mapping[str, NDArray[Any]]) -> None:  # noqa: ARG002 - the one form
         """Take in local trades."""
-        names = ("book", "period", "time_ms", "price_tick", "seq")
-        for book, period, time_ms, price_tick, seq in zip(*(rows[name].tolist() for name in names), strict=True):
-            product = book, period
-            kept = self.products.setdefault(product, [])
-            kept.append(Trade(time_ms, price_tick, seq))
-            del kept[: -self.terms.trades - 1]
-            self.fresh.append((book, period, price_tick))
+        self.new.append(New(*(rows[name].astype(np.int64, copy=False) for name in New._fields)))
 
     def review(self, now_ms: int) -> list[Finding]:
         """Look at the last trade of each product that traded since the last watch."""
-        found = []
-        for product in sorted({(book, period) for book, period, _ in self.fresh}):
-            move = self._move(product) if self._may_halt(product, now_ms) else None
-            if move is not None:
-                found.append(self._finding(product, move, now_ms))
-                self.halted_ms[product] = now_ms + self.terms.halt_ms
-                # What was before a halt is no measure of what comes after it.
-                self.products[product] = []
-        self._tidy(now_ms)
-        return found
+        first_open = self._first_open(now_ms)
+        if first_open > self.first_open:
+            close(self.rings, self.first_open, first_open)
+            self.first_open = first_open
+        if not self.new:
+            return []
+        new = self.new.pop() if len(self.new) == 1 else New(*map(np.concatenate, zip(*self.new, strict=True)))
+        self.new = []
+        self._make_room(int(new.period.max()))
+        terms, out = self.terms, np.empty((len(new.book) + 1, 4), np.int64)
+        moves = np.array([terms.move_tick, terms.static_tick], np.int64)
+        found = watch(self.rings, new, first_open, terms.within_ms, terms.least, moves, out)
+        return [
+            self._halt(book, period, move, now_ms)
+            for book, period, own_tick, book_tick in sorted(out[:found].tolist())
+            if (move := self._move(self._last(book, period)[PRICE_TICK], own_tick, book_tick)) is not None
+        ]
 
-    def _may_halt(self, product: tuple[int, int], now_ms: int) -> bool:
-        """Tell whether a product's gate is open and its last trade was not made before the end of a halt."""
-        is_open = self._gate_ms(product) > now_ms
-        return is_open and self.products[product][-1].time_ms >= self.halted_ms.get(product, 0)
+    def _first_open(self, now_ms: int) -> int:
+        """Give the first period whose gate is open; one that closes at this moment is not."""
+        known = self.known
+        return max(0, (now_ms + known.closes_before_ms - known.start_ms) // known.period_ms + 1)
 
-    def _gate_ms(self, product: tuple[int, int]) -> int:
-        return self.known.start_of(product[1]) - self.known.closes_before_ms
+    def _make_room(self, period: int) -> None:
+        """Let the open periods up to `period` have places of their own."""
+        old, needed = self.rings, period - self.first_open + 1
+        if needed <= len(old.number):
+            return
+        self.rings = self._room(1 << needed.bit_length())
+        held = np.arange(self.first_open, self.first_open + len(old.number))
+        for mine, theirs in zip(self.rings[:4], old[:4], strict=True):
+            mine[held % len(mine)] = theirs[held % len(theirs)]
+        for mine, theirs in zip(self.rings[4:], old[4:], strict=True):
+            mine[:] = theirs
 
-    def _move(self, product: tuple[int, int]) -> Move | None:
-        """Measure the last trade of a product against both references; None within their ranges."""
-        terms, (*before, last) = self.terms, self.products[product]
-        recent = [each.price_tick for each in before if each.time_ms >= last.time_ms - terms.within_ms]
-        ranges = (
-            (recent, terms.move_share_ppm, terms.move_tick, False),
-            (self.books.get(product[0], []), terms.static_share_ppm, terms.static_tick, True),
-        )
-        for prices, share_ppm, least_tick, static in ranges:
-            if len(prices) < terms.least:
-                continue
-            reference = median_tick(prices)
+    def _last(self, book: int, period: int) -> list[int]:
+        """Give a product's last trade."""
+        place = period % len(self.rings.number)
+        trades = self.rings.trade[place, book]
+        last: list[int] = trades[(self.rings.number[place, book] - 1) % len(trades)].tolist()
+        return last
+
+    def _move(self, last_tick: int, own_tick: int, book_tick: int) -> Move | None:
+        """Hold a price against the references from which it is far; None within their ranges."""
+        terms = self.terms
+        for reference, share_ppm, least_tick, static in (
+            (own_tick, terms.move_share_ppm, terms.move_tick, False),
+            (book_tick, terms.static_share_ppm, terms.static_tick, True),
+        ):
             limit_tick = max(abs(reference) * share_ppm // PPM, least_tick)
-            move_tick = abs(last.price_tick - reference)
-            if move_tick > limit_tick:
+            move_tick = abs(last_tick - reference)
+            if reference != NONE and move_tick > limit_tick:
                 return Move(reference, move_tick, limit_tick, static)
         return None
 
-    def _tidy(self, now_ms: int) -> None:
-        """Let fresh trades be a part of their books' references, and forget products whose gate has closed."""
-        for book, _, price_tick in self.fresh:
-            kept = self.books.setdefault(book, [])
-            kept.append(price_tick)
-            del kept[: -self.terms.book_trades]
-        self.fresh = []
-        self.products = {key: trades for key, trades in self.products.items() if self._gate_ms(key) > now_ms}
-        self.halted_ms = {key: until_ms for key, until_ms in self.halted_ms.items() if key in self.products}
-
-    def _finding(self, product: tuple[int, int], move: Move, now_ms: int) -> Finding:
-        book, period = product
-        last = self.products[product][-1]
+    def _halt(self, book: int, period: int, move: Move, now_ms: int) -> Finding:
+        """Tell of a move; what was before a halt is no measure of what comes after it."""
+        _, last_tick, seq = self._last(book, period)
+        until_ms, place = now_ms + self.terms.halt_ms, period % len(self.rings.number)
+        self.rings.number[place, book], self.rings.halted_ms[place, book] = 0, until_ms
         values = (
-            (Item.PRICE_TICK, last.price_tick),
+            (Item.PRICE_TICK, last_tick),
             (Item.REFERENCE_TICK, move.reference_tick),
             (Item.MOVE_TICK, move.move_tick),
             (Item.MOVE_LIMIT_TICK, move.limit_tick),
@@ -183,36 +182,36 @@ class CircuitBreaker:
         return Finding(
             Rule.CIRCUIT_BREAKER,
             MARKET,
-            (Offence(last.seq, period),),
-            (*(Line(item, value, period) for item, value in values), Line(Item.EVENT, last.seq, _TRADES)),
+            (Offence(seq, period),),
+            (*(Line(item, value, period) for item, value in values), Line(Item.EVENT, seq, _TRADES)),
             book=book,
             period=period,
-            until_ms=now_ms + self.terms.halt_ms,
+            until_ms=until_ms,
         )
 
     # --- saving
 
     def export(self) -> dict[str, Any]:
         """Give the whole state, as JSON can hold it."""
+        rings = self.rings
+        held = np.argwhere((rings.number > 0) | (rings.halted_ms > 0))
         return {
-            "products": [[*key, [list(each) for each in trades]] for key, trades in self.products.items()],
-            "books": list(self.books.items()),
-            "fresh": self.fresh,
-            "halted_ms": [[*key, until_ms] for key, until_ms in self.halted_ms.items()],
+            "first_open": self.first_open,
+            "room": len(rings.number),
+            "products": [
+                [*at, int(rings.number[at]), int(rings.halted_ms[at]), rings.trade[at].tolist()]
+                for at in map(tuple, held.tolist())
+            ],
+            "books": [rings.book_number.tolist(), rings.book_tick.tolist()],
+            "new": [[column.tolist() for column in each] for each in self.new],
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take on what `export` gave."""
-        self.products = {(book, period): [Trade(*each) for each in rows] for book, period, rows in state["products"]}
-        self.books = {book: list(prices) for book, prices in state["books"]}
-        self.fresh = [(book, period, price_tick) for book, period, price_tick in state["fresh"]]
-        self.halted_ms = {(book, period): until_ms for book, period, until_ms in state["halted_ms"]}
-
-
-def median_tick(prices: Sequence[int]) -> int:
-    """Give the middle price, the lower of the two middle ones of an even number.
-
-    >>> median_tick([9_000, 20_000, 10_000, 11_000])
-    10000
-    """
-    return sorted(prices)[(len(prices) - 1) // 2]
+        self.first_open = state["first_open"]
+        self.rings = rings = self._room(state["room"])
+        for place, book, count, halted_ms, trades in state["products"]:
+            rings.number[place, book], rings.halted_ms[place, book] = count, halted_ms
+            rings.trade[place, book] = trades
+        rings.book_number[:], rings.book_tick[:] = state["books"]
+        self.new = [New(*(np.array(column, np.int64) for column in each)) for each in state["new"]]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from wattbook.oversight import Rule
 from wattbook.regulator.gouging import ENDLESS
-from wattbook.regulator.retail_books import RetailBooks
+from wattbook.regulator.retail_books import RetailBooks, SharedBooks
 from wattbook.regulator.tariff_limits import Limit, TariffLimits, finding_of
 from wattbook.regulator.trailing import Trail, mean_up
 from wattbook.units import MS_PER_DAY, PPM
@@ -61,7 +61,7 @@ class _Benchmark:
 
     def __init__(self, known: Known, terms: DefaultTariffTerms) -> None:
         self.known, self.terms = known, terms
-        self.spot = Trail(max(1, terms.window_ms // known.period_ms), 2)
+        self.spot = Trail(max(1, terms.window_ms // known.period_ms))
         """What all utilities sold [Wh], and what that would have cost at spot."""
 
     def take_in(self, sold: list[Sold]) -> None:
@@ -71,11 +71,10 @@ class _Benchmark:
 
     def limit(self, agent: int) -> Limit | None:  # noqa: ARG002 - limits have one form
         """Give everybody's limit; None where too little is known."""
-        terms = self.terms
-        energy_wh, money = self.spot.sums
-        if self.spot.reach * self.known.period_ms < terms.data_ms or not energy_wh:
+        terms, spot = self.terms, self.spot
+        if spot.reach * self.known.period_ms < terms.data_ms or not spot.weight:
             return None
-        benchmark_tick = mean_up(money, energy_wh)
+        benchmark_tick = mean_up(spot.amount, spot.weight)
         margin_tick = abs(benchmark_tick) * terms.margin_ppm // PPM
         return Limit(benchmark_tick + margin_tick + terms.allowance_tick, benchmark_tick)
 
@@ -95,13 +94,15 @@ class DefaultTariff:
     ----------
     known : Known
     terms : DefaultTariffTerms
+    books : SharedBooks, optional
+        Those of the place, where other rules read them too.
     """
 
     streams: tuple[str, ...] = RetailBooks.streams
     watches: Final = False
 
-    def __init__(self, known: Known, terms: DefaultTariffTerms) -> None:
-        self.limits = TariffLimits(known, _Benchmark(known, terms))
+    def __init__(self, known: Known, terms: DefaultTariffTerms, books: SharedBooks | None = None) -> None:
+        self.limits = TariffLimits(known, _Benchmark(known, terms), books or SharedBooks(known))
 
     def read(self, stream: str, rows: Mapping[str, NDArray[Any]]) -> None:
         """Take in rows (n,) of a stream."""

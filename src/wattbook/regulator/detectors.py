@@ -15,12 +15,13 @@ from wattbook.regulator.imbalance import ImbalanceTerms, SystematicImbalance
 from wattbook.regulator.layering import Layering, LayeringTerms
 from wattbook.regulator.marking import Marking, MarkingTerms
 from wattbook.regulator.quota import Quota, QuotaTerms
+from wattbook.regulator.retail_books import SharedBooks
 from wattbook.regulator.retail_mark_up import RetailMarkUp, RetailMarkUpTerms
 from wattbook.regulator.wash import Wash, WashTerms
 from wattbook.regulator.withholding import Withholding, WithholdingTerms
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from wattbook.regulator.findings import Detector
     from wattbook.regulator.known import Known
@@ -41,7 +42,7 @@ TERMS: Final[dict[Rule, type[Any]]] = {
     Rule.MARKING_THE_CLOSE: MarkingTerms,
 }
 """Thresholds of each rule; their defaults are assumptions of calibration unless they say otherwise."""
-DETECTORS: Final[dict[Rule, Callable[[Known, Any], Detector]]] = {
+DETECTORS: Final[dict[Rule, Callable[..., Detector]]] = {
     Rule.GOUGING: Gouging,
     Rule.WITHHOLDING: Withholding,
     Rule.CONCENTRATION: Concentration,
@@ -56,3 +57,14 @@ DETECTORS: Final[dict[Rule, Callable[[Known, Any], Detector]]] = {
     Rule.LAYERING: Layering,
     Rule.MARKING_THE_CLOSE: Marking,
 }
+_OF_TARIFFS: Final = (Rule.RETAIL_MARK_UP, Rule.DEFAULT_TARIFF_CAP, Rule.EMERGENCY)
+"""Those that read what utilities sold, and at which tariffs."""
+
+
+def detectors_of(known: Known, terms: Mapping[Rule, Any]) -> dict[Rule, Detector]:
+    """Make a detector of each rule with its thresholds; what several of them read is joined once."""
+    books = SharedBooks(known)
+    return {
+        rule: DETECTORS[rule](known, own, *([books] if rule in _OF_TARIFFS else []))
+        for rule, own in sorted(terms.items())
+    }

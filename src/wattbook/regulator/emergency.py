@@ -14,6 +14,7 @@ from wattbook.regulator.emergency_asks import Asks
 from wattbook.regulator.emergency_tariffs import Tariffs
 from wattbook.regulator.findings import Finding, Line, Offence
 from wattbook.regulator.gouging import ENDLESS
+from wattbook.regulator.retail_books import SharedBooks
 from wattbook.regulator.spells import Spell, Spells
 from wattbook.units import MS_PER_DAY
 
@@ -71,16 +72,19 @@ class Emergency:
     ----------
     known : Known
     terms : EmergencyTerms
+    books : SharedBooks, optional
+        Those of the place, where other rules read them too.
     """
 
     streams: tuple[str, ...] = ("commands", "orders", "spot", "positions", *Tariffs.streams)
     watches: Final = False
 
-    def __init__(self, known: Known, terms: EmergencyTerms) -> None:
+    def __init__(self, known: Known, terms: EmergencyTerms, books: SharedBooks | None = None) -> None:
         self.terms = terms
         declared = Spell(known.start_ms + terms.begins_ms, known.start_ms + terms.ends_ms)
         self.spells = Spells(declared, terms.trigger_tick, terms.trigger_periods, terms.lasts_ms, known.period_ms)
-        self.tariffs, self.asks = Tariffs(known, terms, self.spells), Asks(known, terms, self.spells)
+        self.tariffs = Tariffs(known, terms, self.spells, books or SharedBooks(known))
+        self.asks = Asks(known, terms, self.spells)
 
     def read(self, stream: str, rows: Mapping[str, NDArray[Any]]) -> None:
         """Take in rows (n,) of a stream."""

@@ -50,8 +50,9 @@ class Asks:
         self.sold: dict[tuple[int, int], int] = {}
         """By period and agent, what was settled: what was sold at spot [Wh]."""
         self.spot_tick: dict[int, int] = {}
-        self.before = Trails(max(1, terms.before_ms // known.period_ms), 3)
-        """By agent: asked before [Wh], at prices x Wh, at reference costs x Wh."""
+        span = max(1, terms.before_ms // known.period_ms)
+        self.asked, self.costs = Trails(span), Trails(span)
+        """By agent: what it asked for before [Wh], and at which prices x Wh; the same at reference costs x Wh."""
 
     def read(self, stream: str, rows: Mapping[str, NDArray[Any]]) -> None:
         """Take in rows (n,) of commands, orders, spot or positions; without an auction asks move no price."""
@@ -98,18 +99,18 @@ class Asks:
         """Hold the asks of one period against those before; what was asked outside emergencies is one of those."""
         spell = self.spells.at(self.known.start_of(period))
         reference_tick = int(self.known.reference_tick[self.place[agent], period])
-        before, later = self.before[agent], []
+        asked, costs, later = self.asked[agent], self.costs[agent], []
         for ask in asks:
             if spell is not None and self.spells.said_in(ask.time_ms):
                 later.append(ask)
             else:
-                before.push(period, ask.wh, ask.wh * ask.price_tick, ask.wh * reference_tick)
-        before_wh, money, reference = before.sums
-        if spell is None or not later or not before_wh:
+                asked.push(period, ask.wh, ask.wh * ask.price_tick)
+                costs.push(period, ask.wh, ask.wh * reference_tick)
+        if spell is None or not later or not asked.weight:
             return None
         asked_tick = sum(ask.price_tick * ask.wh for ask in later) // sum(ask.wh for ask in later)
-        before_tick = mean_up(money, before_wh)
-        rise_tick = max(0, reference_tick - reference // before_wh)
+        before_tick = mean_up(asked.amount, asked.weight)
+        rise_tick = max(0, reference_tick - costs.amount // costs.weight)
         most_tick = limit_tick(self.terms, before_tick, rise_tick)
         if asked_tick <= most_tick:
             return None
@@ -126,7 +127,8 @@ class Asks:
             "waiting": [[seq, *ask] for seq, ask in self.waiting.items()],
             "sold": [[*key, wh] for key, wh in self.sold.items()],
             "spot_tick": [[period, tick] for period, tick in self.spot_tick.items()],
-            "before": self.before.export(),
+            "asked": self.asked.export(),
+            "costs": self.costs.export(),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -134,4 +136,5 @@ class Asks:
         self.waiting = {seq: tuple(ask) for seq, *ask in state["waiting"]}
         self.sold = {(period, agent): wh for period, agent, wh in state["sold"]}
         self.spot_tick = dict(state["spot_tick"])
-        self.before.restore(state["before"])
+        self.asked.restore(state["asked"])
+        self.costs.restore(state["costs"])

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from wattbook.regulator.emergency import EmergencyTerms
     from wattbook.regulator.known import Known
-    from wattbook.regulator.retail_books import Sold
+    from wattbook.regulator.retail_books import SharedBooks, Sold
     from wattbook.regulator.spells import Spell, Spells
 
 _GROUPS: Final = SEEN_STREAMS.index("groups")
@@ -69,25 +69,26 @@ class Tariffs:
     known : Known
     terms : EmergencyTerms
     spells : Spells
+    books : SharedBooks
     """
 
     streams: Final = RetailBooks.streams
 
-    def __init__(self, known: Known, terms: EmergencyTerms, spells: Spells) -> None:
+    def __init__(self, known: Known, terms: EmergencyTerms, spells: Spells, books: SharedBooks) -> None:
         self.known, self.terms, self.spells = known, terms, spells
         self.zone = ZoneInfo(known.timezone)
-        self.books = RetailBooks(known)
+        self.books, self.reader = books, books.join()
         span = max(1, terms.before_ms // known.period_ms)
-        self.prices = Trails(span, 2)
-        """By agent and time of the day: tariffs of before, and how many."""
-        self.costs = Trails(span, 2)
+        self.prices = Trails(span)
+        """By agent and time of the day: how many tariffs of before, and their sum."""
+        self.costs = Trails(span)
         """By agent, outside emergencies: what each supplied [Wh], and what that had cost."""
-        self.newest = Trails(max(1, terms.cost_ms // known.period_ms), 2)
+        self.newest = Trails(max(1, terms.cost_ms // known.period_ms))
         """The same of the last day, in emergencies too."""
 
     def judged(self) -> Iterator[Dear]:
         """Judge what was settled since the last time."""
-        for sold in self.books.settled():
+        for sold in self.books.settled(self.reader):
             self.newest[sold.agent].push(sold.period, sold.energy_wh, sold.cost)
             dear = self._judge(sold)
             if dear is not None:
@@ -99,13 +100,12 @@ class Tariffs:
         spell = self.spells.at(start_ms)
         trail = self.prices[sold.agent * _SLOTS + self._slot(start_ms)]
         if spell is None:
-            trail.push(sold.period, sold.tick, 1)
+            trail.push(sold.period, 1, sold.tick)
             self.costs[sold.agent].push(sold.period, sold.energy_wh, sold.cost)
             return None
-        total, count = trail.sums
-        if not count or not self.spells.said_in(sold.set_ms):
+        if not trail.weight or not self.spells.said_in(sold.set_ms):
             return None
-        before_tick = mean_up(total, count)
+        before_tick = mean_up(trail.amount, trail.weight)
         rise_tick = self._rise_tick(sold.agent)
         most_tick = limit_tick(self.terms, before_tick, rise_tick)
         if sold.tick <= most_tick:
@@ -125,10 +125,10 @@ class Tariffs:
 
     def _rise_tick(self, agent: int) -> int:
         """By how much a MWh costs the agent more than before; 0 where it does not."""
-        (now_wh, now), (before_wh, before) = self.newest[agent].sums, self.costs[agent].sums
-        if not now_wh or not before_wh:
+        now, before = self.newest[agent], self.costs[agent]
+        if not now.weight or not before.weight:
             return 0
-        return max(0, mean_up(now, now_wh) - before // before_wh)
+        return max(0, mean_up(now.amount, now.weight) - before.amount // before.weight)
 
     def export(self) -> dict[str, Any]:
         """Give the whole state, as JSON can hold it."""

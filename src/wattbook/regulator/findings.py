@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from numpy.typing import NDArray
 
@@ -86,8 +86,8 @@ class Detector(Protocol):
     """
 
     @property
-    def streams(self) -> tuple[str, ...]:
-        """Streams of the record that it reads."""
+    def streams(self) -> Collection[str]:
+        """Streams of the record that it reads; a mapping tells which columns of each it needs beside times."""
 
     @property
     def watches(self) -> bool:

@@ -7,7 +7,7 @@ reviewed.
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
     Rows = dict[str, Ints]
+
+_SPARSE: Final = 8
+"""Numbers that span more than so many times their count are better counted than taken for places."""
 
 
 class Gates:
@@ -50,17 +53,21 @@ class Gates:
     def take(self, rows: Mapping[str, NDArray[Any]]) -> None:
         """Take in rows (n,) of the stream."""
         self.see(rows)
-        self.waiting.append({name: rows[name].astype(np.int64) for name in self.columns})
+        self.waiting.append({name: rows[name] for name in self.columns})
 
     def closed(self) -> Rows:
         """Hand out the rows (m,) of all products that have closed, as they came."""
-        if not self.waiting:
-            return {name: np.zeros(0, np.int64) for name in self.columns}
-        rows = {name: np.concatenate([part[name] for part in self.waiting]) for name in self.columns}
-        start_ms = self.known.start_ms + rows["period"] * self.known.period_ms
-        is_closed = start_ms - self.known.closes_before_ms < self.seen_ms
-        self.waiting = [cut(rows, np.flatnonzero(~is_closed))]
-        return cut(rows, np.flatnonzero(is_closed))
+        parts = [(part, self._is_closed(part["period"])) for part in self.waiting]
+        self.waiting = [_some(part, ~is_closed) for part, is_closed in parts if not is_closed.all()]
+        closed = [_some(part, is_closed) for part, is_closed in parts]
+        empty = np.zeros(0, np.int64)
+        return {name: np.concatenate([empty, *(part[name] for part in closed)]) for name in self.columns}
+
+    def _is_closed(self, period: NDArray[Any]) -> NDArray[np.bool_]:
+        known = self.known
+        # The gate of a period closes before what was seen: so do all of earlier ones.
+        past = (self.seen_ms + known.closes_before_ms - known.start_ms - 1) // known.period_ms
+        return period <= past
 
     def export(self) -> dict[str, Any]:
         """Give the whole state, as JSON can hold it."""
@@ -73,6 +80,10 @@ class Gates:
         self.waiting = [{name: np.array(part[name], np.int64) for name in self.columns} for part in state["waiting"]]
 
 
+def _some(rows: Rows, chosen: NDArray[np.bool_]) -> Rows:
+    return rows if chosen.all() else cut(rows, np.flatnonzero(chosen))
+
+
 def cut(rows: Mapping[str, Ints], at: Ints | slice) -> Rows:
     """Give some of the rows."""
     return {name: column[at] for name, column in rows.items()}
@@ -81,6 +92,18 @@ def cut(rows: Mapping[str, Ints], at: Ints | slice) -> Rows:
 def keys(rows: Mapping[str, Ints]) -> Ints:
     """Give each row a number of its product (n,)."""
     return rows["period"] * (int(rows["book"].max(initial=0)) + 1) + rows["book"]
+
+
+def small(numbers: Ints) -> Ints:
+    """Give whole numbers (n,) others in their order, equal for equal ones, few enough to be places of an array."""
+    if not len(numbers):
+        return numbers
+    least = int(numbers.min())
+    if int(numbers.max()) - least < _SPARSE * len(numbers):
+        return numbers - least
+    places: Ints
+    _, places = np.unique(numbers, return_inverse=True)
+    return places
 
 
 def products(rows: Mapping[str, Ints]) -> Iterator[Rows]:

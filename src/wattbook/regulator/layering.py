@@ -22,7 +22,7 @@ import numpy as np
 from wattbook.messages import BUY, NO_PRICE, SELL
 from wattbook.oversight import SEEN_STREAMS, Item, Rule
 from wattbook.regulator.findings import Finding, Line, Offence
-from wattbook.regulator.gates import Gates, cut, keys, products
+from wattbook.regulator.gates import Gates, cut, keys, products, small
 from wattbook.regulator.quotes import middle_before
 from wattbook.regulator.repeats import Deed, Repeats, window_periods
 from wattbook.units import MS_PER_DAY, MS_PER_MINUTE, PPM
@@ -259,20 +259,23 @@ class Layering:
 def _two_faced(rows: Mapping[str, Ints]) -> Ints:
     """Find the rows of those who, in one product, took an order back that had rested during a fill of its other side.
 
-    Hardly anybody does, and fills are few, so it looks for those first.
+    Hardly anybody does, so it looks first for who took anything back after a fill of its other side at all.
     """
     agents = int(rows["agent"].max(initial=0)) + 1
-    owner = keys(rows) * agents + rows["agent"]
-    fills = np.flatnonzero(rows["event"] == FILLED)
-    at = np.flatnonzero(np.isin(owner, owner[fills]))
-    taken = at[(rows["event"][at] == CANCELLED) | (rows["event"][at] == REPLACED)]
-    sides, place = np.unique(2 * owner[fills] + (rows["side"][fills] == SELL), return_inverse=True)
-    other = 2 * owner[taken] + (rows["side"][taken] == BUY)
-    taken = taken[np.isin(other, sides)]
-    other = np.searchsorted(sides, 2 * owner[taken] + (rows["side"][taken] == BUY))
-    past = int(rows["seq"].max(initial=0)) + 1
-    filled = np.sort(np.append(place * past + rows["seq"][fills], -1))
-    before = np.searchsorted(filled, other * past + rows["seq"][taken]) - 1
+    owner = small(keys(rows) * agents + rows["agent"])
+    way, event, seq = 2 * owner + (rows["side"] == SELL), rows["event"], rows["seq"]
+    fills = np.flatnonzero(event == FILLED)
+    taken = np.flatnonzero((event == CANCELLED) | (event == REPLACED))
+    past = int(seq.max(initial=0)) + 1
+    first = np.full(int(way.max(initial=0)) + 2, past)
+    first[way[fills[::-1]]] = seq[fills[::-1]]
+    taken = taken[first[way[taken] ^ 1] < seq[taken]]
+    at = np.flatnonzero(np.isin(owner, owner[taken]))
+    fills = at[event[at] == FILLED]
+    ways, place = np.unique(way[fills], return_inverse=True)
+    other = np.searchsorted(ways, way[taken] ^ 1)
+    filled = np.sort(np.append(place * past + seq[fills], -1))
+    before = np.searchsorted(filled, other * past + seq[taken]) - 1
     is_during = filled[before] > other * past + _born(rows, at, taken)
     return at[np.isin(owner[at], owner[taken[is_during]])]
 

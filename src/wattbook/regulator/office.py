@@ -6,12 +6,13 @@ decides depends on those rows and moments alone, so that a record that was kept 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from wattbook.errors import PolicyError
 from wattbook.messages import FOREVER, Action, Command
 from wattbook.oversight import Item, Rule, Sanction
-from wattbook.regulator.detectors import DETECTORS
+from wattbook.regulator.detectors import detectors_of
 from wattbook.regulator.findings import Line
 from wattbook.regulator.judging import Case, chosen, open_to
 from wattbook.regulator.sanctioning import FIXED, Fine, History, commands_of, fine_of, steps_of
@@ -19,8 +20,6 @@ from wattbook.regulator.turnover import STREAMS, Turnover
 from wattbook.regulator.views import RECORD, Feed, Played
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
     from wattbook.regulator.findings import Detector, Finding
@@ -57,9 +56,7 @@ class Office:
 
     def __init__(self, known: Known, rules: Rules, judge: Judge | None = None) -> None:
         self.known, self.rules, self.judge = known, rules, judge
-        self.detectors: dict[Rule, Detector] = {
-            rule: DETECTORS[rule](known, terms) for rule, terms in sorted(rules.terms.items())
-        }
+        self.detectors = detectors_of(known, rules.terms)
         self.turnover = Turnover(known, rules.window_ms)
         self.found = self.examined = 0
         self.seen: set[tuple[int, int, int]] = set()
@@ -73,13 +70,16 @@ class Office:
 
     def streams(self, *, watches: bool) -> dict[str, tuple[str, ...]]:
         """Give the part of the record that is read at watches, or at reviews."""
-        wanted = {name for each in self._asked(watches=watches) for name in each.streams}
-        if not watches:
-            wanted |= set(STREAMS)
-        return {name: RECORD[name] for name in RECORD if name in wanted}
+        wanted: dict[str, set[str]] = {}
+        asked = [each.streams for _, each in self._asked(watches=watches)]
+        for streams in asked if watches else [*asked, STREAMS]:
+            for name in streams:
+                columns = streams[name] if isinstance(streams, Mapping) else RECORD[name]
+                wanted.setdefault(name, set()).update(columns)
+        return {name: tuple(each for each in RECORD[name] if each in wanted[name]) for name in RECORD if name in wanted}
 
-    def _asked(self, *, watches: bool) -> list[Detector]:
-        return [each for each in self.detectors.values() if each.watches == watches]
+    def _asked(self, *, watches: bool) -> list[tuple[Rule, Detector]]:
+        return [(rule, each) for rule, each in self.detectors.items() if each.watches == watches]
 
     @property
     def next_due_ms(self) -> int:
@@ -92,7 +92,7 @@ class Office:
         """Hand rows to all detectors that are asked at watches, or at reviews."""
         if not watches and stream in STREAMS:
             self.turnover.read(stream, rows)
-        for detector in self._asked(watches=watches):
+        for _, detector in self._asked(watches=watches):
             if stream in detector.streams:
                 detector.read(stream, rows)
                 self.examined += len(rows["time_ms"])
@@ -101,10 +101,9 @@ class Office:
         """Look through what was read; give what is said to the market, in order."""
         self._forget(now_ms)
         said: list[Command] = []
-        for rule, detector in self.detectors.items():
-            if detector.watches == watches:
-                for finding in detector.review(now_ms):
-                    said += self._decide(rule, finding, now_ms)
+        for rule, detector in self._asked(watches=watches):
+            for finding in detector.review(now_ms):
+                said += self._decide(rule, finding, now_ms)
         return said
 
     def due(self, now_ms: int) -> list[Command]:

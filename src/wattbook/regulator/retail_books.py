@@ -145,3 +145,46 @@ class RetailBooks:
 
 
 _TABLES: Final = ("tariffs", "signed", "metered")
+
+
+class SharedBooks:
+    """Books of one place that several rules read: each row is joined once, and each rule gets every line once.
+
+    Parameters
+    ----------
+    known : Known
+    """
+
+    def __init__(self, known: Known) -> None:
+        self.books = RetailBooks(known)
+        self.lines: list[list[Sold]] = []
+        """By reader, lines that it has not asked for."""
+        self._last: dict[str, Mapping[str, NDArray[Any]]] = {}
+
+    def join(self) -> int:
+        """Take in one more reader; it gets this number."""
+        self.lines.append([])
+        return len(self.lines) - 1
+
+    def read(self, stream: str, rows: Mapping[str, NDArray[Any]]) -> None:
+        """Take in rows (n,) of a stream, which each of the readers hands on."""
+        if self._last.get(stream) is not rows:
+            self._last[stream] = rows
+            self.books.read(stream, rows)
+
+    def settled(self, reader: int) -> list[Sold]:
+        """Give the periods that were settled since this reader asked last, in order."""
+        new = self.books.settled()
+        for waiting in self.lines:
+            waiting.extend(new)
+        mine, self.lines[reader] = self.lines[reader], []
+        return mine
+
+    def export(self) -> dict[str, Any]:
+        """Give the whole state, as JSON can hold it."""
+        return {"books": self.books.export(), "lines": [[list(each) for each in waiting] for waiting in self.lines]}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take on what `export` gave."""
+        self.books.restore(state["books"])
+        self.lines = [[Sold(*each) for each in waiting] for waiting in state["lines"]]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from wattbook.oversight import Rule
 from wattbook.regulator.gouging import ENDLESS
-from wattbook.regulator.retail_books import RetailBooks
+from wattbook.regulator.retail_books import RetailBooks, SharedBooks
 from wattbook.regulator.tariff_limits import Limit, TariffLimits, finding_of
 from wattbook.regulator.trailing import Trails, mean_up
 from wattbook.units import MS_PER_DAY, PPM
@@ -58,7 +58,7 @@ class _Costs:
 
     def __init__(self, known: Known, terms: RetailMarkUpTerms) -> None:
         self.known, self.terms = known, terms
-        self.costs = Trails(max(1, terms.window_ms // known.period_ms), 2)
+        self.costs = Trails(max(1, terms.window_ms // known.period_ms))
         """What each supplied [Wh], and what that had cost."""
 
     def take_in(self, sold: list[Sold]) -> None:
@@ -69,10 +69,9 @@ class _Costs:
     def limit(self, agent: int) -> Limit | None:
         """Give an agent's limit; None where too little is known."""
         terms, costs = self.terms, self.costs[agent]
-        energy_wh, money = costs.sums
-        if costs.reach * self.known.period_ms < terms.data_ms or not energy_wh:
+        if costs.reach * self.known.period_ms < terms.data_ms or not costs.weight:
             return None
-        cost_tick = mean_up(money, energy_wh)
+        cost_tick = mean_up(costs.amount, costs.weight)
         mark_up_tick = max(terms.least_tick, min(abs(cost_tick) * terms.share_ppm // PPM, terms.most_tick))
         quota_tick = self.known.quota_ppm.get(agent, 0) * terms.guarantee_tick // PPM
         return Limit(cost_tick + mark_up_tick + quota_tick, cost_tick)
@@ -93,13 +92,15 @@ class RetailMarkUp:
     ----------
     known : Known
     terms : RetailMarkUpTerms
+    books : SharedBooks, optional
+        Those of the place, where other rules read them too.
     """
 
     streams: tuple[str, ...] = RetailBooks.streams
     watches: Final = False
 
-    def __init__(self, known: Known, terms: RetailMarkUpTerms) -> None:
-        self.limits = TariffLimits(known, _Costs(known, terms))
+    def __init__(self, known: Known, terms: RetailMarkUpTerms, books: SharedBooks | None = None) -> None:
+        self.limits = TariffLimits(known, _Costs(known, terms), books or SharedBooks(known))
 
     def read(self, stream: str, rows: Mapping[str, NDArray[Any]]) -> None:
         """Take in rows (n,) of a stream."""

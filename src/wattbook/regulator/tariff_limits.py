@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from wattbook.oversight import SEEN_STREAMS, Item
 from wattbook.regulator.findings import Finding, Line, Offence
-from wattbook.regulator.retail_books import RetailBooks
 from wattbook.regulator.trailing import Trails
 from wattbook.units import MS_PER_DAY
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
     from wattbook.oversight import Rule
     from wattbook.regulator.known import Known
-    from wattbook.regulator.retail_books import Sold
+    from wattbook.regulator.retail_books import SharedBooks, Sold
 
 GROUPS = SEEN_STREAMS.index("groups")
 
@@ -76,17 +75,18 @@ class TariffLimits:
     ----------
     known : Known
     setter : Setter
+    books : SharedBooks
     """
 
-    def __init__(self, known: Known, setter: Setter) -> None:
-        self.books, self.setter = RetailBooks(known), setter
-        self.day = Trails(max(1, MS_PER_DAY // known.period_ms), 2)
+    def __init__(self, known: Known, setter: Setter, books: SharedBooks) -> None:
+        self.setter, self.books, self.reader = setter, books, books.join()
+        self.day = Trails(max(1, MS_PER_DAY // known.period_ms))
         """What each sold in the last day [Wh], and for how much."""
 
     def judged(self) -> dict[int, list[Excess]]:
         """Judge what was settled since the last time; by agent, ascending, the periods in which too much was asked."""
         found: dict[int, list[Excess]] = {}
-        for sold in _by_period(self.books.settled()):
+        for sold in _by_period(self.books.settled(self.reader)):
             self.setter.take_in(sold)
             for each in sold:
                 excess = self._judge(each)
@@ -100,8 +100,7 @@ class TariffLimits:
         limit = self.setter.limit(sold.agent)
         if limit is None or not sold.energy_wh:
             return None
-        energy_wh, money = day.sums
-        price_tick = min(sold.tick, money // energy_wh)
+        price_tick = min(sold.tick, day.amount // day.weight)
         return Excess(sold, price_tick, limit) if price_tick > limit.allowed_tick else None
 
     def export(self) -> dict[str, Any]:

@@ -10,32 +10,34 @@ if TYPE_CHECKING:
 
 
 class Trail:
-    """Whole numbers of the periods of a trailing window, and their sums.
+    """Weights and amounts of the periods of a trailing window, and their sums.
 
     Parameters
     ----------
     span : int
         Periods of the window, the newest among them.
-    width : int
-        Numbers that each row has.
 
     Attributes
     ----------
-    sums : list of int, (width,)
+    weight, amount : int
+        Sums over the window.
     """
 
-    def __init__(self, span: int, width: int) -> None:
-        self.span, self.width = span, width
-        self.rows: deque[tuple[int, ...]] = deque()
-        self.sums = [0] * width
+    def __init__(self, span: int) -> None:
+        self.span = span
+        self.rows: deque[tuple[int, int, int]] = deque()
+        self.weight = self.amount = 0
 
-    def push(self, period: int, *values: int) -> None:
+    def push(self, period: int, weight: int, amount: int) -> None:
         """Take in a row, of no earlier period than the last one; what is too old then goes."""
-        self.rows.append((period, *values))
-        self.sums = [old + new for old, new in zip(self.sums, values, strict=True)]
-        while self.rows[0][0] <= period - self.span:
-            gone = self.rows.popleft()[1:]
-            self.sums = [old - each for old, each in zip(self.sums, gone, strict=True)]
+        self.rows.append((period, weight, amount))
+        self.weight += weight
+        self.amount += amount
+        oldest = period - self.span
+        while self.rows[0][0] <= oldest:
+            _, weight, amount = self.rows.popleft()
+            self.weight -= weight
+            self.amount -= amount
 
     @property
     def reach(self) -> int:
@@ -48,8 +50,9 @@ class Trail:
 
     def restore(self, rows: list[list[int]]) -> None:
         """Take on what `export` gave."""
-        self.rows = deque(tuple(row) for row in rows)
-        self.sums = [sum(row[1 + place] for row in self.rows) for place in range(self.width)]
+        self.rows = deque((period, weight, amount) for period, weight, amount in rows)
+        self.weight = sum(weight for _, weight, _ in self.rows)
+        self.amount = sum(amount for _, _, amount in self.rows)
 
 
 class Trails:
@@ -57,17 +60,17 @@ class Trails:
 
     Parameters
     ----------
-    span, width : int
+    span : int
         As of `Trail`.
     """
 
-    def __init__(self, span: int, width: int) -> None:
-        self.span, self.width = span, width
+    def __init__(self, span: int) -> None:
+        self.span = span
         self.of: dict[int, Trail] = {}
 
     def __getitem__(self, key: int) -> Trail:
         if key not in self.of:
-            self.of[key] = Trail(self.span, self.width)
+            self.of[key] = Trail(self.span)
         return self.of[key]
 
     def export(self) -> dict[str, Any]:

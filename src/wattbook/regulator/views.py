@@ -60,10 +60,15 @@ REPORTED: Final = (Action.OFFER, Action.TARIFF, Action.INVEST)
 agent."""
 _BEFORE: Final = (Action.DELIVER, Action.SETTLE, Action.COMPLY)
 """At one moment these come before the regulator; whatever else happens then it sees a millisecond later."""
+_TIMED: Final = ("orders", "trades")
+"""Streams whose rows bear their command's time; none of them comes of a command in `_BEFORE`."""
 
 
 class Source(Protocol):
     """Where rows come from: a journal that is being written, or one that is finished."""
+
+    def count(self, stream: str) -> int:
+        """Rows of a stream so far."""
 
     def since(self, stream: str, seq: int, only: Collection[str]) -> Columns:
         """Copy the rows of a stream from `seq` on, `only` these columns by name, (rows,)."""
@@ -99,32 +104,49 @@ class Feed:
 
         Facts are written when their command is carried out, so new facts belong to new commands.
         """
-        first = self.next_seq["commands"]
-        wanted = {"seq", "time_ms", *self.view.get("commands", ("action",)), "action"}
-        commands = source.since("commands", first, wanted)
-        self.next_seq["commands"] += len(commands["seq"])
-        if not len(commands["time_ms"]):
+        first, past = self.next_seq["commands"], source.count("commands")
+        if first == past:
             return
-        # For a few rows `np.isin` costs more than all else here.
+        # Watches look often and at little: what has nothing new, and commands that nobody asks for, are left alone.
+        news = [name for name in self.view if source.count(name) > self.next_seq[name]]
+        commands = self._commands(source, first) if any(name not in _TIMED for name in news) else {}
+        for name in news:
+            rows = self._reported(commands) if name == "commands" else self._facts(source, name, commands, first)
+            if len(rows["time_ms"]):
+                self.waiting[name].append(self._numbered(name, rows))
+        self.next_seq["commands"] = past
+
+    def _commands(self, source: Source, first: int) -> Columns:
+        """Take over the new commands, with the moment from which what they did can be seen."""
+        commands = source.since("commands", first, {"time_ms", "action", *self.view.get("commands", ())})
         comes_before = np.logical_or.reduce([commands["action"] == action for action in _BEFORE])
-        visible_ms = commands["time_ms"] + ~comes_before
-        for name, columns in self.view.items():
-            if name == "commands":
-                mine = np.flatnonzero(np.isin(commands["action"], REPORTED) & (commands["agent"] >= 0))
-                rows = {key: commands[key][mine] for key in columns}
-                at = mine
-            else:
-                rows = source.since(name, self.next_seq[name], {*columns, "command"})
-                self.next_seq[name] += len(rows["command"])
-                at = rows["command"] - first
-                rows = {key: rows[key] for key in columns}
-            if not len(at):
-                continue
-            rows |= {"time_ms": commands["time_ms"][at], "visible_ms": visible_ms[at]}
-            for key, stream in (("seq", name), ("command", "commands")):
-                if key in rows and self.base[stream]:
-                    rows[key] = rows[key] + self.base[stream]
-            self.waiting[name].append(rows)
+        return commands | {"visible_ms": commands["time_ms"] + ~comes_before}
+
+    def _reported(self, commands: Columns) -> Columns:
+        """Give those of the commands that are for the regulator."""
+        mine = np.flatnonzero(np.isin(commands["action"], REPORTED) & (commands["agent"] >= 0))
+        return {key: commands[key][mine] for key in (*self.view["commands"], "time_ms", "visible_ms")}
+
+    def _facts(self, source: Source, name: str, commands: Columns, first: int) -> Columns:
+        """Take over the new rows of a stream; the commands are those from `first` on."""
+        columns = self.view[name]
+        if name in _TIMED:
+            rows = source.since(name, self.next_seq[name], (*columns, "time_ms"))
+            rows["visible_ms"] = rows["time_ms"] + 1
+        else:
+            rows = source.since(name, self.next_seq[name], {*columns, "command"})
+            at = rows["command"] - first
+            rows = {key: rows[key] for key in columns}
+            rows |= {key: commands[key][at] for key in ("time_ms", "visible_ms")}
+        self.next_seq[name] += len(rows["time_ms"])
+        return rows
+
+    def _numbered(self, name: str, rows: Columns) -> Columns:
+        """Give rows numbers that go on from an earlier journal of the same run."""
+        for key, stream in (("seq", name), ("command", "commands")):
+            if key in rows and self.base[stream]:
+                rows[key] = rows[key] + self.base[stream]
+        return rows
 
     def upto(self, until_ms: int) -> Iterator[tuple[str, Columns]]:
         """Hand out what can be seen by `until_ms`, stream by stream, each row once."""

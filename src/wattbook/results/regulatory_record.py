@@ -61,6 +61,10 @@ class _Rows:
     def __init__(self, record: Record) -> None:
         self._record = record
 
+    def count(self, stream: str) -> int:
+        """Rows of a stream."""
+        return sum(len(part["seq"]) for part in self._record.pieces(stream, only=("seq",)))
+
     def since(self, stream: str, seq: int, only: Collection[str]) -> Columns:
         """Copy the rows of a stream from `seq` on."""
         parts = list(self._record.pieces(stream, only=sorted(only)))

@@ -45,8 +45,8 @@ def _unit_of(name: str) -> tuple[str, str | None]:
     return (stem, _DIMENSIONS[unit]) if unit in _DIMENSIONS else (name, None)
 
 
-def _check_of(dimension: str | None) -> PlainValidator:
-    return whole(0, MOST) if dimension is None else measured(dimension, 0, MOST)
+def _check_of(dimension: str | None, bounds: tuple[int, int]) -> PlainValidator:
+    return whole(*bounds) if dimension is None else measured(dimension, *bounds)
 
 
 def _part_of(rule: Rule) -> type[Part]:
@@ -57,7 +57,7 @@ def _part_of(rule: Rule) -> type[Part]:
         assert name not in described, f"{rule.name}: two thresholds are called {name}"
         given: int = getattr(TERMS[rule](), field.name)
         default = given if dimension is None else Quantity(given, dimension)
-        described[name] = (Annotated[int, _check_of(dimension)], default)
+        described[name] = (Annotated[int, _check_of(dimension, field.metadata.get("bounds", (0, MOST)))], default)
     made: type[Part] = create_model(
         f"{TERMS[rule].__name__}Part", __base__=Part, __doc__=TERMS[rule].__doc__, **described
     )
