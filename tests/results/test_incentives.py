@@ -30,6 +30,7 @@ from wattbook.messages import Cause, House
 from wattbook.policies.producers import ProducerMind
 from wattbook.results import recount
 from wattbook.results.money import money_of
+from wattbook.scenario.regulator import GREEN_TOOLS
 from wattbook.units import eur, eur_per_mwh, hours, kw, minutes, mw, percent
 
 BUILDER = ProducerMind(persona="builder", builds_after_ms=3_600_000, builds_beyond_ppm=0)
@@ -192,3 +193,17 @@ def test_tools_that_pay_nobody_leave_money_as_it_is():
 def test_the_shipped_scenario_is_recounted(tmp_path):
     run = load_scenario("green_incentives").run(seed=7, baseline=False)
     assert sum(question.startswith("green: ") for question in recount(run.save(tmp_path / "run"))) == 6
+
+
+def test_the_green_persona_pays_and_asks_without_being_told(tmp_path):
+    scenario = place(None).with_values({"regulator": "green"})
+    told = place(None).with_values({"regulator": Regulator(persona="green", incentives=list(GREEN_TOOLS))})
+    run, same = scenario.run(7), told.run(7)
+    assert run.fingerprint == same.fingerprint
+    assert run.metrics["green"]["carbon"] > 0
+    assert 0 < run.metrics["green"]["spent"] <= int(eur(1_100_000))
+    kept = run.save(tmp_path / "run")
+    assert verify(kept)
+    assert sum(question.startswith("green: ") for question in recount(kept)) > 0
+    plain = scenario.with_values({"regulator.incentives": "none"}).run(7)
+    assert "green" not in plain.metrics or not plain.metrics["green"]["spent"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from wattbook import Auction, Regulator, Scenario, producer, utility
+from wattbook import Auction, CarbonPrice, Regulator, Scenario, producer, utility
 from wattbook.errors import ConfigError
 from wattbook.oversight import Rule
 from wattbook.regulator import Rules
@@ -61,6 +61,24 @@ def test_a_persona_gives_what_nobody_has_set_and_nothing_else(persona):
     assert set_by_hand.terms[Rule.GOUGING].impact_tick == own.terms[Rule.GOUGING].impact_tick
 
 
+def test_the_green_persona_has_tools_until_somebody_says_otherwise():
+    green = Regulator(persona="green")
+    assert [each.name for each in green.incentives] == ["premium", "grant", "carbon"]
+    assert green.terms()[Rule.QUOTA_BREACH].covered_ppm == 900_000 > TERMS[Rule.QUOTA_BREACH]().covered_ppm
+    assert Regulator(persona="green", incentives=[]).incentives == () == Regulator(persona="strict").incentives
+    own = CarbonPrice(price=eur(7))
+    assert Regulator(persona="green", incentives=[own]).incentives == (own,)
+
+
+def test_the_green_personas_tools_are_varied_by_name_and_go_with_the_persona():
+    scenario = island().with_values({"regulator": "green"})
+    dearer = scenario.with_values({"regulator.incentives.carbon.price": "50", "regulator.review": "60"})
+    assert [int(each.price) for each in dearer.regulator.incentives[2:]] == [int(eur(50))]
+    assert scenario.with_values({"regulator.incentives": "none"}).regulator.incentives == ()
+    assert scenario.with_values({"regulator.persona": "lenient"}).regulator.incentives == ()
+    assert len(scenario.with_values({"regulator.review": "60"}).regulator.incentives) == 3
+
+
 def test_the_observers_thresholds_are_all_different_from_the_defaults_in_some_way():
     for rule, terms in rules_of(persona="observer").terms.items():
         assert terms == TERMS[rule].never() != TERMS[rule]()
@@ -109,7 +127,7 @@ def test_what_cannot_be_is_refused_with_its_path(values, said):
     ("setting", "said"),
     [
         ({"regulator.gouging.rsi": "1.1"}, "write percent(110) for an index of 1.10"),
-        ({"regulator": "yes"}, "of words, balanced, lenient, strict, observer and none are known"),
+        ({"regulator": "yes"}, "of words, balanced, lenient, strict, green, observer and none are known"),
         ({"regulator.window": "30"}, "nothing is seen in time"),
         ({"regulator.foo": "1"}, "regulator.foo is unknown"),
     ],

@@ -178,7 +178,7 @@ def warm_up() -> None:
 
     from wattbook.book.warming import warm
     from wattbook.policies import idle, truthful, zero_intelligence
-    from wattbook.scenario import LocalMarket, Scenario, city, neighbourhood, utility
+    from wattbook.scenario import LocalMarket, Regulator, Scenario, city, neighbourhood, utility
     from wattbook.units import eur_per_mwh, minutes
     from wattbook.world.kernel_looks import look_of
 
@@ -187,9 +187,9 @@ def warm_up() -> None:
     members = neighbourhood("simbench/LV2.101", pv_share=1.0, battery_share=1.0)[:4]
     supplier = utility("blue", retail=eur_per_mwh(160), feed_in=eur_per_mwh(80))
     market = LocalMarket(period=minutes(60))
-    Scenario(start="2016-06-06", days=1, agents=[*members, supplier], local=market, spot="merit-order").run(
-        seed=0, baseline=False
-    )
+    Scenario(
+        start="2016-06-06", days=1, agents=[*members, supplier], local=market, spot="merit-order", regulator=Regulator()
+    ).run(seed=0, baseline=False)
     few = city("few", homes=2, battery_share=1.0)
     Scenario(start="2016-06-06", days=1, agents=[few, supplier], local=market).run(seed=0, baseline=False)
     warm()

@@ -19,9 +19,15 @@ from wattbook.regulator.detectors import TERMS
 from wattbook.regulator.rules import LADDER, Rules
 from wattbook.scenario.faults import FieldError, measured_text
 from wattbook.scenario.fields import Typed, choice, is_none, measured, optional, whole
-from wattbook.scenario.incentives import IncentiveBudget, Incentives  # noqa: TC001 - pydantic resolves them
+from wattbook.scenario.incentives import (
+    CarbonPrice,
+    FeedInPremium,
+    IncentiveBudget,
+    Incentives,
+    InvestmentGrant,
+)
 from wattbook.scenario.parts import MONEY_BOUND, Part
-from wattbook.units import PPM, Quantity, eur, hours, minutes, percent
+from wattbook.units import PPM, Quantity, eur, eur_per_mwh, hours, minutes, percent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +41,7 @@ LEAST_RSI: Final = percent(20)
 MOST_RSI: Final = percent(10_000)
 """An index beyond these was probably meant as a plain number."""
 RULE_NAMES: Final = MappingProxyType({rule.name.lower(): rule for rule in TERMS})
-PERSONAS: Final = ("balanced", "lenient", "strict", "observer")
+PERSONAS: Final = ("balanced", "lenient", "strict", "green", "observer")
 _DIMENSIONS: Final = {"tick": "price", "ppm": "share", "ms": "duration", "wh": "energy"}
 
 
@@ -131,6 +137,12 @@ class RegulatorPart(Part):
     incentives: Incentives = ()
     incentive_budget: IncentiveBudget = None
 
+    def model_post_init(self, context: Any, /) -> None:
+        """Take the persona's own tools where none are said; they count as a default, not as what somebody wrote."""
+        super().model_post_init(context)
+        if self.persona == "green" and "incentives" not in self.model_fields_set:
+            self.__dict__["incentives"] = GREEN_TOOLS
+
     def value(self, name: str) -> Any:
         """Give a field: as it was written, else as the persona has it."""
         own = OF_PERSONA[self.persona]
@@ -176,6 +188,12 @@ class RegulatorPart(Part):
         )
 
 
+GREEN_TOOLS: Final = (
+    FeedInPremium(premium=eur_per_mwh(20), budget=eur(100_000)),
+    InvestmentGrant(share=percent(30), budget=eur(1_000_000)),
+    CarbonPrice(price=eur(30)),
+)
+"""What the green persona pays and asks where nobody says otherwise; all sizes are assumptions of calibration."""
 OF_PERSONA: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
     {
         "balanced": {},
@@ -183,6 +201,7 @@ OF_PERSONA: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
         "strict": {
             "punitive": percent(100), "repeat": percent(50), "mitigation": hours(24 * 14), "suspension": hours(72),
         },
+        "green": {},
         "observer": {},
     }
 )  # fmt: skip
@@ -192,6 +211,7 @@ TERMS_OF_PERSONA: Final[Mapping[str, Mapping[Rule, Mapping[str, int]]]] = Mappin
         "balanced": {},
         "lenient": {Rule.GOUGING: {"rsi_ppm": PPM, "conduct_most_tick": 20_000, "impact_most_tick": 20_000}},
         "strict": {Rule.GOUGING: {"rsi_ppm": 1_200_000, "conduct_most_tick": 5_000, "impact_most_tick": 5_000}},
+        "green": {Rule.QUOTA_BREACH: {"covered_ppm": 900_000}},
         "observer": {},
     }
 )
@@ -200,6 +220,7 @@ LADDER_OF_PERSONA: Final[Mapping[str, Mapping[Rule, tuple[tuple[Sanction, ...], 
         "balanced": {},
         "lenient": {Rule.GOUGING: ((Sanction.WARNING,), (Sanction.FINE, Sanction.MITIGATION))},
         "strict": {},
+        "green": {},
         "observer": {},
     }
 )
@@ -210,7 +231,8 @@ Regulator.__doc__ = """What watches the market, and what follows from what it fi
     Attributes
     ----------
     persona : str
-        balanced, lenient, strict, or observer, who reads everything and whose thresholds are never reached.
+        balanced, lenient, strict, green, who has tools of its own (`GREEN_TOOLS`), or observer, who reads everything
+        and whose thresholds are never reached.
     review, watch : duration
         How often it reviews what it has seen, and how often it looks at what calls for acting at once (None: never).
     latency, watch_latency : duration
@@ -230,7 +252,8 @@ Regulator.__doc__ = """What watches the market, and what follows from what it fi
     money_to : str
         Whether gains that are taken back go to those who paid too much, ``"consumers"``, or stay in the ``"treasury"``.
     incentives : list
-        Green tools: FeedInPremium, ContractForDifference, InvestmentGrant, CarbonPrice (docs/incentives.md).
+        Green tools: FeedInPremium, ContractForDifference, InvestmentGrant, CarbonPrice (docs/incentives.md); none
+        but the green persona's where nothing is said.
     incentive_budget : money or None
         Most that all of them pay out; None for the sum of their own budgets.
     gouging, ... : mapping
