@@ -60,11 +60,15 @@ DETECTORS: Final[dict[Rule, Callable[..., Detector]]] = {
 _OF_TARIFFS: Final = (Rule.RETAIL_MARK_UP, Rule.DEFAULT_TARIFF_CAP, Rule.EMERGENCY)
 """Those that read what utilities sold, and at which tariffs."""
 
+_OF_AUCTIONS: Final = (Rule.GOUGING, Rule.WITHHOLDING, Rule.CONCENTRATION, Rule.COLLAR)
+"""Those that could find nothing where the spot price comes of no auction."""
+
 
 def detectors_of(known: Known, terms: Mapping[Rule, Any]) -> dict[Rule, Detector]:
-    """Make a detector of each rule with its thresholds; what several of them read is joined once."""
+    """Make a detector of each rule that can find anything there; what several of them read is joined once."""
     books = SharedBooks(known)
+    watched = {rule: own for rule, own in terms.items() if known.auction or rule not in _OF_AUCTIONS}
     return {
         rule: DETECTORS[rule](known, own, *([books] if rule in _OF_TARIFFS else []))
-        for rule, own in sorted(terms.items())
+        for rule, own in sorted(watched.items())
     }

@@ -76,11 +76,11 @@ class Emergency:
         Those of the place, where other rules read them too.
     """
 
-    streams: tuple[str, ...] = ("commands", "orders", "spot", "positions", *Tariffs.streams)
     watches: Final = False
 
     def __init__(self, known: Known, terms: EmergencyTerms, books: SharedBooks | None = None) -> None:
         self.terms = terms
+        self.streams = (*(Asks.streams if known.auction else ()), "spot", *Tariffs.streams)
         declared = Spell(known.start_ms + terms.begins_ms, known.start_ms + terms.ends_ms)
         self.spells = Spells(declared, terms.trigger_tick, terms.trigger_periods, terms.lasts_ms, known.period_ms)
         self.tariffs = Tariffs(known, terms, self.spells, books or SharedBooks(known))

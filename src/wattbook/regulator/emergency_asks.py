@@ -42,6 +42,8 @@ class Asks:
     spells : Spells
     """
 
+    streams: Final = ("commands", "orders", "spot", "positions")
+
     def __init__(self, known: Known, terms: EmergencyTerms, spells: Spells) -> None:
         self.known, self.terms, self.spells = known, terms, spells
         self.place = {agent: place for place, agent in enumerate(known.producers.tolist())}
