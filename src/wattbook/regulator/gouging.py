@@ -15,7 +15,7 @@ to European prices; the numbers are assumptions of calibration (docs/regulator.m
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from wattbook.regulator.metrics import is_scarce_without
 from wattbook.regulator.monitor import competitive
 from wattbook.regulator.reclearing import clear_again
 from wattbook.regulator.references import Method, References
+from wattbook.regulator.thresholds import ENDLESS, allowance_tick
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,9 +40,6 @@ if TYPE_CHECKING:
     from wattbook.regulator.known import Known
 
     Ints = NDArray[np.int64]
-
-ENDLESS: Final = 1 << 60
-"""Above any price."""
 
 
 @dataclass(frozen=True)
@@ -85,21 +83,13 @@ class GougingTerms:
     def conduct_limit_tick(self, reference_tick: Ints) -> Ints:
         """Highest ask beside a reference that is no conduct, element by element."""
         least, share, most = self.conduct_tick, self.conduct_share_ppm, self.conduct_most_tick
-        return reference_tick + allowance_tick(reference_tick, least, share, most)
+        # Thresholds may be endless, so Python's whole numbers count, not the machine's.
+        allowed = [allowance_tick(each, least, share, most) for each in reference_tick.ravel().tolist()]
+        return reference_tick + np.array(allowed, np.int64).reshape(reference_tick.shape)
 
     def impact_limit_tick(self, counterfactual_tick: int) -> int:
         """Highest rise of a price that is no impact."""
-        price = np.array([counterfactual_tick])
-        return int(allowance_tick(price, self.impact_tick, self.impact_share_ppm, self.impact_most_tick)[0])
-
-
-def allowance_tick(price_tick: Ints, least_tick: int, share_ppm: int, most_tick: int) -> Ints:
-    """Give max(least, min(share x |price|, most)), the share rounded down."""
-    # Thresholds may be endless, so Python's whole numbers count, not the machine's.
-    return np.array(
-        [max(least_tick, min(abs(price) * share_ppm // 1_000_000, most_tick)) for price in price_tick.ravel().tolist()],
-        np.int64,
-    ).reshape(price_tick.shape)
+        return allowance_tick(counterfactual_tick, self.impact_tick, self.impact_share_ppm, self.impact_most_tick)
 
 
 class Gouging(AheadReader):

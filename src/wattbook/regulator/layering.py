@@ -26,6 +26,7 @@ from wattbook.regulator.findings import Finding, Line, Offence
 from wattbook.regulator.gates import cut, keys, products, small
 from wattbook.regulator.quotes import middle_before
 from wattbook.regulator.repeats import Deed
+from wattbook.regulator.thresholds import ENDLESS
 from wattbook.units import MS_PER_DAY, MS_PER_MINUTE, PPM
 
 if TYPE_CHECKING:
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
 
-ENDLESS: Final = 1 << 60
 ORDERS: Final = SEEN_STREAMS.index("orders")
 ACCEPTED, FILLED, CANCELLED, REPLACED, EXPIRED, PREVENTED = range(6)
 """Events of the order book that are read, by the numbers of `wattbook.book.Event`."""

@@ -19,6 +19,7 @@ from wattbook.regulator.closed_products import ClosedProducts
 from wattbook.regulator.findings import Finding, Line, Offence
 from wattbook.regulator.gates import cut, keys, products
 from wattbook.regulator.repeats import Deed
+from wattbook.regulator.thresholds import ENDLESS
 from wattbook.units import MS_PER_DAY, MS_PER_MINUTE, PPM
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
 
-ENDLESS: Final = 1 << 60
 TRADES: Final = SEEN_STREAMS.index("trades")
 KEPT: Final = ("seq", "time_ms", "book", "period", "buyer", "seller", "price_tick", "quantity_wh", "aggressor")
 SIDE, CLOSE_TICK, RANGE_TICK, SHARE_PPM, MONEY, OVERCHARGE, HARM = range(7)

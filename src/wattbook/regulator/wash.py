@@ -17,6 +17,7 @@ from wattbook.regulator.closed_products import ClosedProducts
 from wattbook.regulator.findings import Finding, Line, Offence
 from wattbook.regulator.gates import cut, keys, products
 from wattbook.regulator.repeats import Deed
+from wattbook.regulator.thresholds import ENDLESS
 from wattbook.units import MS_PER_DAY, MS_PER_MINUTE, PPM
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
 
-ENDLESS: Final = 1 << 60
 TRADES: Final = SEEN_STREAMS.index("trades")
 COUNT, GROSS_WH, NET_WH, MONEY, MONIES_FROM = range(5)
 """Places of a deed's figures; at the end the money of each of its trades."""

@@ -20,16 +20,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
-import numpy as np
-
 from wattbook.messages import SELL
 from wattbook.oversight import Item, Rule
 from wattbook.regulator.ahead import AheadReader
 from wattbook.regulator.ahead_offences import Case, Found, Impact, finding_of
-from wattbook.regulator.gouging import ENDLESS, allowance_tick
 from wattbook.regulator.metrics import is_scarce_without, output_gap_ppm
 from wattbook.regulator.reclearing import Order, clear_again
 from wattbook.regulator.references import taken_wh
+from wattbook.regulator.thresholds import ENDLESS, allowance_tick
 from wattbook.units import MS_PER_HOUR, PPM
 
 if TYPE_CHECKING:
@@ -163,9 +161,7 @@ class Withholding(AheadReader):
     def _fair_wh(self, day: Day, period: int, agent: int) -> int:
         """Give what was asked no further above the reference than an estimate may be off."""
         terms, reference = self.terms, self._reference(agent, period)
-        most_tick = reference + int(
-            allowance_tick(np.array([reference]), terms.ask_tick, terms.ask_share_ppm, terms.ask_most_tick)[0]
-        )
+        most_tick = reference + allowance_tick(reference, terms.ask_tick, terms.ask_share_ppm, terms.ask_most_tick)
         orders, _ = day.orders_of(period)
         return sum(
             order.quantity_wh
