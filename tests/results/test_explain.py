@@ -22,8 +22,8 @@ offence           0, period from 2016-06-06 00:00
                   sold 100 kWh, bought 100 kWh, imported 0 kWh
                   commands 1, 2016-06-06 00:00: agent M, action offer, side sell, price 300.00
                   EUR/MWh, quantity 80 kWh
-  structure       the others could give 50 kWh of 100 kWh in demand, it 80 kWh: RSI 0.500, the limit
-                  is 1.100
+  structure       the others could give 50 kWh of 100 kWh in demand, it 80 kWh: RSI 0.50, the limit
+                  is 1.10
   conduct         it asked up to 300.00 EUR/MWh; its reference is 100.00 EUR/MWh, the limit 200.00
                   EUR/MWh
   impact          the price was 300.00 EUR/MWh, with its asks at reference 110.00 EUR/MWh: 190.00
@@ -32,9 +32,9 @@ offence           0, period from 2016-06-06 00:00
   comes to        gain 9.20 EUR, overcharge 9.50 EUR, harm 19.00 EUR
 
 amount            9.20 EUR gain, taken back whatever the caps
-                  + 50% of the overcharge of 9.50 EUR: 4.75 EUR (50%)
+                  + 50 % of the overcharge of 9.50 EUR: 4.75 EUR (50 %)
                     at most 1,000.00 EUR an offence, 1 of them: 4.75 EUR
-                    at most 15% of a turnover of 60.00 EUR, less 0.00 EUR fined before: 9.00 EUR
+                    at most 15 % of a turnover of 60.00 EUR, less 0.00 EUR fined before: 9.00 EUR
                     neither binds: 4.75 EUR
                   = 13.95 EUR
 
@@ -51,6 +51,36 @@ def test_the_known_answer_is_explained_line_by_line(k1):
     assert text.endswith(K1_OFFENCE)
     assert "rsi_ppm" in text
     assert all(len(line) <= 100 for line in text.splitlines())
+
+
+def test_thresholds_that_are_shares_are_told_in_per_cent_and_an_index_as_a_plain_number(k1):
+    text = " ".join(str(k1.explain(0)).split())
+    assert "conduct_share_ppm 300 %, conduct_tick 25.00 EUR/MWh," in text
+    assert "impact_share_ppm 200 %," in text
+    assert "rsi_ppm 1.10 offence" in text
+
+
+@pytest.mark.parametrize(
+    ("rule", "item", "value", "told"),
+    [
+        (Rule.WITHHOLDING, Item.RSI_PPM, 1_100_000, "rsi 1.10"),
+        (Rule.WITHHOLDING, Item.RSI_PPM, 999_999, "rsi 0.999999"),
+        (Rule.WITHHOLDING, Item.OUTPUT_GAP_PPM, 1_000_000, "output gap 100 %"),
+        (Rule.MARKING_THE_CLOSE, Item.SHARE_PPM, 523_810, "share 52.381 %"),
+        (Rule.LAYERING, Item.SCORE, 12_500_000, "score 1,250 %"),
+        (Rule.SYSTEMATIC_IMBALANCE, Item.SCORE, 12_500_000, "score 12.50"),
+        (Rule.CONCENTRATION, Item.HHI, 4_556, "hhi 4556"),
+        (Rule.CONCENTRATION, Item.HHI_CAPACITY_LIMIT, 2_000, "hhi capacity limit 2000"),
+        (Rule.CONCENTRATION, Item.JOINTLY_PIVOTAL_PPM, 250_000, "jointly pivotal 25 %"),
+    ],
+)
+def test_a_measure_is_told_as_people_in_the_field_write_it(k1, bent, rule, item, value, told):
+    def change(_, streams):
+        streams["sanctions"]["rule"][:] = streams["findings"]["rule"][0] = rule
+        streams["evidence"]["item"][7], streams["evidence"]["value"][7] = item, value
+
+    text = " ".join(str(Run(bent(k1.record, change), None, k1.info).explain(0)).split())
+    assert f" {told}," in text
 
 
 def test_the_explanation_is_plain_json_too(k1):
@@ -79,7 +109,7 @@ def test_every_fine_is_worked_out_to_what_was_taken(k1_days):
 
 def test_a_later_fine_tells_of_the_findings_before_and_shows_three_offences(k1_days):
     text = str(k1_days.explain(2))
-    assert "(50% + 25% for each of 1 before)" in text
+    assert "(50 % + 25 % for each of 1 before)" in " ".join(text.split())
     assert "and 3 more offences (--json)" in text
     assert "period from 2016-06-06 06:00" in text
 

@@ -210,6 +210,33 @@ class Ahead:
         self.cap_tick = dict(state["cap_tick"])
 
 
+class AheadReader:
+    """What reads the day-ahead market, and hears what that takes from now on.
+
+    Parameters
+    ----------
+    known : Known
+    """
+
+    streams = STREAMS
+
+    def __init__(self, known: Known) -> None:
+        self.known = known
+        self.ahead = Ahead(known)
+
+    def read(self, stream: str, rows: Mapping[str, NDArray[Any]]) -> None:
+        """Take in rows of the day-ahead market."""
+        self.ahead.read(stream, rows)
+
+    def note_mitigation(self, agent: int, price_tick: int, from_ms: int, until_ms: int) -> None:
+        """Hear that the market takes an agent's asks at no more than a price for a while."""
+        self.ahead.note_mitigation(agent, price_tick, from_ms, until_ms)
+
+    def note_collar(self, price_tick: int, from_ms: int) -> None:
+        """Hear that the auction's highest price is another one from now on."""
+        self.ahead.note_collar(price_tick, from_ms)
+
+
 def _by_place(rows: Mapping[str, NDArray[Any]], name: str) -> dict[tuple[int, int], int]:
     keys = zip(rows["period"].tolist(), rows["agent"].tolist(), strict=True)
     return dict(zip(keys, rows[name].tolist(), strict=True))

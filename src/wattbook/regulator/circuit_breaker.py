@@ -21,8 +21,8 @@ import numpy as np
 
 from wattbook.oversight import SEEN_STREAMS, Item, Rule
 from wattbook.regulator.findings import MARKET, Finding, Line, Offence
-from wattbook.regulator.gouging import ENDLESS
 from wattbook.regulator.kernel_ranges import NONE, PRICE_TICK, New, Rings, close, watch
+from wattbook.regulator.thresholds import ENDLESS
 from wattbook.units import MS_PER_HOUR, PPM
 
 if TYPE_CHECKING:

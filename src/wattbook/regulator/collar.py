@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from wattbook.oversight import SEEN_STREAMS, Item, Rule
 from wattbook.regulator.findings import MARKET, Finding, Line, Offence
-from wattbook.regulator.gouging import ENDLESS
+from wattbook.regulator.thresholds import ENDLESS
 from wattbook.units import MS_PER_DAY, PPM
 
 if TYPE_CHECKING:

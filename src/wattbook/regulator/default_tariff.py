@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from wattbook.oversight import Rule
-from wattbook.regulator.gouging import ENDLESS
 from wattbook.regulator.retail_books import RetailBooks, SharedBooks
 from wattbook.regulator.tariff_limits import Limit, TariffLimits, finding_of
+from wattbook.regulator.thresholds import ENDLESS
 from wattbook.regulator.trailing import Trail, mean_up
 from wattbook.units import MS_PER_DAY, PPM
 

@@ -13,9 +13,9 @@ from wattbook.oversight import Item, Rule
 from wattbook.regulator.emergency_asks import Asks
 from wattbook.regulator.emergency_tariffs import Tariffs
 from wattbook.regulator.findings import Finding, Line, Offence
-from wattbook.regulator.gouging import ENDLESS
 from wattbook.regulator.retail_books import SharedBooks
 from wattbook.regulator.spells import Spell, Spells
+from wattbook.regulator.thresholds import ENDLESS
 from wattbook.units import MS_PER_DAY
 
 if TYPE_CHECKING:

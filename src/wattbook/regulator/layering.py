@@ -15,16 +15,18 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 import numpy as np
 
 from wattbook.messages import BUY, NO_PRICE, SELL
 from wattbook.oversight import SEEN_STREAMS, Item, Rule
+from wattbook.regulator.closed_products import ClosedProducts
 from wattbook.regulator.findings import Finding, Line, Offence
-from wattbook.regulator.gates import Gates, cut, keys, products, small
+from wattbook.regulator.gates import cut, keys, products, small
 from wattbook.regulator.quotes import middle_before
-from wattbook.regulator.repeats import Deed, Repeats, window_periods
+from wattbook.regulator.repeats import Deed
+from wattbook.regulator.thresholds import ENDLESS
 from wattbook.units import MS_PER_DAY, MS_PER_MINUTE, PPM
 
 if TYPE_CHECKING:
@@ -32,17 +34,18 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from wattbook.regulator.gates import Rows
     from wattbook.regulator.known import Known
 
     Ints = NDArray[np.int64]
 
-ENDLESS: Final = 1 << 60
 ORDERS: Final = SEEN_STREAMS.index("orders")
 ACCEPTED, FILLED, CANCELLED, REPLACED, EXPIRED, PREVENTED = range(6)
 """Events of the order book that are read, by the numbers of `wattbook.book.Event`."""
 KEPT: Final = ("seq", "time_ms", "book", "period", "order", "agent", "event", "side", "price_tick", "quantity_wh",
                "remaining_wh")  # fmt: skip
 TRADED: Final = ("book", "period", "buyer", "seller", "price_tick", "quantity_wh")
+"""Trades tell who was on the other side of a fill."""
 SIDE, LAYERED_WH, FILLED_WH, MIDDLE_TICK, GAIN, WEIGHTS_FROM = range(6)
 """Places of a deed's figures, at the end what each partner lost; none where something was taken back, no more."""
 
@@ -149,7 +152,7 @@ class Story:
     put: list[Change] = field(default_factory=list)
 
 
-class Layering:
+class Layering(ClosedProducts):
     """Finds who shows what it does not mean.
 
     Parameters
@@ -158,44 +161,19 @@ class Layering:
     terms : LayeringTerms
     """
 
-    streams = ("orders", "trades")
-    watches = False
-
     def __init__(self, known: Known, terms: LayeringTerms) -> None:
         self.terms = terms
-        self.orders, self.trades = Gates(known, KEPT), Gates(known, TRADED)
-        self.repeats = Repeats(window_periods(terms.window_ms, known.period_ms), self._pick)
+        super().__init__(known, terms.window_ms, orders=KEPT, trades=TRADED)
 
-    def read(self, stream: str, rows: Mapping[str, NDArray[Any]]) -> None:
-        """Take in orders, and trades, which tell who was on the other side."""
-        of, other = (self.orders, self.trades) if stream == "orders" else (self.trades, self.orders)
-        of.take(rows)
-        other.see(rows)
-
-    def review(self, now_ms: int) -> list[Finding]:  # noqa: ARG002 - what was seen decides, not when it is reviewed
-        """Judge the products that have closed since, and tell of those who did it often enough."""
-        rows, trades = self.orders.closed(), self.trades.closed()
+    def _deeds(self, closed: Mapping[str, Rows]) -> Iterator[tuple[int, Deed]]:
+        rows = closed["orders"]
         for product in products(cut(rows, _two_faced(rows))):
             for agent in np.unique(product["agent"]).tolist():
                 own = cut(product, np.flatnonzero(product["agent"] == agent))
-                for deed in self._deeds(rows, trades, own, agent):
-                    self.repeats.add(agent, deed)
-        found = [_finding(agent, deeds) for agent, deeds in self.repeats.take()]
-        if len(rows["period"]):
-            self.repeats.forget(int(rows["period"].max()))
-        return found
+                for deed in self._episodes(rows, closed["trades"], own, agent):
+                    yield agent, deed
 
-    def export(self) -> dict[str, Any]:
-        """Give the whole state, as JSON can hold it."""
-        return {"orders": self.orders.export(), "trades": self.trades.export(), "repeats": self.repeats.export()}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Take on what `export` gave."""
-        self.orders.restore(state["orders"])
-        self.trades.restore(state["trades"])
-        self.repeats.restore(state["repeats"])
-
-    def _deeds(
+    def _episodes(
         self, rows: Mapping[str, Ints], trades: Mapping[str, Ints], own: Mapping[str, Ints], agent: int
     ) -> Iterator[Deed]:
         """Episodes of one agent in one product, given its orders' rows there and all that closed."""
@@ -254,6 +232,25 @@ class Layering:
         episodes = [place for place, deed in enumerate(deeds) if deed.figures]
         is_often = len(episodes) * PPM >= self.terms.often_ppm * len(deeds)
         return episodes if is_often and len(episodes) >= self.terms.least_episodes else []
+
+    @staticmethod
+    def _finding(agent: int, deeds: list[Deed]) -> Finding:
+        """Tell what an agent did: each episode is an offence, by the seq of its last fill."""
+        offences, victims = [], Counter[int]()
+        lines: list[Line] = []
+        for deed in deeds:
+            side, layered_wh, filled_wh, middle_tick, gain = deed.figures[:WEIGHTS_FROM]
+            taken = gain if side == SELL else 0
+            offences.append(Offence(deed.events[0], deed.period, gain, taken, taken, gain))
+            victims.update(dict(zip(deed.partners, deed.figures[WEIGHTS_FROM:], strict=True)))
+            lines += [Line(Item.EVENT, seq, ORDERS) for seq in deed.events]
+            lines.append(Line(Item.LAYERED_WH, layered_wh, deed.period))
+            lines.append(Line(Item.SOLD_WH if side == SELL else Item.BOUGHT_WH, filled_wh, deed.period))
+            lines.append(Line(Item.COUNTERFACTUAL_TICK, middle_tick, deed.period))
+        layered_wh, filled_wh = (sum(deed.figures[place] for deed in deeds) for place in (LAYERED_WH, FILLED_WH))
+        lines.append(Line(Item.COUNT, len(deeds)))
+        lines.append(Line(Item.SCORE, layered_wh * PPM // filled_wh))
+        return Finding(Rule.LAYERING, agent, tuple(offences), tuple(lines), victims=tuple(sorted(victims.items())))
 
 
 def _two_faced(rows: Mapping[str, Ints]) -> Ints:
@@ -345,22 +342,3 @@ def _lost(trades: Mapping[str, Ints], place: tuple[int, int, int], side: int, mi
     lost = np.zeros(len(agents), np.int64)
     np.add.at(lost, place_of, worse)
     return {who: much for who, much in zip(agents.tolist(), lost.tolist(), strict=True) if much > 0}
-
-
-def _finding(agent: int, deeds: list[Deed]) -> Finding:
-    """Tell what an agent did: each episode is an offence, by the seq of its last fill."""
-    offences, victims = [], Counter[int]()
-    lines: list[Line] = []
-    for deed in deeds:
-        side, layered_wh, filled_wh, middle_tick, gain = deed.figures[:WEIGHTS_FROM]
-        taken = gain if side == SELL else 0
-        offences.append(Offence(deed.events[0], deed.period, gain, taken, taken, gain))
-        victims.update(dict(zip(deed.partners, deed.figures[WEIGHTS_FROM:], strict=True)))
-        lines += [Line(Item.EVENT, seq, ORDERS) for seq in deed.events]
-        lines.append(Line(Item.LAYERED_WH, layered_wh, deed.period))
-        lines.append(Line(Item.SOLD_WH if side == SELL else Item.BOUGHT_WH, filled_wh, deed.period))
-        lines.append(Line(Item.COUNTERFACTUAL_TICK, middle_tick, deed.period))
-    layered_wh, filled_wh = (sum(deed.figures[place] for deed in deeds) for place in (LAYERED_WH, FILLED_WH))
-    lines.append(Line(Item.COUNT, len(deeds)))
-    lines.append(Line(Item.SCORE, layered_wh * PPM // filled_wh))
-    return Finding(Rule.LAYERING, agent, tuple(offences), tuple(lines), victims=tuple(sorted(victims.items())))

@@ -9,15 +9,17 @@ who does it in the same direction in most of the products in which it trades lat
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 
 from wattbook.messages import BUY, SELL
 from wattbook.oversight import SEEN_STREAMS, Item, Rule
+from wattbook.regulator.closed_products import ClosedProducts
 from wattbook.regulator.findings import Finding, Line, Offence
-from wattbook.regulator.gates import Gates, cut, keys, products
-from wattbook.regulator.repeats import Deed, Repeats, window_periods
+from wattbook.regulator.gates import cut, keys, products
+from wattbook.regulator.repeats import Deed
+from wattbook.regulator.thresholds import ENDLESS
 from wattbook.units import MS_PER_DAY, MS_PER_MINUTE, PPM
 
 if TYPE_CHECKING:
@@ -25,11 +27,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from wattbook.regulator.gates import Rows
     from wattbook.regulator.known import Known
 
     Ints = NDArray[np.int64]
 
-ENDLESS: Final = 1 << 60
 TRADES: Final = SEEN_STREAMS.index("trades")
 KEPT: Final = ("seq", "time_ms", "book", "period", "buyer", "seller", "price_tick", "quantity_wh", "aggressor")
 SIDE, CLOSE_TICK, RANGE_TICK, SHARE_PPM, MONEY, OVERCHARGE, HARM = range(7)
@@ -72,7 +74,7 @@ class MarkingTerms:
         return cls(move_tick=ENDLESS)
 
 
-class Marking:
+class Marking(ClosedProducts):
     """Finds who makes the last price.
 
     Parameters
@@ -81,40 +83,14 @@ class Marking:
     terms : MarkingTerms
     """
 
-    streams = ("orders", "trades")
-    watches = False
-
     def __init__(self, known: Known, terms: MarkingTerms) -> None:
         self.known, self.terms = known, terms
-        self.trades = Gates(known, KEPT)
-        self.repeats = Repeats(window_periods(terms.window_ms, known.period_ms), self._pick)
+        super().__init__(known, terms.window_ms, trades=KEPT)
 
-    def read(self, stream: str, rows: Mapping[str, NDArray[Any]]) -> None:
-        """Take in trades; orders only tell how far the record has come."""
-        if stream == "trades":
-            self.trades.take(rows)
-        else:
-            self.trades.see(rows)
-
-    def review(self, now_ms: int) -> list[Finding]:  # noqa: ARG002 - what was seen decides, not when it is reviewed
-        """Judge the products that have closed since, and tell of those who did it often enough."""
-        rows = self.trades.closed()
+    def _deeds(self, closed: Mapping[str, Rows]) -> Iterator[tuple[int, Deed]]:
+        rows = closed["trades"]
         for product in products(cut(rows, np.flatnonzero(self._is_late_somewhere(rows)))):
-            for agent, deed in self._deeds(product):
-                self.repeats.add(agent, deed)
-        found = [_finding(agent, deeds) for agent, deeds in self.repeats.take()]
-        if len(rows["period"]):
-            self.repeats.forget(int(rows["period"].max()))
-        return found
-
-    def export(self) -> dict[str, Any]:
-        """Give the whole state, as JSON can hold it."""
-        return {"trades": self.trades.export(), "repeats": self.repeats.export()}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Take on what `export` gave."""
-        self.trades.restore(state["trades"])
-        self.repeats.restore(state["repeats"])
+            yield from self._marks(product)
 
     def _is_late(self, rows: Mapping[str, Ints]) -> NDArray[np.bool_]:
         start_ms = self.known.start_ms + rows["period"] * self.known.period_ms
@@ -125,7 +101,7 @@ class Marking:
         product = keys(rows)
         return np.isin(product, product[self._is_late(rows) & (rows["aggressor"] != 0)])
 
-    def _deeds(self, product: Mapping[str, Ints]) -> Iterator[tuple[int, Deed]]:
+    def _marks(self, product: Mapping[str, Ints]) -> Iterator[tuple[int, Deed]]:
         """Who took anything in the last minutes of the product, and whether it made the last price."""
         is_late = self._is_late(product)
         late, early = cut(product, np.flatnonzero(is_late)), cut(product, np.flatnonzero(~is_late))
@@ -159,6 +135,22 @@ class Marking:
                 told += marks
         return told
 
+    @staticmethod
+    def _finding(agent: int, deeds: list[Deed]) -> Finding:
+        """Tell what an agent did: each marked product is an offence, by its last trade's seq."""
+        offences, lines = [], []
+        for deed in deeds:
+            side, close_tick, range_tick, share_ppm, money, overcharge, harm = deed.figures
+            offences.append(Offence(deed.events[-1], deed.period, 0, overcharge, harm, money))
+            lines += [Line(Item.EVENT, seq, TRADES) for seq in deed.events]
+            lines.append(Line(Item.PRICE_TICK, close_tick, deed.period))
+            lines.append(Line(Item.COUNTERFACTUAL_TICK, range_tick, deed.period))
+            lines.append(Line(Item.MOVE_TICK, (close_tick - range_tick) * side, deed.period))
+            lines.append(Line(Item.SHARE_PPM, share_ppm, deed.period))
+            lines.append(Line(Item.MONEY, money, deed.period))
+        lines.append(Line(Item.COUNT, len(deeds)))
+        return Finding(Rule.MARKING_THE_CLOSE, agent, tuple(offences), tuple(lines))
+
 
 def _share_ppm(quantity_wh: Ints, own: NDArray[np.bool_]) -> int:
     return int(quantity_wh[own].sum()) * PPM // int(quantity_wh.sum())
@@ -175,19 +167,3 @@ def _money(
     dear = np.maximum(late["price_tick"] - range_tick, 0) * late["quantity_wh"]
     dear *= (late["buyer"] != agent) & (side == BUY)
     return int(money), int(dear[late["seller"] == agent].sum()), int(dear.sum())
-
-
-def _finding(agent: int, deeds: list[Deed]) -> Finding:
-    """Tell what an agent did: each marked product is an offence, by its last trade's seq."""
-    offences, lines = [], []
-    for deed in deeds:
-        side, close_tick, range_tick, share_ppm, money, overcharge, harm = deed.figures
-        offences.append(Offence(deed.events[-1], deed.period, 0, overcharge, harm, money))
-        lines += [Line(Item.EVENT, seq, TRADES) for seq in deed.events]
-        lines.append(Line(Item.PRICE_TICK, close_tick, deed.period))
-        lines.append(Line(Item.COUNTERFACTUAL_TICK, range_tick, deed.period))
-        lines.append(Line(Item.MOVE_TICK, (close_tick - range_tick) * side, deed.period))
-        lines.append(Line(Item.SHARE_PPM, share_ppm, deed.period))
-        lines.append(Line(Item.MONEY, money, deed.period))
-    lines.append(Line(Item.COUNT, len(deeds)))
-    return Finding(Rule.MARKING_THE_CLOSE, agent, tuple(offences), tuple(lines))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from wattbook.regulator.ahead import STREAMS, Ahead
+from wattbook.regulator.ahead import AheadReader
 from wattbook.regulator.metrics import (
     concentration,
     is_pivotal,
@@ -24,8 +24,6 @@ from wattbook.units import PPM, half_even
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from numpy.typing import NDArray
 
     from wattbook.regulator.ahead import Day, Power
     from wattbook.regulator.known import Known
@@ -113,7 +111,7 @@ class Report(NamedTuple):
         return half_even(failed * PPM, len(self.periods)) if self.periods else 0
 
 
-class Monitor:
+class Monitor(AheadReader):
     """Measures of one street's auction.
 
     Parameters
@@ -123,16 +121,9 @@ class Monitor:
         Of the reference levels.
     """
 
-    streams = STREAMS
-
     def __init__(self, known: Known, window_ms: int = WINDOW_MS, least_periods: int = LEAST_PERIODS) -> None:
-        self.known = known
-        self.ahead = Ahead(known)
+        super().__init__(known)
         self.references = References(known, window_ms, least_periods)
-
-    def read(self, stream: str, rows: Mapping[str, NDArray[Any]]) -> None:
-        """Take in rows of the day-ahead market."""
-        self.ahead.read(stream, rows)
 
     def review(self, now_ms: int) -> Report:
         """Measure all periods that have been settled since the last review."""
@@ -182,14 +173,6 @@ class Monitor:
             output_gap_ppm(economic_wh, sold_wh),
             references,
         )
-
-    def note_mitigation(self, agent: int, price_tick: int, from_ms: int, until_ms: int) -> None:
-        """Hear that the market takes an agent's asks at no more than a price for a while."""
-        self.ahead.note_mitigation(agent, price_tick, from_ms, until_ms)
-
-    def note_collar(self, price_tick: int, from_ms: int) -> None:
-        """Hear that the auction's highest price is another one from now on."""
-        self.ahead.note_collar(price_tick, from_ms)
 
     # --- saving
 

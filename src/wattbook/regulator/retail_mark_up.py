@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from wattbook.oversight import Rule
-from wattbook.regulator.gouging import ENDLESS
 from wattbook.regulator.retail_books import RetailBooks, SharedBooks
 from wattbook.regulator.tariff_limits import Limit, TariffLimits, finding_of
+from wattbook.regulator.thresholds import ENDLESS, allowance_tick
 from wattbook.regulator.trailing import Trails, mean_up
 from wattbook.units import MS_PER_DAY, PPM
 
@@ -72,7 +72,7 @@ class _Costs:
         if costs.reach * self.known.period_ms < terms.data_ms or not costs.weight:
             return None
         cost_tick = mean_up(costs.amount, costs.weight)
-        mark_up_tick = max(terms.least_tick, min(abs(cost_tick) * terms.share_ppm // PPM, terms.most_tick))
+        mark_up_tick = allowance_tick(cost_tick, terms.least_tick, terms.share_ppm, terms.most_tick)
         quota_tick = self.known.quota_ppm.get(agent, 0) * terms.guarantee_tick // PPM
         return Limit(cost_tick + mark_up_tick + quota_tick, cost_tick)
 

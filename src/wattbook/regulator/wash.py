@@ -8,14 +8,16 @@ sides of a trade is a ring of one.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 import numpy as np
 
 from wattbook.oversight import SEEN_STREAMS, Item, Rule
+from wattbook.regulator.closed_products import ClosedProducts
 from wattbook.regulator.findings import Finding, Line, Offence
-from wattbook.regulator.gates import Gates, cut, keys, products
-from wattbook.regulator.repeats import Deed, Repeats, window_periods
+from wattbook.regulator.gates import cut, keys, products
+from wattbook.regulator.repeats import Deed
+from wattbook.regulator.thresholds import ENDLESS
 from wattbook.units import MS_PER_DAY, MS_PER_MINUTE, PPM
 
 if TYPE_CHECKING:
@@ -23,11 +25,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from wattbook.regulator.gates import Rows
     from wattbook.regulator.known import Known
 
     Ints = NDArray[np.int64]
 
-ENDLESS: Final = 1 << 60
 TRADES: Final = SEEN_STREAMS.index("trades")
 COUNT, GROSS_WH, NET_WH, MONEY, MONIES_FROM = range(5)
 """Places of a deed's figures; at the end the money of each of its trades."""
@@ -74,7 +76,7 @@ class Trade(NamedTuple):
     price_tick: int
 
 
-class Wash:
+class Wash(ClosedProducts):
     """Finds who passes energy round.
 
     Parameters
@@ -83,42 +85,15 @@ class Wash:
     terms : WashTerms
     """
 
-    streams = ("orders", "trades")
-    watches = False
-
     def __init__(self, known: Known, terms: WashTerms) -> None:
         self.terms = terms
-        self.trades = Gates(known, ("book", "period", *Trade._fields))
-        self.repeats = Repeats(window_periods(terms.window_ms, known.period_ms), self._pick)
+        super().__init__(known, terms.window_ms, trades=("book", "period", *Trade._fields))
 
-    def read(self, stream: str, rows: Mapping[str, NDArray[Any]]) -> None:
-        """Take in trades; orders only tell how far the record has come."""
-        if stream == "trades":
-            self.trades.take(rows)
-        else:
-            self.trades.see(rows)
+    def _deeds(self, closed: Mapping[str, Rows]) -> Iterator[tuple[int, Deed]]:
+        for product in products(_returning(closed["trades"])):
+            yield from self._rounds(product)
 
-    def review(self, now_ms: int) -> list[Finding]:  # noqa: ARG002 - what was seen decides, not when it is reviewed
-        """Judge the products that have closed since, and tell of those who did it often enough."""
-        rows = self.trades.closed()
-        for product in products(_returning(rows)):
-            for agent, deed in self._deeds(product):
-                self.repeats.add(agent, deed)
-        found = [_finding(agent, deeds) for agent, deeds in self.repeats.take()]
-        if len(rows["period"]):
-            self.repeats.forget(int(rows["period"].max()))
-        return found
-
-    def export(self) -> dict[str, Any]:
-        """Give the whole state, as JSON can hold it."""
-        return {"trades": self.trades.export(), "repeats": self.repeats.export()}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Take on what `export` gave."""
-        self.trades.restore(state["trades"])
-        self.repeats.restore(state["repeats"])
-
-    def _deeds(self, product: Mapping[str, Ints]) -> Iterator[tuple[int, Deed]]:
+    def _rounds(self, product: Mapping[str, Ints]) -> Iterator[tuple[int, Deed]]:
         """Sum up what each member of the product's rings did in it."""
         trades = [Trade(*row) for row in zip(*(product[name].tolist() for name in Trade._fields), strict=True)]
         mine: dict[int, set[Trade]] = {}
@@ -144,6 +119,24 @@ class Wash:
         gross_wh = sum(deed.figures[GROSS_WH] for deed in deeds)
         is_enough = count >= self.terms.least_trades and gross_wh >= self.terms.least_gross_wh
         return list(range(len(deeds))) if is_enough else []
+
+    @staticmethod
+    def _finding(agent: int, deeds: list[Deed]) -> Finding:
+        """Tell what an agent did: each trade is an offence, and its money what a fine counts by."""
+        offences = tuple(
+            Offence(seq, deed.period, base=money)
+            for deed in deeds
+            for seq, money in zip(deed.events, deed.figures[MONIES_FROM:], strict=True)
+        )
+        lines = [Line(Item.EVENT, offence.key, TRADES) for offence in offences]
+        for deed in deeds:
+            lines.append(Line(Item.GROSS_WH, deed.figures[GROSS_WH], deed.period))
+            lines.append(Line(Item.NET_WH, deed.figures[NET_WH], deed.period))
+            lines.append(Line(Item.MONEY, deed.figures[MONEY], deed.period))
+        partners = sorted({partner for deed in deeds for partner in deed.partners})
+        lines += [Line(Item.PARTNER, partner) for partner in partners]
+        lines.append(Line(Item.COUNT, sum(deed.figures[COUNT] for deed in deeds)))
+        return Finding(Rule.WASH_TRADES, agent, offences, tuple(lines))
 
 
 def _returning(rows: Mapping[str, Ints]) -> Mapping[str, Ints]:
@@ -232,21 +225,3 @@ def _deed(period: int, agent: int, trades: list[Trade], partners: list[int]) -> 
         len(bought) + len(sold), bought_wh + sold_wh, abs(bought_wh - sold_wh), sum(money), *money,
     )  # fmt: skip
     return Deed(period, figures, tuple(trade.seq for trade in trades), tuple(partners))
-
-
-def _finding(agent: int, deeds: list[Deed]) -> Finding:
-    """Tell what an agent did: each trade is an offence, and its money what a fine counts by."""
-    offences = tuple(
-        Offence(seq, deed.period, base=money)
-        for deed in deeds
-        for seq, money in zip(deed.events, deed.figures[MONIES_FROM:], strict=True)
-    )
-    lines = [Line(Item.EVENT, offence.key, TRADES) for offence in offences]
-    for deed in deeds:
-        lines.append(Line(Item.GROSS_WH, deed.figures[GROSS_WH], deed.period))
-        lines.append(Line(Item.NET_WH, deed.figures[NET_WH], deed.period))
-        lines.append(Line(Item.MONEY, deed.figures[MONEY], deed.period))
-    partners = sorted({partner for deed in deeds for partner in deed.partners})
-    lines += [Line(Item.PARTNER, partner) for partner in partners]
-    lines.append(Line(Item.COUNT, sum(deed.figures[COUNT] for deed in deeds)))
-    return Finding(Rule.WASH_TRADES, agent, offences, tuple(lines))

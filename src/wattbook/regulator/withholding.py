@@ -5,7 +5,7 @@ above its reference by a margin. Its output gap is the part of that which it did
 (physical), or asked at a price at which nobody could take it (economic). A period counts where the gap is too large,
 demand could not be met without the producer, and the price would have been lower with the energy at reference.
 
-Owns the test and its figures, which are those of `wattbook.regulator.gouging`. What a plant could not have reached by
+Owns the test; its figures are those of `wattbook.regulator.ahead_offences`. What a plant could not have reached by
 its ramp is not kept back; a plant that follows the weather sold what was foreseen, and has a wider tolerance.
 
 References
@@ -20,30 +20,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
-import numpy as np
-
 from wattbook.messages import SELL
-from wattbook.oversight import SEEN_STREAMS, Item, Rule
-from wattbook.regulator.ahead import STREAMS, Ahead
-from wattbook.regulator.findings import Finding, Line, Offence
-from wattbook.regulator.gouging import ENDLESS, allowance_tick
-from wattbook.regulator.metrics import is_scarce_without, output_gap_ppm, residual_supply_ppm
-from wattbook.regulator.reclearing import OUTSIDE, Cleared, Order, clear_again
+from wattbook.oversight import Item, Rule
+from wattbook.regulator.ahead import AheadReader
+from wattbook.regulator.ahead_offences import Case, Found, Impact, finding_of
+from wattbook.regulator.metrics import is_scarce_without, output_gap_ppm
+from wattbook.regulator.reclearing import Order, clear_again
 from wattbook.regulator.references import taken_wh
+from wattbook.regulator.thresholds import ENDLESS, allowance_tick
 from wattbook.units import MS_PER_HOUR, PPM
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from numpy.typing import NDArray
-
-    from wattbook.regulator.ahead import Day, Power
+    from wattbook.regulator.ahead import Day
+    from wattbook.regulator.findings import Finding, Line
     from wattbook.regulator.known import Known
 
 BY_WEATHER: Final = ("hydro", "wind", "solar")
 """Kinds of plants that sell what is foreseen of wind, sun and river."""
-_COMMANDS: Final = SEEN_STREAMS.index("commands")
-_SPOT: Final = SEEN_STREAMS.index("spot")
 
 
 @dataclass(frozen=True)
@@ -85,29 +80,15 @@ class WithholdingTerms:
         return cls(gap_ppm=PPM, weather_ppm=PPM, rsi_ppm=0, impact_tick=ENDLESS)
 
 
-class _Case(NamedTuple):
-    """One producer in one period, looked at closely."""
+class _Gap(NamedTuple):
+    """What would have paid of a producer's plant in one period, and what of it was asked at a fair price."""
 
-    agent: int
-    period: int
-    orders: list[Order]
-    seqs: list[int]
-    power: Power
-    price_tick: int
-    spot_seq: int
-    cap_tick: int
+    case: Case
     economic_wh: int
     fair_wh: int
-    reference_tick: int
 
 
-class _Found(NamedTuple):
-    offence: Offence
-    lines: list[Line]
-    paid: dict[int, int]
-
-
-class Withholding:
+class Withholding(AheadReader):
     """The detector.
 
     Parameters
@@ -116,35 +97,32 @@ class Withholding:
     terms : WithholdingTerms
     """
 
-    streams = STREAMS
     watches = False
 
     def __init__(self, known: Known, terms: WithholdingTerms) -> None:
-        self.known, self.terms = known, terms
-        self.ahead = Ahead(known)
+        super().__init__(known)
+        self.terms = terms
         self.place = {agent: row for row, agent in enumerate(known.producers.tolist())}
         self.reached_wh: dict[int, int] = dict.fromkeys(self.place, 0)
         """What each plant gave in the last period, or could have worked itself up to by then."""
 
-    def read(self, stream: str, rows: Mapping[str, NDArray[Any]]) -> None:
-        """Take in rows of the day-ahead market."""
-        self.ahead.read(stream, rows)
-
     def review(self, now_ms: int) -> list[Finding]:  # noqa: ARG002 - the one form
         """Look at all periods that have been settled since the last review."""
         day = self.ahead.take()
-        found: dict[int, list[_Found]] = {}
-        for case in self._cases(day):
-            each = self._weigh(case)
+        found: dict[int, list[Found]] = {}
+        for gap in self._gaps(day):
+            each = self._weigh(gap)
             if each is not None:
-                found.setdefault(case.agent, []).append(each)
+                found.setdefault(gap.case.agent, []).append(each)
         return [
-            self._finding(agent, found[agent]) for agent in sorted(found) if len(found[agent]) >= self.terms.periods
+            finding_of(Rule.WITHHOLDING, agent, found[agent])
+            for agent in sorted(found)
+            if len(found[agent]) >= self.terms.periods
         ]
 
     # --- structure and gap
 
-    def _cases(self, day: Day) -> Iterator[_Case]:
+    def _gaps(self, day: Day) -> Iterator[_Gap]:
         """Give producers and periods with a gap that is too large, by what was settled, and nobody to fill it."""
         for period in day.periods.tolist():
             if not self.known.auction or period not in day.spot:
@@ -157,11 +135,8 @@ class Withholding:
                 own_wh, fair_wh = power.uncommitted_wh[agent], self._fair_wh(day, period, agent)
                 needed = is_scarce_without(power.supply_wh, own_wh, power.demand_wh, self.terms.rsi_ppm)
                 if needed and self._is_large(agent, economic_wh[agent], fair_wh):
-                    seq, price_tick = day.spot[period]
-                    yield _Case(
-                        agent, period, *day.orders_of(period), power, price_tick, seq, day.cap_tick[period],
-                        economic_wh[agent], fair_wh, self._reference(agent, period),
-                    )  # fmt: skip
+                    case = Case.of(day, power, period, agent, self._reference(agent, period))
+                    yield _Gap(case, economic_wh[agent], fair_wh)
 
     def _economic_wh(self, day: Day, period: int, agent: int) -> int:
         """Give what a plant could have given, and sold at a profit, beyond what it sold ahead."""
@@ -186,9 +161,7 @@ class Withholding:
     def _fair_wh(self, day: Day, period: int, agent: int) -> int:
         """Give what was asked no further above the reference than an estimate may be off."""
         terms, reference = self.terms, self._reference(agent, period)
-        most_tick = reference + int(
-            allowance_tick(np.array([reference]), terms.ask_tick, terms.ask_share_ppm, terms.ask_most_tick)[0]
-        )
+        most_tick = reference + allowance_tick(reference, terms.ask_tick, terms.ask_share_ppm, terms.ask_most_tick)
         orders, _ = day.orders_of(period)
         return sum(
             order.quantity_wh
@@ -209,24 +182,20 @@ class Withholding:
 
     # --- impact
 
-    def _weigh(self, case: _Case) -> _Found | None:
+    def _weigh(self, gap: _Gap) -> Found | None:
         """Clear again with what was kept back at reference; None where the price hardly moved."""
-        agent, reference = case.agent, case.reference_tick
+        case = gap.case
         before = clear_again(self.known, case.period, case.orders, case.cap_tick)
-        sold = before.sold_wh.get(agent, 0)
-        if not self._is_large(agent, case.economic_wh, max(sold, case.fair_wh)):
+        sold_wh = before.sold_wh.get(case.agent, 0)
+        if not self._is_large(case.agent, gap.economic_wh, max(sold_wh, gap.fair_wh)):
             return None
-        after = clear_again(self.known, case.period, self._honest(case, sold), case.cap_tick)
-        rise_tick, would = case.price_tick - after.price_tick, after.sold_wh.get(agent, 0)
-        if rise_tick <= self.terms.impact_tick:
-            return None
-        gain = (case.price_tick - reference) * sold - (after.price_tick - reference) * would
-        paid = {who: rise_tick * energy for who, energy in before.bought_wh.items() if who != OUTSIDE}
-        offence = Offence(case.period, case.period, gain, rise_tick * sold, sum(paid.values()))
-        return _Found(offence, self._evidence(case, before, after), paid)
+        after = clear_again(self.known, case.period, self._honest(gap, sold_wh), case.cap_tick)
+        impact = Impact(case, before, after)
+        return impact.found(_evidence(gap, impact)) if impact.rise_tick > self.terms.impact_tick else None
 
-    def _honest(self, case: _Case, sold_wh: int) -> list[Order]:
+    def _honest(self, gap: _Gap, sold_wh: int) -> list[Order]:
         """Give the orders with all that was kept back at reference: asks not wholly taken, and what was not asked."""
+        case = gap.case
         taken = taken_wh(case.orders, case.agent, sold_wh)
         price_tick = min(max(case.reference_tick, self.known.floor_tick), case.cap_tick)
         orders, offered_wh = list(case.orders), 0
@@ -235,57 +204,9 @@ class Withholding:
                 offered_wh += order.quantity_wh
                 if taken.get(i, 0) < order.quantity_wh:
                     orders[i] = order._replace(price_tick=min(order.price_tick, price_tick))
-        if offered_wh < case.economic_wh:
-            orders.append(Order(case.agent, SELL, price_tick, case.economic_wh - offered_wh))
+        if offered_wh < gap.economic_wh:
+            orders.append(Order(case.agent, SELL, price_tick, gap.economic_wh - offered_wh))
         return orders
-
-    # --- what is said
-
-    def _evidence(self, case: _Case, before: Cleared, after: Cleared) -> list[Line]:
-        power, agent, p = case.power, case.agent, case.period
-        own_wh, sold_wh = power.uncommitted_wh[agent], before.sold_wh.get(agent, 0)
-        asks = [(order.quantity_wh, seq) for order, seq in zip(case.orders, case.seqs, strict=True)
-                if order.agent == agent and order.side == SELL]  # fmt: skip
-        values = (
-            (Item.RSI_PPM, residual_supply_ppm(power.supply_wh, own_wh, power.demand_wh)),
-            (Item.SUPPLY_WH, power.supply_wh),
-            (Item.UNCOMMITTED_WH, own_wh),
-            (Item.DEMAND_WH, power.demand_wh),
-            (Item.REFERENCE_TICK, case.reference_tick),
-            (Item.PRICE_TICK, case.price_tick),
-            (Item.COUNTERFACTUAL_TICK, after.price_tick),
-            (Item.ECONOMIC_WH, case.economic_wh),
-            (Item.OFFERED_WH, sum(energy for energy, _ in asks)),
-            (Item.SOLD_WH, sold_wh),
-            (Item.COUNTERFACTUAL_SOLD_WH, after.sold_wh.get(agent, 0)),
-            (Item.WITHHELD_WH, case.economic_wh - max(sold_wh, case.fair_wh)),
-            (Item.OUTPUT_GAP_PPM, output_gap_ppm(case.economic_wh, max(sold_wh, case.fair_wh))),
-            (Item.BOUGHT_WH, sum(energy for who, energy in before.bought_wh.items() if who != OUTSIDE)),
-        )
-        lines = [Line(item, value, p) for item, value in values]
-        lines.append(Line(Item.EVENT, case.spot_seq, _SPOT))
-        return lines + [Line(Item.EVENT, seq, _COMMANDS) for _, seq in asks]
-
-    def _finding(self, agent: int, cases: list[_Found]) -> Finding:
-        victims: dict[int, int] = {}
-        for case in cases:
-            for who, amount in case.paid.items():
-                victims[who] = victims.get(who, 0) + amount
-        return Finding(
-            Rule.WITHHOLDING,
-            agent,
-            tuple(case.offence for case in cases),
-            tuple(line for case in cases for line in case.lines),
-            victims=tuple(sorted(victims.items())),
-        )
-
-    def note_mitigation(self, agent: int, price_tick: int, from_ms: int, until_ms: int) -> None:
-        """Hear that the market takes an agent's asks at no more than a price for a while."""
-        self.ahead.note_mitigation(agent, price_tick, from_ms, until_ms)
-
-    def note_collar(self, price_tick: int, from_ms: int) -> None:
-        """Hear that the auction's highest price is another one from now on."""
-        self.ahead.note_collar(price_tick, from_ms)
 
     # --- saving
 
@@ -297,3 +218,18 @@ class Withholding:
         """Take on what `export` gave."""
         self.ahead.restore(state["ahead"])
         self.reached_wh = dict(state["reached_wh"])
+
+
+def _evidence(gap: _Gap, impact: Impact) -> list[Line]:
+    asks, met_wh = gap.case.asks(), max(impact.sold_wh, gap.fair_wh)
+    measured = (
+        *impact.structure(),
+        *impact.prices(),
+        (Item.ECONOMIC_WH, gap.economic_wh),
+        (Item.OFFERED_WH, sum(order.quantity_wh for order, _ in asks)),
+        *impact.sales(),
+        (Item.WITHHELD_WH, gap.economic_wh - met_wh),
+        (Item.OUTPUT_GAP_PPM, output_gap_ppm(gap.economic_wh, met_wh)),
+        *impact.bought(),
+    )
+    return impact.lines(measured, (seq for _, seq in asks))

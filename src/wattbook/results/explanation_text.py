@@ -6,8 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING, Any, Final
 
 from wattbook.oversight import Item
-from wattbook.results.oversight_words import energy, eur, measure, moment, price, worth
-from wattbook.units import PPM
+from wattbook.results.oversight_words import energy, eur, index, measure, moment, percent, price, worth
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -128,14 +127,15 @@ def _measured(record: Record, told: Told, offence: Told) -> Iterator[str]:
     if told["rule"] == "gouging" and values.keys() >= _GOUGING and "rsi_ppm" in told["terms"]:
         yield from _gouging(values, told["terms"]["rsi_ppm"])
         return
-    yield from [_row("  measured", ", ".join(_lines(record, offence["lines"])))] if offence["lines"] else []
+    if offence["lines"]:
+        yield _row("  measured", ", ".join(_lines(record, told["rule"], offence["lines"])))
 
 
-def _lines(record: Record, lines: Sequence[Told]) -> Iterator[str]:
+def _lines(record: Record, rule: str, lines: Sequence[Told]) -> Iterator[str]:
     for line in lines:
         item = Item[line["item"].upper().replace("-", "_")]
         name = line["item"].removesuffix("-tick").removesuffix("-wh").removesuffix("-ppm").removesuffix("-ms")
-        yield f"{name.replace('-', ' ')} {worth(record, item, line['value'])}"
+        yield f"{name.replace('-', ' ')} {worth(record, item, line['value'], rule)}"
 
 
 _GOUGING: Final = frozenset(
@@ -152,7 +152,7 @@ def _gouging(values: Mapping[str, int], scarce_ppm: int) -> Iterator[str]:
     yield _row(
         "  structure",
         f"the others could give {energy(rest_wh)} of {energy(values['demand-wh'])} in demand, it"
-        f" {energy(values['uncommitted-wh'])}: RSI {values['rsi-ppm'] / PPM:.3f}, the limit is {scarce_ppm / PPM:.3f}",
+        f" {energy(values['uncommitted-wh'])}: RSI {index(values['rsi-ppm'])}, the limit is {index(scarce_ppm)}",
     )
     yield _row(
         "  conduct",
@@ -179,7 +179,7 @@ def _others(record: Record, told: Told) -> Iterator[str]:
         yield ""
     yield from _rows(record, rows)
     if lines:
-        yield _row("  measured", ", ".join(_lines(record, lines)))
+        yield _row("  measured", ", ".join(_lines(record, told["rule"], lines)))
 
 
 # --- money
@@ -189,16 +189,16 @@ def _fine(told: Told) -> Iterator[str]:
     fine, found = told["fine"], told["finding"]
     yield ""
     yield _row("amount", f"{eur(fine['disgorged'])} gain, taken back whatever the caps")
-    before = f" + {fine['repeat_ppm'] / PPM:.0%} for each of {fine['earlier']} before" * bool(fine["earlier"])
+    before = f" + {percent(fine['repeat_ppm'])} for each of {fine['earlier']} before" * bool(fine["earlier"])
     whose = "overcharge" if found["overcharge"] else "base"
     yield _row(
-        "", f"+ {fine['share_ppm'] / PPM:.0%} of the {whose} of {eur(fine['base'])}: {eur(fine['by_share'])}"
-        f" ({fine['punitive_ppm'] / PPM:.0%}{before})",
+        "", f"+ {percent(fine['share_ppm'])} of the {whose} of {eur(fine['base'])}: {eur(fine['by_share'])}"
+        f" ({percent(fine['punitive_ppm'])}{before})",
     )  # fmt: skip
     count, cap = len(told["offences"]), fine["cap_per_offence"]
     yield _row("", f"  at most {eur(cap)} an offence, {count} of them: {eur(fine['by_cap_per_offence'])}")
     yield _row(
-        "", f"  at most {fine['turnover_ppm'] / PPM:.0%} of a turnover of {eur(fine['turnover'])}, less"
+        "", f"  at most {percent(fine['turnover_ppm'])} of a turnover of {eur(fine['turnover'])}, less"
         f" {eur(fine['fined'])} fined before: {eur(fine['turnover_left'])}",
     )  # fmt: skip
     bound = "neither binds" if fine["bound"] == "nothing" else f"the {fine['bound']} binds"

@@ -22,7 +22,11 @@ FROM: Final = int(Action.FIND)
 MONEY: Final = frozenset(
     {Item.TURNOVER, Item.FINED, Item.GAIN, Item.OVERCHARGE, Item.HARM, Item.BASE, Item.MONEY}
 )  # fmt: skip
+_PPM_PER_CENT: Final = PPM // 100
 _UNIX: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_INDICES: Final = frozenset({"rsi", "score"})
+"""Measures in millionths that are written as plain numbers; all others are shares."""
+_SCORED_BY_SHARE: Final = frozenset({word(Rule.LAYERING)})
 _NOT_SET: Final = 1 << 59
 """From here on a threshold is one that nothing reaches."""
 
@@ -58,6 +62,25 @@ def energy(wh: int) -> str:
     return f"{wh / 1_000:,g} kWh" if abs(wh) < 1_000_000 else f"{wh / 1_000_000:,.3f} MWh"
 
 
+def percent(ppm: int) -> str:
+    """Write a share, to its last digit.
+
+    >>> percent(3_000_000), percent(1_234)
+    ('300 %', '0.1234 %')
+    """
+    return f"{ppm / _PPM_PER_CENT:,.15g} %"
+
+
+def index(ppm: int) -> str:
+    """Write an index, to two decimals or its last digit.
+
+    >>> index(1_100_000), index(837_209)
+    ('1.10', '0.837209')
+    """
+    whole, _, part = f"{ppm / PPM:.6f}".rstrip("0").partition(".")
+    return f"{whole}.{part:0<2}"
+
+
 def moment(record: Record, ms: int) -> str:
     """Write a local time; to the millisecond where it is no whole minute."""
     if not is_moment(ms):
@@ -72,23 +95,27 @@ def period(record: Record, number: int) -> str:
 
 
 def measure(record: Record, name: str, value: int) -> str:
-    """Write a whole number in the unit that ends its name, as ``rsi_ppm``; bare where it has none."""
+    """Write a whole number in the unit that ends its name, as ``share_ppm``; bare where it has none."""
     if abs(value) >= _NOT_SET:
         return "never"
-    unit = name.rpartition("_")[2]
+    if "hhi" in name.split("_"):
+        return str(value)
+    stem, _, unit = name.rpartition("_")
     told: dict[str, Callable[[], str]] = {
         "tick": lambda: price(value),
         "wh": lambda: energy(value),
-        "ppm": lambda: f"{value / PPM:g}",
+        "ppm": lambda: index(value) if stem in _INDICES else percent(value),
         "ms": lambda: moment(record, value) if is_moment(value) and value > 1 << 36 else f"{value / 60_000:g} min",
     }
     return told[unit]() if unit in told else f"{value:,}"
 
 
-def worth(record: Record, item: Item, value: int) -> str:
-    """Write the value of a line of evidence."""
+def worth(record: Record, item: Item, value: int, rule: str = "") -> str:
+    """Write the value of a line of evidence, as `rule` has it where that is known."""
     if item == Item.PARTNER:
         return agent(record, value)
+    if item == Item.SCORE:
+        return percent(value) if rule in _SCORED_BY_SHARE else index(value)
     return eur(value) if item in MONEY else measure(record, item.name.lower(), value)
 
 
