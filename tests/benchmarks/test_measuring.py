@@ -190,6 +190,9 @@ def test_slack_lets_a_timed_bound_be_missed_by_so_much_and_no_other():
     assert batch.holds_within(0.04)
     assert not latency.holds_within(0.19)
     assert latency.holds_within(0.2)
+    assert {what for what, bound in found.items() if bound.is_ratio} == {
+        "local: batch, times the minimal book", "local: raw calls, times the fastest verified peer",
+    }  # fmt: skip
     heavy = found["bytes per resting order"]._replace(found=64.1)
     assert not heavy.holds_within(0.5)
 
@@ -239,6 +242,18 @@ def test_a_missed_bound_ends_a_check_with_1(monkeypatch, capsys):
     assert "minimal book" in said
     assert book.main(book_options([*options, "--quick"])) == 0
     assert "MISSED" not in capsys.readouterr().out, "small sizes are held to no bound"
+
+
+@pytest.mark.parametrize(("times_minimal", "code"), [(1e-9, 0), (1e9, 1)])
+def test_of_ratios_alone_a_check_is_ended_by_a_missed_ratio_and_by_no_missed_speed(
+    times_minimal, code, monkeypatch, capsys
+):
+    monkeypatch.setattr("benchmarks.bounds.BATCH_PER_S", {"local": 1e18})
+    monkeypatch.setattr("benchmarks.bounds.BATCH_TIMES_MINIMAL", {"local": times_minimal})
+    options = ["--batch", "--stream", "local", "--check", "--ratios", "--slack", "0.25", "--json"]
+    assert book.main(book_options([*options, "--messages", "2000"])) == code
+    (judged,) = json.loads(capsys.readouterr().out)["bounds"]
+    assert judged["what"] == "local: batch, times the minimal book"
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"settings": 1}', "{}"])
