@@ -53,7 +53,7 @@ def main(wanted: argparse.Namespace) -> int:
         show(report, changes)
     if then is not None and not changes:
         print("the baseline was taken with other streams: nothing to compare", file=sys.stderr)
-    kept = all(bound.holds_within(wanted.slack) for bound in _judged(report, wanted))
+    kept = all(bound.holds_within(wanted.slack) for bound in judged(report, wanted))
     return int(wanted.check and not kept)
 
 
@@ -72,11 +72,11 @@ def measure(wanted: argparse.Namespace, say: Callable[[str], None]) -> dict[str,
         report["latency"] = latency.measure(streams.draw("local", min(messages, latency.MESSAGES)), say)
         report["memory"] = memory.measure(QUICK_ORDERS if wanted.quick else memory.ORDERS_THROUGH, say)
         report["start-up"] = startup.measure(say)
-    report["bounds"] = [bound.as_json() for bound in _judged(report, wanted)]
+    report["bounds"] = [bound.as_json() for bound in judged(report, wanted)]
     return report
 
 
-def _judged(report: dict[str, Any], wanted: argparse.Namespace) -> list[Bound]:
+def judged(report: dict[str, Any], wanted: argparse.Namespace) -> list[Bound]:
     """Promises that this run is held to: small sizes tell whether it works, not how fast."""
     if wanted.quick:
         return []

@@ -244,16 +244,17 @@ def test_a_missed_bound_ends_a_check_with_1(monkeypatch, capsys):
     assert "MISSED" not in capsys.readouterr().out, "small sizes are held to no bound"
 
 
-@pytest.mark.parametrize(("times_minimal", "code"), [(1e-9, 0), (1e9, 1)])
-def test_of_ratios_alone_a_check_is_ended_by_a_missed_ratio_and_by_no_missed_speed(
-    times_minimal, code, monkeypatch, capsys
-):
-    monkeypatch.setattr("benchmarks.bounds.BATCH_PER_S", {"local": 1e18})
-    monkeypatch.setattr("benchmarks.bounds.BATCH_TIMES_MINIMAL", {"local": times_minimal})
-    options = ["--batch", "--stream", "local", "--check", "--ratios", "--slack", "0.25", "--json"]
-    assert book.main(book_options([*options, "--messages", "2000"])) == code
-    (judged,) = json.loads(capsys.readouterr().out)["bounds"]
-    assert judged["what"] == "local: batch, times the minimal book"
+def test_of_ratios_alone_a_missed_ratio_counts_and_no_missed_speed():
+    told = report(29e6, 0.3e6, peer=2e6)
+    every, ratios, none = (
+        [bound.what for bound in book.judged(told, book_options([*given, "--check"]))]
+        for given in ([], ["--ratios"], ["--quick"])
+    )
+    assert len(every) == 11
+    assert ratios == ["local: batch, times the minimal book", "local: raw calls, times the fastest verified peer"]
+    assert none == []
+    kept = {bound.what: bound.holds for bound in book.judged(told, book_options(["--ratios"]))}
+    assert kept == {ratios[0]: True, ratios[1]: False}
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"settings": 1}', "{}"])
