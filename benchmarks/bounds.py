@@ -33,6 +33,8 @@ class Bound(NamedTuple):
         Whether `found` must not be below `wanted`, or else not above.
     is_timed : bool
         Whether it moves with whatever else the machine does.
+    is_ratio : bool
+        Whether it sets two figures of one run side by side, so that a slower machine slows both.
     """
 
     what: str
@@ -40,6 +42,7 @@ class Bound(NamedTuple):
     found: float
     at_least: bool
     is_timed: bool = True
+    is_ratio: bool = False
 
     @property
     def holds(self) -> bool:
@@ -75,13 +78,16 @@ def _of_stream(name: str, rates: dict[str, float]) -> list[Bound]:
     found = [Bound(f"{name}: batch [messages/s]", BATCH_PER_S[name], batch, True)]
     if minimal:
         ratio = round(batch / minimal, 2)
-        found.append(Bound(f"{name}: batch, times the minimal book", BATCH_TIMES_MINIMAL[name], ratio, True))
+        found.append(
+            Bound(f"{name}: batch, times the minimal book", BATCH_TIMES_MINIMAL[name], ratio, True, is_ratio=True)
+        )
     if minimal and name == "local":
         found.append(Bound("local: minimal book [messages/s]", MINIMAL_PER_S, minimal, True))
     fastest = max((rates.get(peer, 0) for peer in MAKERS), default=0)
     if fastest and RAW in rates:
         ratio = round(rates[RAW] / fastest, 2)
-        found.append(Bound(f"{name}: raw calls, times the fastest verified peer", TIMES_FASTEST_PEER, ratio, True))
+        what = f"{name}: raw calls, times the fastest verified peer"
+        found.append(Bound(what, TIMES_FASTEST_PEER, ratio, True, is_ratio=True))
     return found
 
 

@@ -42,6 +42,9 @@ def book_options(arguments: Sequence[str] | None, program: str | None = None) ->
         "--slack", type=_share, default=0.0, metavar="SHARE",
         help="with --check: let a timed bound be missed by so much, on a machine that others use",
     )  # fmt: skip
+    parser.add_argument(
+        "--ratios", action="store_true", help="with --check: judge ratios alone, on a machine of unknown speed"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     _add_debug(parser)
     return parser.parse_args(arguments)

@@ -5,9 +5,12 @@ than the best. Of each value and each cost there is one of both kinds, so neithe
 look, think, and are as late as they thought long. First they are equally fast; then shavers are faster, at last about
 as much as what they do takes less time to compute. A minute is a trading day, ten of them are a session.
 
+With numbers behind it the script asks only for shavers that are so many times as fast:  python reaction_times.py 4
+
 The same from a shell:  wattbook run reaction_times --set buy-75-aa.reaction=2s
 """
 
+import sys
 from statistics import mean, stdev
 
 from wattbook import LocalMarket, Scenario, trader
@@ -64,7 +67,7 @@ def leads(described, first, second, seeds):
 scenario = market({"aa": SLOW, "shaver": SLOW / FASTER[1]})
 
 if __name__ == "__main__":
-    for times in FASTER:
+    for times in map(int, sys.argv[1:] or FASTER):
         found = leads(market({"aa": SLOW, "shaver": SLOW / times}), "aa", "shaver", range(1, 3))
         wide = 1.96 * stdev(found) / len(found) ** 0.5
         print(f"shavers {times:>2} times as fast: AA leads by {mean(found):+.1f} +- {wide:.1f} points of its profit")

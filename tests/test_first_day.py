@@ -143,7 +143,7 @@ def test_a_run_verifies(two_days):
         (("--quiet",), {"PYTHONHASHSEED": "0"}),
         ((), {"PYTHONHASHSEED": "1"}),
         (("--json",), {"PYTHONHASHSEED": "random"}),
-        (("--quiet",), {"NUMBA_DISABLE_JIT": "1"}),
+        pytest.param(("--quiet",), {"NUMBA_DISABLE_JIT": "1"}, marks=pytest.mark.long),
     ],
     ids=["hash-seed-0-quiet", "hash-seed-1", "hash-seed-random-json", "without-compiler"],
 )

@@ -190,6 +190,9 @@ def test_slack_lets_a_timed_bound_be_missed_by_so_much_and_no_other():
     assert batch.holds_within(0.04)
     assert not latency.holds_within(0.19)
     assert latency.holds_within(0.2)
+    assert {what for what, bound in found.items() if bound.is_ratio} == {
+        "local: batch, times the minimal book", "local: raw calls, times the fastest verified peer",
+    }  # fmt: skip
     heavy = found["bytes per resting order"]._replace(found=64.1)
     assert not heavy.holds_within(0.5)
 
@@ -239,6 +242,19 @@ def test_a_missed_bound_ends_a_check_with_1(monkeypatch, capsys):
     assert "minimal book" in said
     assert book.main(book_options([*options, "--quick"])) == 0
     assert "MISSED" not in capsys.readouterr().out, "small sizes are held to no bound"
+
+
+def test_of_ratios_alone_a_missed_ratio_counts_and_no_missed_speed():
+    told = report(29e6, 0.3e6, peer=2e6)
+    every, ratios, none = (
+        [bound.what for bound in book.judged(told, book_options([*given, "--check"]))]
+        for given in ([], ["--ratios"], ["--quick"])
+    )
+    assert len(every) == 11
+    assert ratios == ["local: batch, times the minimal book", "local: raw calls, times the fastest verified peer"]
+    assert none == []
+    kept = {bound.what: bound.holds for bound in book.judged(told, book_options(["--ratios"]))}
+    assert kept == {ratios[0]: True, ratios[1]: False}
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"settings": 1}', "{}"])

@@ -325,6 +325,7 @@ def test_a_scenario_is_run_by_both_engines_and_a_report_can_be_kept_and_compared
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_command_works_at_tiny_size(tmp_path, capsys):
     wanted = ["--quick", "--check", "--json", str(tmp_path / "report.json")]
     assert run.main(run_options(wanted)) == 0

@@ -33,6 +33,7 @@ def test_zero_intelligence_with_a_budget_is_nearly_efficient():
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_zero_intelligence_with_a_budget_has_the_published_efficiency():
     days = days_of(SMITH, SMITH, period=FULL, **RULES)
     assert len(days) >= 400
@@ -62,6 +63,7 @@ def test_in_a_box_the_price_stays_inside_it(buyers, sellers, price):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_full_book_is_as_efficient_and_its_prices_vary_less():
     lab = days_of(SMITH, SMITH, period=QUICK, **RULES)
     book = days_of(SMITH, SMITH, period=QUICK, failed_shouts=1_000)
@@ -69,7 +71,9 @@ def test_the_full_book_is_as_efficient_and_its_prices_vary_less():
     assert book["alpha"].mean() < lab["alpha"].mean()
 
 
-@pytest.mark.parametrize("case", [2, *(pytest.param(case, marks=pytest.mark.slow) for case in (0, 1, 3, 4))])
+@pytest.mark.parametrize(
+    "case", [2, *(pytest.param(case, marks=[pytest.mark.slow, pytest.mark.long]) for case in (0, 1, 3, 4))]
+)
 def test_a_schedule_drawn_at_random_comes_out_as_in_an_independent_simulator(case):
     chance = random.Random(f"schedule {case}")
     values = [chance.randrange(100, 380) for _ in range(chance.randrange(6, 12))]
@@ -105,11 +109,13 @@ def zip_days():
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_zip_traders_are_as_efficient_as_published(zip_days):
     assert by_day(zip_days, "efficiency")[9] > 99
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_zip_traders_converge_within_ten_days_as_published(zip_days):
     assert by_day(zip_days, "alpha")[0] > 10
     assert by_day(zip_days, "alpha")[9] < 3
@@ -124,6 +130,7 @@ def test_zip_traders_whose_quotes_rest_converge_as_well():
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("values", "costs", "price", "alpha"),
     [
@@ -144,6 +151,7 @@ def test_zip_traders_go_to_the_price_of_flat_and_box_markets(values, costs, pric
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(("policy", "failed_shouts", "alpha"), [("gd", 1_000, 4), ("aa", 3_000, 1)])
 def test_gd_and_aa_find_the_price_of_a_symmetric_market(policy, failed_shouts, alpha):
     days = days_of(SMITH, SMITH, policy=policy, period=QUICK, **{**PERSISTENT, "failed_shouts": failed_shouts})
@@ -160,6 +168,7 @@ def test_aa_gains_all_of_a_symmetric_market_where_it_is_given_time():
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_aa_needs_more_time_than_a_hundred_failed_shouts():
     days = [
         days_of(SMITH, SMITH, policy="aa", period=QUICK, **{**PERSISTENT, "failed_shouts": n}) for n in (100, 3_000)
@@ -168,6 +177,7 @@ def test_aa_needs_more_time_than_a_hundred_failed_shouts():
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("values", "costs", "price"),
     [(SMITH, [200] * 11, 200), ([325] * 6, [200] * 11, 200), ([325] * 11, [200] * 6, 325)],

@@ -64,6 +64,7 @@ def test_with_equal_reaction_times_aa_and_zip_are_about_even_and_zip_leads_gd():
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("second", ["zip", "gd"])
 def test_in_turns_aa_falls_behind_contrary_to_what_was_published(second):
     mean, wide = interval(leads("aa", second, range(1, 5), **PAPERS))

@@ -208,12 +208,19 @@ def run(chosen: list[Mutant], asked: dict[str, Any], limits: list[float], jobs: 
 
 
 def sample(every: list[Mutant], count: int, seed: int) -> list[Mutant]:
-    """Draw from every pair of file and operator its share, and at least one."""
+    """Draw from every pair of file and operator its share, and at least one; from so many pairs only, if they are more.
+
+    A larger sample of the same seed contains the smaller one.
+    """
     strata: dict[tuple[str, str], list[Mutant]] = defaultdict(list)
     for mutant in every:
         strata[mutant.module, mutant.operator].append(mutant)
     chosen = []
+    pairs = sorted(strata)
+    drawn = {pairs[place] for place in np.random.default_rng(seed).permutation(len(pairs))[:count]}
     for (module, operator), group in sorted(strata.items()):
+        if (module, operator) not in drawn:
+            continue
         rng = np.random.default_rng([seed, zlib.crc32(f"{module} {operator}".encode())])
         wanted = max(1, round(count * len(group) / len(every)))
         chosen += [group[place] for place in np.sort(rng.permutation(len(group))[:wanted])]

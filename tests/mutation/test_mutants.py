@@ -66,6 +66,19 @@ def test_a_mutant_differs_from_its_file_in_one_place_only():
         assert sum(one != other for one, other in zip(after, before, strict=True)) == 1, mutant
 
 
+def test_a_larger_sample_contains_the_smaller_one_and_a_small_one_is_small():
+    """The drawing sets the interpreter up for mutants as it is imported, so it has one of its own."""
+    script = (
+        f"import sys; sys.path.insert(0, {str(HERE)!r}); import run\n"
+        "every = [mutant for path in run.FILES for mutant in run.operators.mutants(path)]\n"
+        "few, some, many = ({one.key for one in run.sample(every, count, 1)} for count in (30, 120, 160))\n"
+        "assert few < some < many, (len(few), len(some), len(many))\n"
+        "assert 30 <= len(few) <= 50, len(few)\n"
+        "assert len({(one.module, one.operator) for one in every}) <= len(some)\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
 def test_every_listed_survivor_is_a_mutant_and_has_a_reason():
     every, listed = kernel_and_list()
     assert listed

@@ -15,7 +15,15 @@ from wattbook.errors import CorruptError, ResourceError
 from wattbook.journal import Journal, read_journal
 from wattbook.messages import STREAMS, Action
 from wattbook.results import Record, Run, verify
-from wattbook.results.folder import TABLE_NAMES, describe, digest_of, file_names, manifest_bytes, table_bytes
+from wattbook.results.folder import (
+    TABLE_NAMES,
+    describe,
+    digest_of,
+    file_names,
+    manifest_bytes,
+    table_bytes,
+    write_table,
+)
 from wattbook.results.metrics import metrics
 
 FILES = ["manifest.json", *file_names(has_baseline=True)]
@@ -395,9 +403,9 @@ def forge(folder, name, bend, header=None):
             journal.extend(stream, {key: column for key, column in columns.items() if key != "seq"})
     record = Record(journal.header, streams, journal.fingerprint())
     baseline = Record.read((folder / "baseline.wbj").read_bytes(), "baseline.wbj")
-    run = Run(record, baseline, {"seed": 7})
     for table, path in TABLE_NAMES.items():
-        (folder / path).write_bytes(table_bytes(run.table(table)))
+        with (folder / path).open("wb") as file:
+            write_table(table, record, baseline, file)
     figures = metrics(record, baseline, {"wakes": 1, "wall_s": 1.0, "cpu_s": 1.0})
     seal(folder, lambda manifest: manifest.update(fingerprint=record.fingerprint, metrics=figures))
 

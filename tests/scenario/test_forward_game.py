@@ -68,6 +68,7 @@ def test_two_observed_rounds_bring_them_to_22_86():
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_three_observed_rounds_bring_them_nearer_still():
     game = play(choke=eur_per_mwh(2), cost=eur_per_mwh(0.5), rounds=3)
     # 200 ticks in all: a tick is more than a percent of the price.

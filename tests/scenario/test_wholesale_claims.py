@@ -96,7 +96,7 @@ def interval(values):
     return mean(values) - half, mean(values) + half
 
 
-@pytest.mark.parametrize("seeds", [5, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seeds", [5, pytest.param(20, marks=[pytest.mark.slow, pytest.mark.long])])
 def test_a_greedy_utility_earns_more_in_calm_prices_and_loses_more_in_a_spike(seeds):
     low, high = interval(gains(CALM, seeds))
     assert 0.2 < low <= high < 2

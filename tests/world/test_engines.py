@@ -49,10 +49,14 @@ def compare(seed, make_street, monkeypatch):
 
 @compiled_only
 @pytest.mark.parametrize(
-    "first", [pytest.param(first, marks=[pytest.mark.slow] * (first > 0)) for first in range(0, EVERY_DAY, 50)]
+    "first",
+    [
+        pytest.param(first, marks=[pytest.mark.slow, pytest.mark.long] * (first > 0))
+        for first in range(0, EVERY_DAY, 40)
+    ],
 )
 def test_engines_give_the_same_journal(first, make_street, monkeypatch):
-    for seed in range(first, first + 50):
+    for seed in range(first, first + 40):
         compare(seed, make_street, monkeypatch)
 
 
