@@ -48,6 +48,8 @@ def test_zero_intelligence_without_a_budget_gains_nothing_once_all_have_traded()
     assert mean_price(days) == pytest.approx(200, abs=10)
 
 
+@pytest.mark.slow
+@pytest.mark.long
 def test_with_flat_supply_zero_intelligence_is_efficient_and_dear():
     days = days_of(SMITH, [200] * 11, period=QUICK, **RULES)
     assert days["efficiency"].mean() > 99.9
