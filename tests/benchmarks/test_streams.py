@@ -141,9 +141,13 @@ def test_the_minimal_book_reports_what_the_batch_reports(name, drawn):
     ("name", "resting", "rows", "per_product", "fills", "trading"),
     [
         ("local", (1_400, 2_600), (400, 700), None, (0.18, 0.27), (0.15, 0.25)),
-        ("deep", (90_000, 110_000), (4_500, 5_500), None, (0.06, 0.10), (0.06, 0.12)),
+        pytest.param(
+            "deep", (90_000, 110_000), (4_500, 5_500), None, (0.06, 0.10), (0.06, 0.12), marks=pytest.mark.long
+        ),
         ("match-heavy", (1_000, 2_200), (180, 420), None, (0.7, 0.9), (0.55, 0.7)),
-        ("96 products", (3_000, 4_000), (2_800, 3_500), (8, 80), (0.15, 0.22), (0.15, 0.25)),
+        pytest.param(
+            "96 products", (3_000, 4_000), (2_800, 3_500), (8, 80), (0.15, 0.22), (0.15, 0.25), marks=pytest.mark.long
+        ),
     ],
 )
 def test_a_full_stream_has_the_facts_that_the_page_tells(name, resting, rows, per_product, fills, trading, drawn):

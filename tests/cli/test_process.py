@@ -100,7 +100,7 @@ def test_an_interrupt_ends_with_130_says_so_and_leaves_nothing_behind(tmp_path):
 
 
 def on_terminal(folder, seconds, **environment):
-    """Run on a terminal for some seconds and give what it showed."""
+    """Run on a terminal until it has shown three lines, for so many seconds at most, and give what it showed."""
     ours, theirs = pty.openpty()
     process = start(LONG, folder, stderr=theirs, stdout=subprocess.DEVNULL, env={**os.environ, **environment})
     os.close(theirs)
@@ -115,13 +115,13 @@ def on_terminal(folder, seconds, **environment):
 
 
 def test_a_terminal_gets_one_line_that_is_kept_up_to_date(tmp_path):
-    shown = on_terminal(tmp_path, 30, TERM="xterm-256color")
+    shown = on_terminal(tmp_path, 120, TERM="xterm-256color")
     assert shown.count("events/s") >= 3
     assert "\x1b[" in shown
     assert shown.replace("\r\n", "\n").count("\n") <= 3
 
 
 def test_no_color_is_respected(tmp_path):
-    shown = on_terminal(tmp_path, 30, TERM="xterm-256color", NO_COLOR="1")
+    shown = on_terminal(tmp_path, 120, TERM="xterm-256color", NO_COLOR="1")
     assert shown.count("events/s") >= 3
     assert "\x1b[3" not in shown

@@ -48,6 +48,8 @@ def test_zero_intelligence_without_a_budget_gains_nothing_once_all_have_traded()
     assert mean_price(days) == pytest.approx(200, abs=10)
 
 
+@pytest.mark.slow
+@pytest.mark.long
 def test_with_flat_supply_zero_intelligence_is_efficient_and_dear():
     days = days_of(SMITH, [200] * 11, period=QUICK, **RULES)
     assert days["efficiency"].mean() > 99.9
@@ -191,6 +193,8 @@ def test_gd_traders_go_to_the_price_of_flat_and_box_markets(values, costs, price
     assert by_day(days, "efficiency")[9] > 98
 
 
+@pytest.mark.slow
+@pytest.mark.long
 def test_with_flat_demand_random_prices_are_biased_the_other_way():
     # Bids are drawn below the one value of all, asks up to the cap whatever they cost.
     days = days_of([200] * 11, SMITH, period=QUICK, **RULES)

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wattbook.assets.plants import Plants
@@ -248,12 +248,28 @@ moves = st.lists(
 )
 
 
-@given(
+some_moves = given(
     moves,
     st.tuples(*[st.sampled_from([0, 1, 300_000_000])] * 3),
     st.tuples(*[st.sampled_from([0, 1, DAY_MS, DAY_MS + 1, 3 * DAY_MS])] * 3),
 )
+
+
+@some_moves
+@settings(max_examples=30)
 def test_in_every_period_each_member_has_one_utility_and_its_group_meters_it(make_street, open_market, said, fee, term):
+    check_moves(make_street, open_market, said, fee, term)
+
+
+@pytest.mark.slow
+@pytest.mark.long
+@some_moves
+@settings(max_examples=300)
+def test_in_many_draws_each_member_has_one_utility(make_street, open_market, said, fee, term):
+    check_moves(make_street, open_market, said, fee, term)
+
+
+def check_moves(make_street, open_market, said, fee, term):
     """A record of who has whom is kept here, by what was admitted; journals, groups and bills must say the same."""
     laid = street_of(make_street, exit_fee=fee, term_ms=term)
     market = open_market(laid)

@@ -40,7 +40,14 @@ def watched(name, days):
 
 
 @compiled_only
-@pytest.mark.parametrize(("name", "days"), [("monopoly", 4), ("seed-1", 2), ("neighbourhood", 1)])
+@pytest.mark.parametrize(
+    ("name", "days"),
+    [
+        ("monopoly", 4),
+        ("seed-1", 2),
+        pytest.param("neighbourhood", 1, marks=[pytest.mark.slow, pytest.mark.long]),
+    ],
+)
 def test_r11_an_observer_reads_everything_and_changes_nothing(name, days):
     alone, observed = watched(name, days)
     runs = [scenario.run(7, engine=engine) for scenario in (alone, observed) for engine in ("processes", "population")]

@@ -82,9 +82,15 @@ def test_a_sound_run_is_recounted_in_pieces_of_any_size(original):
         assert recount(original, rows) == counted
 
 
-@pytest.mark.parametrize("name", ["two_feeders", "laboratory", "forecast_errors"])
-def test_shipped_scenarios_agree_with_their_recount(name, tmp_path):
-    run = load_scenario(name).run(seed=7, baseline=False)
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("two_feeders", {}), ("forecast_errors", {}), ("laboratory", {"hours": "4"}),
+        pytest.param("laboratory", {}, marks=[pytest.mark.slow, pytest.mark.long]),
+    ],
+)  # fmt: skip
+def test_shipped_scenarios_agree_with_their_recount(name, values, tmp_path):
+    run = load_scenario(name).with_values(values).run(seed=7, baseline=False)
     assert len(recount(run.save(tmp_path / "run"), 5_000)) == QUESTIONS
 
 

@@ -52,11 +52,11 @@ def compare(seed, make_street, monkeypatch):
     "first",
     [
         pytest.param(first, marks=[pytest.mark.slow, pytest.mark.long] * (first > 0))
-        for first in range(0, EVERY_DAY, 40)
+        for first in range(0, EVERY_DAY, 25)
     ],
 )
 def test_engines_give_the_same_journal(first, make_street, monkeypatch):
-    for seed in range(first, first + 40):
+    for seed in range(first, first + 25):
         compare(seed, make_street, monkeypatch)
 
 

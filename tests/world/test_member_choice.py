@@ -161,7 +161,9 @@ def compare(seed):
 
 
 @compiled_only
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize(
+    "seed", [0, 1, 2, *(pytest.param(seed, marks=[pytest.mark.slow, pytest.mark.long]) for seed in (3, 4, 5))]
+)
 def test_engines_and_threads_give_the_same_journal(seed):
     compare(seed)
 

@@ -1,5 +1,7 @@
 """Traders that take turns, are offered orders at once, or have reaction times; engines and checkpoints of each."""
 
+from functools import cache
+
 import numba
 import numpy as np
 import pytest
@@ -63,6 +65,14 @@ def world_of(scenario, seed=1, engine="auto"):
     return World(compiled.street, compiled.minds, compiled.outlook, seed, engine=engine)
 
 
+@cache
+def lived(kind):
+    """Give a world of this kind that has run through; nobody changes it."""
+    world = world_of(market(**KINDS[kind]))
+    world.run()
+    return world
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_compiled_decisions_give_the_same_journal(kind):
     worlds = [world_of(market(**KINDS[kind]), engine=engine) for engine in ("interpreted", "processes")]
@@ -79,8 +89,8 @@ def test_compiled_decisions_give_the_same_journal(kind):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("stop_ms", [0, 61_007, 1_500_023])
 def test_a_run_with_turns_goes_on_from_a_checkpoint_to_the_same_rows(kind, stop_ms):
-    whole, first, second = (world_of(market(**KINDS[kind])) for _ in range(3))
-    whole.run()
+    whole = lived(kind)
+    first, second = (world_of(market(**KINDS[kind])) for _ in range(2))
     first.run(until_ms=whole.street.start_ms + stop_ms)
     fresh = second.journal.rows
     second.restore(first.checkpoint())
@@ -100,24 +110,20 @@ def test_a_run_with_turns_goes_on_from_a_checkpoint_to_the_same_rows(kind, stop_
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_stopping_often_changes_nothing(kind):
-    whole, halting = (world_of(market(**KINDS[kind])) for _ in range(2))
-    whole.run()
+    halting = world_of(market(**KINDS[kind]))
     for second in range(58, 130, 7):
         halting.run(until_ms=halting.street.start_ms + 1_000 * second + second)
     halting.run()
-    assert halting.journal.fingerprint() == whole.journal.fingerprint()
+    assert halting.journal.fingerprint() == lived(kind).journal.fingerprint()
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_order_in_which_traders_are_listed_does_not_matter(kind):
     scenario = market(**KINDS[kind])
     mirrored = scenario.model_copy(update={"agents": tuple(reversed(scenario.agents))})
-    prints = []
-    for each in (scenario, mirrored):
-        world = world_of(each)
-        world.run()
-        prints.append(world.journal.fingerprint())
-    assert prints[0] == prints[1]
+    world = world_of(mirrored)
+    world.run()
+    assert world.journal.fingerprint() == lived(kind).journal.fingerprint()
 
 
 @pytest.mark.parametrize("engine", ["interpreted", pytest.param("auto", marks=compiled_only)])

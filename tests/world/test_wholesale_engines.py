@@ -223,7 +223,10 @@ def sums(rows, key, value):
     return totals
 
 
-@pytest.mark.parametrize("seed", [seed for seed in range(40) if seed % 4])
+@pytest.mark.parametrize(
+    "seed",
+    [pytest.param(seed, marks=[pytest.mark.slow, pytest.mark.long] * (seed >= 20)) for seed in range(40) if seed % 4],
+)
 def test_whole_runs_of_random_minds_keep_the_laws(seed):
     scenario = strangers.draft(seed)
     world = strangers.world_of(scenario, seed)
