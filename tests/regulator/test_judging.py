@@ -5,7 +5,7 @@ import pytest
 from wattbook import Auction, Regulator, Scenario, producer, utility
 from wattbook.errors import ConfigError, PolicyError
 from wattbook.messages import Action
-from wattbook.oversight import Item, Sanction
+from wattbook.oversight import Item, Rule, Sanction
 from wattbook.regulator import RECORD, Known, Rules, inspect, recorded, whole
 from wattbook.units import eur, eur_per_mwh, hours, kw, mw
 
@@ -60,7 +60,9 @@ def test_a_judge_sees_the_case_and_what_a_fine_would_come_to():
     assert case.known.names[case.finding.agent] == "M"
 
 
-@pytest.mark.parametrize("answer", [[Sanction.SUSPENSION], [99], "fine", None, 5, [Sanction.FINE, "x"]], ids=repr)
+@pytest.mark.parametrize(
+    "answer", [[Sanction.SUSPENSION], [99], [3], "fine", bytes([3]), None, 5, [Sanction.FINE, "x"]], ids=repr
+)
 def test_what_is_not_open_is_not_taken_and_the_ladder_holds(answer):
     run = monopoly(lambda case: answer, hours=1).run(seed=1)
     assert kinds_of(run) == ["FINE", "MITIGATION"]
@@ -74,6 +76,47 @@ def test_a_judge_that_raises_leaves_it_to_the_ladder_or_ends_the_run():
     assert kinds_of(monopoly(judge, hours=1).run(seed=1)) == ["FINE", "MITIGATION"]
     with pytest.raises((PolicyError, ValueError)):
         monopoly(judge, hours=1, on_policy_error="fail").run(seed=1)
+
+
+def test_a_judge_that_meddles_with_what_it_is_shown_changes_no_fine():
+    def meddles(case):
+        for array in (case.known.turnover, case.known.reference_tick, case.known.capacity_w):
+            array[:] = 10**15
+        case.known.quota_ppm.clear()
+        return [Sanction.FINE]
+
+    run = monopoly(meddles).run(seed=1)
+    honest = monopoly(lambda case: [Sanction.FINE]).run(seed=1)
+    for name in ("sanctions", "findings", "evidence"):
+        for key, column in honest.record.streams[name].items():
+            assert run.record.streams[name][key].tolist() == column.tolist(), f"{name}.{key}"
+
+
+def test_of_an_endless_answer_no_more_is_read_than_there_are_steps():
+    run = monopoly(lambda case: iter(lambda: Sanction.WARNING, None), hours=1).run(seed=1)
+    assert (kinds_of(run), judged(run)) == (["WARNING"], [1])
+
+
+def test_a_judge_that_ends_a_generator_ends_no_run():
+    def judge(case):
+        raise GeneratorExit
+
+    assert kinds_of(monopoly(judge, hours=1).run(seed=1)) == ["FINE", "MITIGATION"]
+
+
+def test_a_judge_is_not_asked_where_nothing_is_open():
+    asked = []
+
+    def judge(case):
+        asked.append(case.finding.rule)
+        return case.by_ladder
+
+    scenario = monopoly(judge, hours=1, on_policy_error="fail").with_values(
+        {"regulator.rules": "gouging,concentration"}
+    )
+    run = scenario.run(seed=1)
+    assert Rule.CONCENTRATION in run.record.streams["findings"]["rule"].tolist()
+    assert asked == [Rule.GOUGING]
 
 
 def test_decisions_of_a_judge_are_recomputed_from_what_it_chose():

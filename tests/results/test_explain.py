@@ -49,15 +49,15 @@ def test_the_known_answer_is_explained_line_by_line(k1):
     text = str(k1.explain(0))
     assert text.startswith(K1)
     assert text.endswith(K1_OFFENCE)
-    assert "rsi_ppm" in text
+    assert "rsi 1.10" in text
     assert all(len(line) <= 100 for line in text.splitlines())
 
 
 def test_thresholds_that_are_shares_are_told_in_per_cent_and_an_index_as_a_plain_number(k1):
     text = " ".join(str(k1.explain(0)).split())
-    assert "conduct_share_ppm 300 %, conduct_tick 25.00 EUR/MWh," in text
-    assert "impact_share_ppm 200 %," in text
-    assert "rsi_ppm 1.10 offence" in text
+    assert "conduct_share 300 %, conduct 25.00 EUR/MWh," in text
+    assert "impact_share 200 %," in text
+    assert "rsi 1.10 offence" in text
 
 
 @pytest.mark.parametrize(
@@ -183,3 +183,22 @@ def test_there_must_be_such_a_sanction(k1, golden, monopoly):
     calm = monopoly(Regulator(), offer=100, hours=1).run(7, baseline=False)
     with pytest.raises(ConfigError, match="its regulator sanctioned nothing"):
         calm.explain(0)
+
+
+def test_the_offence_whose_measures_are_told_is_shown_wherever_it_stands(k1):
+    """Of some rules only the worst offence's measures are evidence."""
+    from wattbook.results.explanation_text import explanation_text
+
+    told = dict(k1.explain(0).told)
+    (offence,) = told["offences"]
+    bare = {**offence, "lines": []}
+    told["offences"] = [{**bare, "key": key} for key in range(20, 26)] + [offence]
+    told["rule"] = "retail-mark-up"
+    text = explanation_text(k1.record, told)
+    assert [line.split()[1].rstrip(",") for line in text.splitlines() if line.startswith("offence")] == [
+        "20",
+        "21",
+        "0",
+    ]
+    assert "and 4 more offences" in text
+    assert "measured" in text

@@ -94,6 +94,22 @@ def test_shipped_scenarios_agree_with_their_recount(name, values, tmp_path):
     assert len(recount(run.save(tmp_path / "run"), 5_000)) == QUESTIONS
 
 
+@pytest.mark.parametrize("turnover_eur", [5, 1_000_000, 10**9])
+def test_caps_by_turnovers_of_any_size_are_recounted(turnover_eur, tmp_path):
+    scenario = load_scenario("monopoly").with_values({"hours": "1", "M.turnover": str(turnover_eur)})
+    run = scenario.run(seed=7, baseline=False)
+    assert run.metrics["regulator"]["fines"] == (1_220_000_000 if turnover_eur == 5 else 1_395_000_000)
+    assert any(question.startswith("sanctions: fines are the gain") for question in recount(run.save(tmp_path / "run")))
+
+
+def test_a_fine_beyond_the_cap_by_a_large_turnover_is_found(tmp_path):
+    values = {"hours": "1", "M.turnover": "1000000"}
+    saved = load_scenario("monopoly").with_values(values).run(seed=7, baseline=False).save(tmp_path / "run")
+    bend(saved, "evidence", lambda frame: at(frame, pl.col("item") == "turnover", value=pl.lit(10**9)))
+    with pytest.raises(CorruptError, match="no more than the caps"):
+        recount(saved)
+
+
 def test_a_run_that_was_stopped_is_recounted_as_far_as_it_came(story, tmp_path):
     record = story.g1(bill=False)
     stopped = Record(record.header, record.streams, record.fingerprint, complete=False)

@@ -6,7 +6,8 @@ and what a fine comes to, stays with the rules; an answer that is none of them i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from wattbook.errors import PolicyError
 from wattbook.oversight import Rule, Sanction
@@ -52,6 +53,8 @@ class Case(NamedTuple):
     now_ms: int
 
 
+MOST_STEPS: Final = 100
+"""Of an answer no more is read."""
 Judge: TypeAlias = "Callable[[Case], Iterable[Sanction]]"
 
 
@@ -71,13 +74,15 @@ def chosen(judge: Judge, case: Case) -> tuple[Sanction, ...]:
     """
     answer = judge(case)
     try:
-        steps = {Sanction(step) for step in answer}
-    except (TypeError, ValueError):
+        steps = list(islice(answer, MOST_STEPS))
+    except TypeError:
         steps = None
-    if steps is None or not steps <= set(case.open):
-        allowed = ", ".join(step.name for step in case.open)
-        raise PolicyError(f"a judge answers with some of {allowed}, or nothing, not {answer!r:.80}")
-    return tuple(sorted(steps))
+    if steps is None or not all(isinstance(step, Sanction) and step in case.open for step in steps):
+        allowed = ", ".join(f"Sanction.{step.name}" for step in case.open)
+        raise PolicyError(
+            f"a judge answers with some of {allowed}, or nothing, not {steps or answer!r:.80} (finding {case.number})"
+        )
+    return tuple(sorted(set(steps)))
 
 
 def recorded(sanctions: Mapping[str, NDArray[Any]]) -> Judge:

@@ -7,6 +7,7 @@ decides depends on those rows and moments alone, so that a record that was kept 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Final
 
 from wattbook.errors import PolicyError
@@ -56,6 +57,8 @@ class Office:
 
     def __init__(self, known: Known, rules: Rules, judge: Judge | None = None) -> None:
         self.known, self.rules, self.judge = known, rules, judge
+        # A judge is a stranger's code: what it does to its own copy changes no fine.
+        self.shown = known if judge is None else deepcopy(known)
         self.detectors = detectors_of(known, rules.terms)
         self.turnover = Turnover(known, rules.window_ms)
         self.found = self.examined = 0
@@ -152,11 +155,11 @@ class Office:
     ) -> tuple[tuple[Sanction, ...], tuple[Line, ...]]:
         """Give the sanctions of a finding, and the line that tells of a judge: 1 where it chose, 0 where it failed."""
         by_ladder = steps_of(self.rules, finding, history.earlier)
-        if self.judge is None:
+        choice = open_to(self.rules, finding.rule, finding.agent)
+        if self.judge is None or not choice:
             return by_ladder, ()
         fine = fine_of(self.rules, finding.offences, history)
-        choice = open_to(self.rules, finding.rule, finding.agent)
-        case = Case(number, finding, history, fine, by_ladder, choice, self.known, now_ms)
+        case = Case(number, finding, history, fine, by_ladder, choice, self.shown, now_ms)
         try:
             return chosen(self.judge, case), (Line(Item.JUDGED, 1),)
         except PolicyError:

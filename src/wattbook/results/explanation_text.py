@@ -76,9 +76,15 @@ def _found(record: Record, told: Told) -> Iterator[str]:
 
 
 def _thresholds(record: Record, terms: Mapping[str, int]) -> Iterator[str]:
-    parts = [f"{name} {measure(record, name, value)}" for name, value in terms.items()]
+    parts = [f"{_bare(name)} {measure(record, name, value)}" for name, value in terms.items()]
     if parts:
         yield _row("thresholds", ", ".join(parts))
+
+
+def _bare(name: str) -> str:
+    """Give a threshold's name as a scenario writes it, without its unit."""
+    stem, _, unit = name.rpartition("_")
+    return stem if unit in ("tick", "ppm", "ms", "wh") else name
 
 
 # --- offences
@@ -86,7 +92,9 @@ def _thresholds(record: Record, terms: Mapping[str, int]) -> Iterator[str]:
 
 def _offences(record: Record, told: Told) -> Iterator[str]:
     offences = told["offences"]
-    for offence in offences[:_OFFENCES]:
+    # Some rules tell the measures of the worst offence alone: that one is shown, wherever it stands.
+    shown = sorted(range(len(offences)), key=lambda place: (not offences[place]["lines"], place))[:_OFFENCES]
+    for offence in (offences[place] for place in sorted(shown)):
         yield ""
         when = "" if offence["period_ms"] is None else f", period from {moment(record, offence['period_ms'])}"
         yield _row("offence", f"{offence['key']}{when}")

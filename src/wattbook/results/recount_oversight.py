@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from wattbook.results.recount import _Recount
 
 OVERSIGHT_TABLES: Final = ("evidence", "findings", "sanctions")
@@ -90,18 +92,21 @@ class OversightCount:
             (item == "offence").sum().cast(pl.Int64).alias("offences"),
         )
         fines = self.sanctions.filter(_FINE).join(sums, on="finding", how="left", maintain_order="left")
-        beyond = pl.col("amount") - pl.col("disgorged")
-        left = pl.col("turnover") * self.rules["turnover_cap"] // _PPM - pl.col("fined")
-        wrong = fines.filter(
-            (pl.col("disgorged") != pl.col("gain"))
-            | (beyond < 0)
-            | (beyond > pl.col("offences") * self.rules["cap_per_offence"])
-            | (beyond > left.clip(lower_bound=0))
-        )
+        # In Python's whole numbers: a share of a large turnover is more than 64 bits hold on the way.
+        wrong = fines.filter([self._is_beyond(fine) for fine in fines.iter_rows(named=True)])
         names = ("time", "agent", "amount", "disgorged", "finding")
         self.count.agree("sanctions: fines are the gain and no more than the caps", "sanctions", wrong.select(names))
         others = self.sanctions.filter(~_FINE & ((pl.col("amount") != 0) | (pl.col("disgorged") != 0)))
         self.count.agree("sanctions: only fines take money", "sanctions", others.select(names))
+
+    def _is_beyond(self, fine: Mapping[str, Any]) -> bool:
+        """Tell whether a fine is not the gain and something within the caps; one of no finding is not."""
+        if None in (fine["gain"], fine["turnover"], fine["fined"], fine["offences"]):
+            return True
+        beyond = fine["amount"] - fine["disgorged"]
+        left = fine["turnover"] * self.rules["turnover_cap"] // _PPM - fine["fined"]
+        most = min(fine["offences"] * self.rules["cap_per_offence"], max(0, left))
+        return bool(fine["disgorged"] != fine["gain"] or not 0 <= beyond <= most)
 
     def paid(self) -> None:
         """Fines are paid by whom they are about, refunds are of gains, and all of it passes through the treasury."""

@@ -6,6 +6,7 @@ commands.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from wattbook.errors import PolicyError
 from wattbook.messages import FOREVER
 from wattbook.regulator import Feed, Known, Office, Rules, look, moments_of
+from wattbook.regulator.judging import MOST_STEPS
 from wattbook.world.clock import Alarm, Rank
 
 if TYPE_CHECKING:
@@ -31,8 +33,8 @@ def _guarded(judge: Judge) -> Judge:
 
     def asked(case: Case) -> list[Sanction]:
         try:
-            return list(judge(case))
-        except (Exception, SystemExit) as error:
+            return list(islice(judge(case), MOST_STEPS))
+        except (Exception, SystemExit, GeneratorExit) as error:
             raise PolicyError(f"the regulator's judge failed at finding {case.number}: {error}") from error
 
     return asked
