@@ -33,7 +33,7 @@ slow: $(STAMP)
 	$(BIN)/wattbook bench run --quick --no-peers --only market --only split --check
 	$(BIN)/wattbook bench run --no-peers --only market --agents 100,400,1000 --check --slack 0.25
 
-# The part of them that fits into five minutes and holds on a machine of any speed: nothing that takes a minute or more,
+# The part of them that fits into five minutes and holds on a machine of any speed: nothing marked as long,
 # thirty mutants, and of the promises of speed those that set two figures of one run side by side.
 slow-part: $(STAMP)
 	$(BIN)/python -m pytest -m "slow and not long and not alone" -n 2 --dist worksteal --durations=10 \

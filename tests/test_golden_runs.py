@@ -34,6 +34,8 @@ def test_every_scenario_is_golden():
     assert {path.stem for path in SCENARIOS.glob("*.py")} == set(GOLDEN)
 
 
-@pytest.mark.parametrize("name", GOLDEN)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.long] * (name == "reaction_times")) for name in GOLDEN]
+)
 def test_a_scenario_gives_its_golden_fingerprint(name):
     assert load_scenario(name).run(seed=7, baseline=False).fingerprint == GOLDEN[name]

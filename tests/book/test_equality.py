@@ -54,7 +54,7 @@ def test_both_books_agree_in_all_cells_on_mixed_streams(size, mode):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "mode", [pytest.param(mode, marks=[pytest.mark.long] * (place > 1)) for place, mode in enumerate(SELF_TRADE_MODES)]
+    "mode", [pytest.param(mode, marks=[pytest.mark.long] * (place > 0)) for place, mode in enumerate(SELF_TRADE_MODES)]
 )
 def test_both_books_agree_on_two_million_commands_of_each_mode_with_no_cell_thin(size, mode, capsys):
     done = compare_bulk(Book, ReferenceBook, BULK_SEEDS, count=size(BULK_LENGTH), self_trade=mode)

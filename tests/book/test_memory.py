@@ -281,6 +281,7 @@ def test_memory_does_not_grow_with_fifty_million_orders():
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(not STATM.exists(), reason="tells the resident memory of a process on Linux only")
 def test_memory_does_not_grow_with_single_commands():
     book, sizes = Book(), []

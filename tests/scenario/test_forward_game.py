@@ -197,6 +197,7 @@ def test_a_game_that_stops_between_its_rounds_goes_on_with_minds_that_remember_n
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_whatever_the_game_nothing_is_refused_nothing_lost_and_forward_prices_come():
     """Sixty games drawn at random, other people, prices, lots, periods and rounds in each."""
     draw = np.random.default_rng(3)
