@@ -8,10 +8,10 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "src" / "wattbook"
 FLOORS = (
-    {"units", "messages", "oversight", "errors", "chance", "compiled", "records"},
+    {"units", "messages", "oversight", "decisions", "errors", "chance", "compiled", "records"},
     {"journal"},
     {"book", "contracts", "assets", "data", "ledger"},
-    {"market", "regulator", "policies"},
+    {"market", "regulator", "policies", "broker"},
     {"world", "results"},
     {"scenario"},
     {"testing"},
@@ -22,7 +22,7 @@ FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 ROOMS_OF = {
     "simpy": {"world"},
     "polars": {"results", "data"},
-    "anthropic": set(),
+    "anthropic": {"broker"},
     "scipy": {"scenario"},  # the optimum over the horizon, an extra
     "pydantic": {"scenario"},
     "typer": {"cli"},
