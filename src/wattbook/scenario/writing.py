@@ -37,7 +37,7 @@ LATER: Final[dict[str, frozenset[str]]] = {
     "Consumer": frozenset({"loyalty"}),
     "Prosumer": frozenset({"loyalty"}),
     "Producer": frozenset({"offer", "reference", "turnover"}),
-    "Regulator": frozenset({"incentive_budget", "incentives", "judge"}),
+    "Regulator": frozenset({"incentive_budget", "incentives", "judge", "thinking"}),
     "RetailMarket": frozenset({"members"}),
     "Scenario": frozenset({"hours", "wholesale", "buy_out", "retail", "game", "regulator"}),
     "ContractDesk": frozenset({"spans"}),

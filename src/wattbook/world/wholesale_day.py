@@ -17,7 +17,7 @@ import numpy as np
 
 from wattbook.chance import draw, key_of
 from wattbook.contracts import NOBODY, Verb
-from wattbook.errors import PolicyError
+from wattbook.errors import PolicyError, RunEndedError
 from wattbook.messages import Action, Command
 from wattbook.policies.gateway import local_orders
 from wattbook.policies.wholesale import Asked, AtDesk, Building, Offered, Orders, Public, Say, Shop, Spec
@@ -362,6 +362,8 @@ class WholesaleDay:
             return None
         try:
             return question(agent, *given)
+        except RunEndedError:
+            raise
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a mind is a stranger's code, and must not end the run
             self._fail(agent, now_ms, error)
             return None

@@ -14,7 +14,7 @@ import numpy as np
 import simpy
 
 from wattbook.chance import draw, keys_of
-from wattbook.errors import CorruptError, LivelockError, PolicyError
+from wattbook.errors import CorruptError, LivelockError, PolicyError, RunEndedError
 from wattbook.journal import Journal, pack, unpack
 from wattbook.market import Market
 from wattbook.messages import (
@@ -390,6 +390,8 @@ class World:
         try:
             delay = checked_delay(mind.policy(see, self.memory[agent], partial(draw, int(self.draw_keys[agent])), out))
             commands = _checked_commands(out)
+        except RunEndedError:
+            raise
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a policy is a stranger's code, and must not end the run
             self.quarantine(agent, now_ms, error)
             return None
