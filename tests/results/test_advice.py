@@ -10,7 +10,7 @@ from wattbook import Run, Scenario, consumer, utility, verify
 from wattbook.decisions import TAKEN, Outcome, Question
 from wattbook.errors import CorruptError
 from wattbook.results.advice import Advised, advice_bytes, advice_metrics, read_advice
-from wattbook.units import eur_per_mwh
+from wattbook.units import eur_per_mwh, kw
 
 TEXTS = st.text(max_size=12)
 WHOLES = st.integers(0, 2**61)
@@ -40,7 +40,7 @@ def row(seq=0, outcome="ok", **values):
 @pytest.fixture(scope="module")
 def run():
     agents = [
-        consumer("ada", profile="H0-A", rated=4_000 * 1_000),
+        consumer("ada", profile="H0-A", rated=kw(4)),
         utility("blue", retail=eur_per_mwh(160), feed_in=eur_per_mwh(80)),
     ]
     return Scenario(start="2016-06-06", days=1, agents=agents, baseline=False).run(seed=1)
