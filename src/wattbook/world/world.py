@@ -52,8 +52,10 @@ if TYPE_CHECKING:
     from wattbook.market import Street
     from wattbook.market.suppliers import Suppliers
     from wattbook.policies import Mind
+    from wattbook.policies.language.days import Voice
     from wattbook.policies.wholesale import WholesaleMind
     from wattbook.regulator.judging import Judge
+    from wattbook.world.counsel import Counsel
     from wattbook.world.outlook import Outlook
 
 ENGINES: Final = {
@@ -99,6 +101,10 @@ class World:
         other; None for as many as are worth while. Any number gives the same journal.
     judge : callable, optional
         Who chooses the regulator's sanctions, see `wattbook.regulator.judging`; without one its ladder does.
+    voices : mapping of int to Voice, optional
+        Utilities and producers that ask a language model, by agent.
+    thinking_ms : int
+        How long they think.
 
     Attributes
     ----------
@@ -121,6 +127,8 @@ class World:
         threads: int | None = None,
         wholesale_minds: Mapping[int, WholesaleMind] | None = None,
         judge: Judge | None = None,
+        voices: Mapping[int, Voice] | None = None,
+        thinking_ms: int = 0,
     ) -> None:
         assert len(minds) == street.agents
         self.street = street
@@ -142,6 +150,11 @@ class World:
             retail = self.market.wholesale.retail
             if retail is not None and retail.moves is not None:
                 self.wholesale_day.ask_members = Choosing(self, seed).ask
+        self.counsel: Counsel | None = None
+        if self.wholesale_day is not None and voices:
+            from wattbook.world.counsel import Counsel  # most runs are without
+
+            self.counsel = Counsel(self.wholesale_day, voices, thinking_ms)
         self.oversight = None if street.oversight is None else Oversight(self.market, judge)
         self.woken = np.zeros(1, np.int64)
         self.incidents: list[dict[str, Any]] = []
@@ -234,6 +247,8 @@ class World:
         )
         if self.wholesale_day is not None:
             self.wholesale_day.start(env, dealt=self.answer_notices)
+        if self.counsel is not None:
+            env.process(self.counsel.process(env))
         if self.oversight is not None:
             env.process(self.oversight.process(env))
         env.run(until=Alarm(env, until_ms, Rank.HORIZON))
