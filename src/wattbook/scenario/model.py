@@ -18,6 +18,7 @@ from wattbook.scenario.cities import City
 from wattbook.scenario.faults import FieldError, is_collecting_faults, problems_of, raise_all
 from wattbook.scenario.fields import choice, flag, instance, is_none, measured, optional, text, whole
 from wattbook.scenario.forward_game import ForwardGame
+from wattbook.scenario.language_model import LanguageModelChoice  # noqa: TC001 - pydantic resolves it
 from wattbook.scenario.parts import (
     PRICE_BOUND,
     Agent,
@@ -143,6 +144,8 @@ class Scenario(Part):
         What a utility pays for each MWh of its renewable quota that guarantees of origin do not cover.
     regulator : Regulator or None
         What watches the market (docs/regulator.md).
+    language_model : LanguageModel or None
+        Who decides by a language model, where one is asked (docs/language-models.md).
     imbalance : Imbalance
     forecast : Forecast
         How everybody foresees load and generation.
@@ -189,6 +192,7 @@ class Scenario(Part):
     retail: RetailChoice = None
     buy_out: Annotated[int, measured("price", 0, PRICE_BOUND)] = BUY_OUT
     regulator: RegulatorChoice = None
+    language_model: LanguageModelChoice = None
 
     def __init__(self, **values: Any) -> None:
         problems = []
