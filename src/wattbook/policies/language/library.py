@@ -173,8 +173,8 @@ def _problems_of(name: str, given: object) -> Iterator[str]:
     if not isinstance(given, dict):
         yield f"is no table: {_FORM}"
         return
-    for field in given.keys() - {"version", "text"}:
-        yield f"has no field {field!r}{nearest(field, ['version', 'text'])}"
+    for field in sorted(given.keys() - {"version", "text"}):
+        yield f"has no field {field!r}: write version and text"
     version, text = given.get("version"), given.get("text")
     if type(version) is not int or version < 1:
         yield f"version={version!r} is no whole number from 1 on: write version = 1"
