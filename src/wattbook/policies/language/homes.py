@@ -124,7 +124,7 @@ class AskingHome:
     def _ask(self, see: See) -> int:
         surplus = see.generation_wh - see.load_wh - see.position_wh
         view: ConsumerView | ProsumerView
-        if self.prosumer is not None and (surplus + see.battery_wh + see.spill_wh > 0 or not see.connected):
+        if self.prosumer is not None and (surplus + see.spill_wh > 0 or not see.connected):
             asker, view = self.prosumer, self._prosumer_view(see)
         else:
             asker, view = self.consumer, self._consumer_view(see)
