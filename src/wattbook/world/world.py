@@ -315,7 +315,7 @@ class World:
         new = self._foresee(agent, now_ms, max(last, self.day.opened - 1) if fresh < self.day.opened else last)
         periods = np.arange(first, self.day.opened)
         due = (periods >= fresh) | (self.look_ms[agent, first : self.day.opened] <= now_ms)
-        if new:
+        if new and mind.follows_forecasts:
             due |= periods <= last
         if not self._look_at(agent, mind, periods[due], fresh, now_ms):
             return FOREVER
@@ -340,7 +340,7 @@ class World:
         """Give the earliest of: a look that its policy asked for, its next forecast, the next gate opening."""
         street = self.street
         at_ms = int(self.look_ms[agent, first : self.day.opened].min(initial=FOREVER))
-        if mind.look_ahead_ms > 0:
+        if mind.look_ahead_ms > 0 and mind.follows_forecasts:
             at_ms = min(at_ms, self.expectations.next_update_ms(agent, now_ms))
         elif self.day.opened < street.periods:
             at_ms = min(at_ms, int(street.opens_ms[self.day.opened]) + int(self.expectations.phase_ms[agent]))

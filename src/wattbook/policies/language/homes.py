@@ -33,6 +33,7 @@ _KEPT: Final = 1_000
 """Products that it remembers."""
 _PERCENT_PPM: Final = PPM // 100
 _NEVER: Final = 1 << 60
+_FORECAST_MS: Final = 15 * MS_PER_MINUTE
 
 
 class Equipment(NamedTuple):
@@ -153,7 +154,9 @@ class AskingHome:
         return self._by_rules(see, memory, draw, out)
 
     def _by_rules(self, see: See, memory: Ints, draw: Callable[[int], int], out: Ints) -> int:
-        return self.twin.policy(see, memory, draw, out)
+        delay = self.twin.policy(see, memory, draw, out)
+        # Rules that wait for the next forecast look again about when it is there.
+        return _FORECAST_MS if delay >= FOREVER and see.gate_ms > see.now_ms else delay
 
     def _buy(self, plan: ConsumerPlan, see: See, out: Ints) -> None:
         if plan.action == "utility":
@@ -296,4 +299,6 @@ def asking_mind(policy: AskingHome) -> Mind:
     """Make the mind of a home that asks."""
     twin = policy.twin
     ahead_ms = max(twin.look_ahead_ms, policy.thinking_ms + policy.lead_ms)
-    return Mind(policy, "language-model", twin.memory, twin.persona, look_ahead_ms=ahead_ms)
+    return Mind(
+        policy, "language-model", twin.memory, twin.persona, look_ahead_ms=ahead_ms, follows_forecasts=False
+    )  # fmt: skip
