@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
@@ -91,12 +91,11 @@ class Store:
         with _guarded(path):
             # One connection for all threads: each statement of ours holds the lock.
             db = sqlite3.connect(uri, uri=True, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
-        store = cls(path, db, is_writable=is_writable)
-        try:
+        with ExitStack() as ending:
+            ending.callback(db.close)
+            store = cls(path, db, is_writable=is_writable)
             store._prepare()
-        except BaseException:
-            db.close()
-            raise
+            ending.pop_all()
         return store
 
     def _prepare(self) -> None:
@@ -268,14 +267,16 @@ class Store:
         """Commit what is written within, or none of it."""
         with _guarded(self.path), self._lock:
             self._db.execute("BEGIN IMMEDIATE")
-            try:
+            with ExitStack() as ending:
+                ending.callback(self._roll_back)
                 yield
                 self._db.execute("COMMIT")
-            except BaseException:
-                self._blobs.clear()
-                with suppress(sqlite3.Error):
-                    self._db.execute("ROLLBACK")
-                raise
+                ending.pop_all()
+
+    def _roll_back(self) -> None:
+        self._blobs.clear()
+        with suppress(sqlite3.Error):
+            self._db.execute("ROLLBACK")
 
     def _blob(self, text: str) -> int:
         """Give the number of a text, which is kept once."""
