@@ -281,7 +281,7 @@ class Broker:
             assert self._recorder is not None, "somebody sent it"
             return self._recorder.settle(decision, outcome, action, rationale)
         assert self._replayer is not None, "somebody found it"
-        return self._replayer.settle(decision, outcome, action)
+        return self._replayer.settle(decision, outcome, action, rationale)
 
     def _shown(self, row: TapeRow) -> Decision:
         return Decision(

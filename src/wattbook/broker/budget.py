@@ -54,7 +54,8 @@ class Budget:
     max_usd : float, int, Decimal or None
         Money [USD].
     max_requests : int or None
-        Requests sent.
+        Requests sent. A caller that sends one again must know the limit too: here each decision counts as one until
+        its reply tells how many there were.
     max_tokens : int or None
         Tokens read and written.
     max_wall_s : float, int or None

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
@@ -36,8 +36,9 @@ from wattbook.errors import CorruptError, ResourceError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_OUTSIDE: Final = frozenset({3, 5, 6, 7, 8, 10, 13, 14})
-"""SQLite's codes for what is not the file's fault: permission, locks, memory, read-only, disk errors, no room."""
+_OUTSIDE: Final = frozenset({3, 5, 6, 7, 8, 10, 13, 14, 19})
+"""SQLite's codes for what is not the file's fault: permission, locks, memory, read-only, disk errors, no room, and a
+row that somebody else wrote meanwhile."""
 _BUSY_S: Final = 30.0
 _TAPE_FIELDS: Final = len(TapeRow._fields)
 
@@ -92,11 +93,10 @@ class Store:
             # One connection for all threads: each statement of ours holds the lock.
             db = sqlite3.connect(uri, uri=True, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
         store = cls(path, db, is_writable=is_writable)
-        try:
+        with ExitStack() as undo:
+            undo.callback(db.close)
             store._prepare()
-        except BaseException:
-            db.close()
-            raise
+            undo.pop_all()
         return store
 
     def _prepare(self) -> None:
@@ -268,14 +268,17 @@ class Store:
         """Commit what is written within, or none of it."""
         with _guarded(self.path), self._lock:
             self._db.execute("BEGIN IMMEDIATE")
-            try:
+            with ExitStack() as undo:
+                undo.callback(self._roll_back)
                 yield
                 self._db.execute("COMMIT")
-            except BaseException:
-                self._blobs.clear()
-                with suppress(sqlite3.Error):
-                    self._db.execute("ROLLBACK")
-                raise
+                undo.pop_all()
+
+    def _roll_back(self) -> None:
+        self._blobs.clear()
+        # The error that led here is the one to tell.
+        with suppress(sqlite3.Error):
+            self._db.execute("ROLLBACK")
 
     def _blob(self, text: str) -> int:
         """Give the number of a text, which is kept once."""
@@ -310,3 +313,6 @@ def _guarded(path: Path) -> Iterator[None]:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in _OUTSIDE:
             raise ResourceError(f"{path}: {error}; look at the disk, its permissions, and who else uses it") from None
         raise CorruptError(f"{path}: is damaged, or no store of decisions ({error})") from None
+    except UnicodeDecodeError:
+        # Of a text, or of SQLite's own words about a damaged table.
+        raise CorruptError(f"{path}: is damaged: take another copy of the store") from None
