@@ -121,6 +121,32 @@ def test_a_server_that_bills_more_than_the_worst_case_is_asked_no_more(tmp_path)
     assert broker.spent.nusd == sum(decision.cost_nusd for decision in broker.decisions) > 0
 
 
+def test_what_is_sent_again_counts_as_a_request():
+    purse = Purse(Budget(max_requests=5), PRICE, 256)
+    first, second = purse.reserve(10), purse.reserve(10)
+    assert [purse.may_send_again() for _ in range(4)] == [True, True, True, False]
+    assert purse.reserve(10) is None
+    purse.settle(first, Spent(0, 0, 3))
+    purse.settle(second, Spent(0, 0, 1))
+    assert purse.spent.requests == 4
+    assert purse.reserve(10) is None, "one more was granted and may still come"
+
+
+def test_a_caller_that_asks_before_it_sends_again_keeps_to_the_limit(tmp_path):
+    def insist(n, payload):
+        attempts = 1
+        while attempts < 4 and broker.may_send_again():
+            attempts += 1
+        return reply(outcome=Outcome.OVERLOADED, is_billed=False, attempts=attempts)
+
+    broker = open_broker(tmp_path / "s", model=Model(insist), settings=Settings(budget=Budget(max_requests=10)))
+    live_in(broker, 20)
+    broker.finish(complete=True)
+    broker.close()
+    assert broker.spent.requests == 10
+    assert broker.counts[Outcome.BUDGET] > 10
+
+
 def test_after_the_time_is_over_nothing_is_sent():
     now = [100.0]
     purse = Purse(Budget(max_wall_s=5), PRICE, 256, clock=lambda: now[0])

@@ -9,7 +9,7 @@ import json
 from itertools import zip_longest
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from wattbook.errors import WattbookError
+from wattbook.errors import RunEndedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ _AROUND: Final = 30
 """Characters shown before and after the first difference of two texts."""
 
 
-class ReplayDiverged(WattbookError):  # noqa: N818  # says what happened; the replay itself is no error
+class ReplayDiverged(RunEndedError):  # noqa: N818  # says what happened; the replay itself is no error
     """A run asks something else than its recording did.
 
     Attributes

@@ -92,11 +92,11 @@ class Store:
         with _guarded(path):
             # One connection for all threads: each statement of ours holds the lock.
             db = sqlite3.connect(uri, uri=True, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
-        store = cls(path, db, is_writable=is_writable)
-        with ExitStack() as undo:
-            undo.callback(db.close)
+        with ExitStack() as ending:
+            ending.callback(db.close)
+            store = cls(path, db, is_writable=is_writable)
             store._prepare()
-            undo.pop_all()
+            ending.pop_all()
         return store
 
     def _prepare(self) -> None:
@@ -268,15 +268,14 @@ class Store:
         """Commit what is written within, or none of it."""
         with _guarded(self.path), self._lock:
             self._db.execute("BEGIN IMMEDIATE")
-            with ExitStack() as undo:
-                undo.callback(self._roll_back)
+            with ExitStack() as ending:
+                ending.callback(self._roll_back)
                 yield
                 self._db.execute("COMMIT")
-                undo.pop_all()
+                ending.pop_all()
 
     def _roll_back(self) -> None:
         self._blobs.clear()
-        # The error that led here is the one to tell.
         with suppress(sqlite3.Error):
             self._db.execute("ROLLBACK")
 
