@@ -168,6 +168,10 @@ class Broker:
         """Close the connection and the store; a run that was not finished is incomplete, and can be gone on with."""
         self._ending.close()
 
+    def may_send_again(self) -> bool:
+        """Tell a caller whether the budget has a further request for a decision; from any thread."""
+        return self._recorder is not None and self._recorder.purse.may_send_again()
+
     @property
     def decisions(self) -> list[Decision]:
         """Settled decisions in the order of asking."""
@@ -281,7 +285,7 @@ class Broker:
             assert self._recorder is not None, "somebody sent it"
             return self._recorder.settle(decision, outcome, action, rationale)
         assert self._replayer is not None, "somebody found it"
-        return self._replayer.settle(decision, outcome, action)
+        return self._replayer.settle(decision, outcome, action, rationale)
 
     def _shown(self, row: TapeRow) -> Decision:
         return Decision(

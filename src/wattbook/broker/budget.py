@@ -4,6 +4,10 @@ A request is let through only if everything under way could cost the worst that 
 would still hold; what is left over comes back when its reply is looked at. Both happen in simulated order, so what the
 budget lets through depends on nothing but the run; wall time alone is looked up.
 
+A request that is sent again after a refusal was not billed, so its worst case stays what it was; but it is one request
+more. A caller asks `Purse.may_send_again` for each, when it comes to it: with a limit on requests, how far they reach
+depends on how often the server refuses.
+
 The worst case of a request is `most_input_tokens` read and the most tokens written. Nobody can be certain how another
 one's server counts. Should it ever bill more than the worst case, the purse counts what was billed, says so, and lets
 nothing through any more: the limit may then have been passed by what was under way at that moment, and by no more.
@@ -11,6 +15,7 @@ nothing through any more: the limit may then have been passed by what was under 
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import dataclass
 from decimal import Decimal
@@ -54,7 +59,7 @@ class Budget:
     max_usd : float, int, Decimal or None
         Money [USD].
     max_requests : int or None
-        Requests sent.
+        Requests sent, with those that were sent again.
     max_tokens : int or None
         Tokens read and written.
     max_wall_s : float, int or None
@@ -154,6 +159,8 @@ class Purse:
         self._budget, self.price, self._max_tokens, self._clock = budget, price, max_tokens, clock
         self._started_s = clock()
         self.spent, self.held, self.overrun = spent, Spent(), ""
+        self._again = 0
+        self._lock = threading.Lock()
 
     def worst(self, input_tokens: int) -> Spent:
         """Most that a request may cost which has at most `input_tokens`."""
@@ -163,16 +170,25 @@ class Purse:
     def reserve(self, input_tokens: int) -> Spent | None:
         """Hold back the worst case of a request; None if a limit could then be passed."""
         worst = self.worst(input_tokens)
-        held = self.held.plus(worst)
-        if self.overrun or self._is_late() or not self._allows(self.spent.plus(held)):
-            return None
-        self.held = held
+        with self._lock:
+            if not self._allows(worst):
+                return None
+            self.held = self.held.plus(worst)
         return worst
+
+    def may_send_again(self) -> bool:
+        """Count a further request of a decision, if the limits allow it; from any thread."""
+        with self._lock:
+            is_allowed = self._allows(Spent(requests=1))
+            self._again += is_allowed
+        return is_allowed
 
     def settle(self, reserve: Spent, cost: Spent) -> None:
         """Put `cost` in the place of what was held back for it."""
-        self.held = self.held.minus(reserve)
-        self.spent = self.spent.plus(cost)
+        with self._lock:
+            self.held = self.held.minus(reserve)
+            self.spent = self.spent.plus(cost)
+            self._again = max(0, self._again - max(0, cost.requests - 1))
         if cost.nusd > reserve.nusd or cost.tokens > reserve.tokens:
             self.overrun = (
                 f"the server billed {cost.tokens} tokens ({cost.nusd / NUSD_PER_USD:.6f} USD) for a request that was "
@@ -185,7 +201,10 @@ class Purse:
         assert min(self.held) >= 0, "more came back than was held"
         assert min(self.spent) >= 0, "somebody was paid for asking"
 
-    def _allows(self, total: Spent) -> bool:
+    def _allows(self, more: Spent) -> bool:
+        if self.overrun or self._is_late():
+            return False
+        total = self.spent.plus(self.held).plus(more).plus(Spent(requests=self._again))
         limits = (self._budget.max_nusd, self._budget.max_tokens, self._budget.max_requests)
         return all(limit is None or value <= limit for value, limit in zip(total, limits, strict=True))
 

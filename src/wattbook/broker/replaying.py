@@ -83,7 +83,7 @@ class Replayer:
             ticket.answer = self._answer(ticket)
         return ticket.answer
 
-    def settle(self, ticket: Taped, outcome: Outcome, action: str) -> TapeRow:
+    def settle(self, ticket: Taped, outcome: Outcome, action: str, rationale: str) -> TapeRow:
         """Make sure that a decision ends as it did.
 
         Raises
@@ -94,8 +94,9 @@ class Replayer:
         row = ticket.row
         if not _is_same(outcome, Outcome(row.outcome)):
             raise ReplayDiverged(row.seq, row.agent, changed("outcome", row.outcome, str(outcome)))
-        if action != row.action:
-            raise ReplayDiverged(row.seq, row.agent, changed("action", row.action, action))
+        for part, recorded, present in (("action", row.action, action), ("rationale", row.rationale, rationale)):
+            if recorded != present:
+                raise ReplayDiverged(row.seq, row.agent, changed(part, recorded, present))
         return row
 
     def finish(self, asked: int) -> None:

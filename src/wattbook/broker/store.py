@@ -36,8 +36,9 @@ from wattbook.errors import CorruptError, ResourceError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_OUTSIDE: Final = frozenset({3, 5, 6, 7, 8, 10, 13, 14})
-"""SQLite's codes for what is not the file's fault: permission, locks, memory, read-only, disk errors, no room."""
+_OUTSIDE: Final = frozenset({3, 5, 6, 7, 8, 10, 13, 14, 19})
+"""SQLite's codes for what is not the file's fault: permission, locks, memory, read-only, disk errors, no room, and a
+row that somebody else wrote meanwhile."""
 _BUSY_S: Final = 30.0
 _TAPE_FIELDS: Final = len(TapeRow._fields)
 
@@ -311,3 +312,6 @@ def _guarded(path: Path) -> Iterator[None]:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in _OUTSIDE:
             raise ResourceError(f"{path}: {error}; look at the disk, its permissions, and who else uses it") from None
         raise CorruptError(f"{path}: is damaged, or no store of decisions ({error})") from None
+    except UnicodeDecodeError:
+        # Of a text, or of SQLite's own words about a damaged table.
+        raise CorruptError(f"{path}: is damaged: take another copy of the store") from None
