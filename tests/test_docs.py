@@ -20,6 +20,7 @@ from wattbook import (
     Forecast,
     Gateway,
     Imbalance,
+    LanguageModel,
     LocalMarket,
     Network,
     Pv,
@@ -201,7 +202,9 @@ def test_the_paragraphs_of_the_market_rules_are_numbered_in_order():
 
 PARTS = {
     part.__name__: part
-    for part in (Scenario, LocalMarket, Network, Imbalance, Upgrade, ContractDesk, Auction, RetailMarket, Gateway)
+    for part in (
+        Scenario, LocalMarket, Network, Imbalance, Upgrade, ContractDesk, Auction, RetailMarket, Gateway, LanguageModel
+    )
 }  # fmt: skip
 AGENTS = {
     "city": City, "consumer": Consumer, "producer": Producer, "prosumer": Prosumer, "trader": Trader,

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         Gateway,
         Imbalance,
         InvestmentGrant,
+        LanguageModel,
         LocalMarket,
         MeritOrder,
         Network,
@@ -51,7 +52,7 @@ __version__ = "0.1.0"
 _ROOMS: Final = {
     "scenario": (
         "Auction", "CarbonPrice", "ContractDesk", "ContractForDifference", "FeedInPremium", "ForwardGame", "Gateway",
-        "Imbalance", "InvestmentGrant", "LocalMarket", "MeritOrder", "Network",
+        "Imbalance", "InvestmentGrant", "LanguageModel", "LocalMarket", "MeritOrder", "Network",
         "PublishedPrices", "Regulator", "RetailMarket", "Scenario", "Upgrade", "city", "consumer", "horizon_efficiency",
         "load_scenario", "neighbourhood", "producer", "prosumer", "trader", "utility",
     ),
@@ -66,7 +67,7 @@ _ROOM_OF: Final = {name: room for room, names in _ROOMS.items() for name in name
 
 __all__ = [  # noqa: RUF022  # by room, as they are read
     "Auction", "CarbonPrice", "ContractDesk", "ContractForDifference", "FeedInPremium", "ForwardGame", "Gateway",
-    "Imbalance", "InvestmentGrant", "LocalMarket", "MeritOrder", "Network",
+    "Imbalance", "InvestmentGrant", "LanguageModel", "LocalMarket", "MeritOrder", "Network",
     "PublishedPrices", "Regulator", "RetailMarket", "Scenario", "Upgrade", "city", "consumer", "horizon_efficiency",
     "load_scenario", "neighbourhood", "producer", "prosumer", "trader", "utility", "Battery", "Forecast", "Pv", "Mind",
     "home",

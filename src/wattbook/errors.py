@@ -91,6 +91,12 @@ class PolicyError(WattbookError):
     code = "policy"
 
 
+class RunEndedError(WattbookError):
+    """What ends a run wherever it is raised, in a policy too: it is not the policy's mistake."""
+
+    code = "ended"
+
+
 @contextmanager
 def collecting() -> Iterator[list[str]]:
     """Gather the mistakes of a script that is being read, instead of stopping at the first."""

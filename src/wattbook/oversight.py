@@ -94,6 +94,10 @@ class Item(IntEnum):
     """What a fine counts by where nothing was overcharged."""
     JUDGED = 40
     """1 where a judge chose the sanctions, 0 where it failed and the ladder did."""
+    STRENGTH = 41
+    """Share of a fine beyond the gain that a judge took, where that is not all of it [ppm]."""
+    DURATION = 42
+    """How long a judge lets sanctions last, where that is not as the rules say [ms]."""
     LAYERED_WH = 100
     """Taken back soon after fills on the other side, net of what was put up again and of what their own side lost."""
     HHI_CAPACITY = 200

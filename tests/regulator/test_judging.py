@@ -1,5 +1,7 @@
 """A judge chooses among sanctions; what it may not choose, or fails to, the ladder decides."""
 
+import json
+
 import pytest
 
 from wattbook import Auction, Regulator, Scenario, producer, utility
@@ -7,6 +9,8 @@ from wattbook.errors import ConfigError, PolicyError
 from wattbook.messages import Action
 from wattbook.oversight import Item, Rule, Sanction
 from wattbook.regulator import RECORD, Known, Rules, inspect, recorded, whole
+from wattbook.regulator.judging import Verdict
+from wattbook.results.oversight_checks import decision_faults, sanction_faults
 from wattbook.units import eur, eur_per_mwh, hours, kw, mw
 
 
@@ -139,3 +143,72 @@ def test_decisions_of_a_judge_are_recomputed_from_what_it_chose():
 def test_a_judge_is_a_function():
     with pytest.raises(ConfigError, match="is no function"):
         Regulator(judge="severe")
+
+
+class Slow:
+    """Begins to think at a finding, and answers later."""
+
+    def __init__(self, verdict):
+        self.verdict = verdict
+        self.said = []
+
+    def begin(self, case):
+        self.said.append(("begin", case.number, case.now_ms))
+
+    def __call__(self, case):
+        self.said.append(("answer", case.number, case.now_ms))
+        return self.verdict
+
+
+def test_a_judge_that_thinks_is_told_of_a_finding_when_its_time_begins_and_answers_when_it_is_over():
+    judge = Slow([Sanction.FINE])
+    run = monopoly(judge).with_values({"regulator.thinking": "90 min"}).run(seed=1)
+    # The second finding comes at the run's end: nobody hears what is thought of it.
+    (begun, answered, late) = judge.said
+    assert (begun[0], answered[0], late[0]) == ("begin", "answer", "begin")
+    assert (begun[1], answered[1]) == (-1, 0)
+    assert answered[2] - begun[2] == 90 * 60_000
+    assert kinds_of(run) == ["FINE"]
+    assert run.record.streams["findings"]["time_ms"].tolist() == [answered[2]]
+    assert list(decision_faults(run.record)) == []
+    assert list(sanction_faults(run.record)) == []
+
+
+def test_what_concerns_the_whole_market_is_not_thought_about():
+    judge = Slow(())
+    scenario = monopoly(judge, hours=1).with_values({"regulator.rules": "concentration", "regulator.thinking": "1 h"})
+    assert scenario.run(seed=1).record.streams["findings"]["rule"].tolist() == [Rule.CONCENTRATION]
+    assert judge.said == []
+
+
+def test_a_judge_says_how_strict_it_is_and_for_how_long():
+    verdict = Verdict((Sanction.FINE, Sanction.MITIGATION), strength_ppm=250_000, duration_ms=3 * 3_600_000)
+    run = monopoly(lambda case: verdict, hours=1).run(seed=1)
+    rows = run.record.streams["sanctions"]
+    fine, mitigation = rows["kind"].tolist().index(Sanction.FINE), rows["kind"].tolist().index(Sanction.MITIGATION)
+    assert rows["disgorged"][fine] == 920_000_000, "the gain is always taken"
+    assert rows["amount"][fine] - rows["disgorged"][fine] == 475_000_000 // 4
+    assert rows["until_ms"][mitigation] - rows["time_ms"][mitigation] == 3 * 3_600_000
+    assert list(decision_faults(run.record)) == []
+    assert list(sanction_faults(run.record)) == []
+
+
+@pytest.mark.parametrize("more", [{"strength_ppm": -1}, {"strength_ppm": 0.5}, {"duration_ms": 1 << 60}], ids=repr)
+def test_a_strictness_that_is_none_is_not_taken(more):
+    run = monopoly(lambda case: Verdict((Sanction.FINE,), **more), hours=1).run(seed=1)
+    assert (kinds_of(run), judged(run)) == (["FINE", "MITIGATION"], [0])
+
+
+def test_a_finding_that_is_thought_about_is_saved_and_taken_up():
+    from wattbook.regulator import Office
+    from wattbook.regulator.findings import Finding, Line, Offence
+
+    run = monopoly(None, hours=1).run(seed=1)
+    header = run.record.header
+    office = Office(Known.of(header), Rules.of(header["regulator"]["rules"]))
+    offences, evidence = (Offence(7, 3, gain=5, overcharge=6), Offence(8)), (Line(Item.MONEY, 4, 2),)
+    office.pending.append((99, Finding(Rule.GOUGING, 1, offences, evidence, 5_000, victims=((0, 6),)), 2))
+    again = Office(Known.of(header), Rules.of(header["regulator"]["rules"]))
+    again.restore(json.loads(json.dumps(office.export())))
+    assert again.pending == office.pending
+    assert again.next_due_ms == 99

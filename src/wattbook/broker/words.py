@@ -93,6 +93,10 @@ class Caller(Protocol):
         """Start a call; never raises for what the network or the server does."""
         ...
 
+    def count_tokens(self, payload: Mapping[str, Any]) -> int | None:
+        """Give the input tokens that the server counts for a request; None where it does not offer that."""
+        ...
+
     def close(self) -> None:
         """Close it; calls under way are given up."""
         ...

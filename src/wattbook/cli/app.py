@@ -55,6 +55,24 @@ ThreadsOption = Annotated[
         metavar="N", help="Most feeders that run side by side; the result is the same.  [default: as many as help]"
     ),
 ]
+LlmOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--llm",
+        metavar="off|record|replay|replay-or-live",
+        help="Where answers of a language model come from.  [default: off, rules decide]",
+    ),
+]
+RecordingOption = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(
+        metavar="FILE",
+        help="File that answers are kept in.  [default: the scenario's, or runs/SCENARIO-SEED.answers.sqlite]",
+    ),
+]
+EstimateOption = Annotated[
+    bool, typer.Option("--estimate", help="Count what a language model would be asked, and its cost; ask nobody.")
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the figures as JSON, and nothing else.")]
 RecountOption = Annotated[
@@ -89,16 +107,23 @@ def run(
     out: OutOption = None,
     engine: EngineOption = None,
     threads: ThreadsOption = None,
+    llm: LlmOption = None,
+    recording: RecordingOption = None,
+    estimate: EstimateOption = False,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
     _debug: DebugOption = False,
 ) -> None:
     """Run a scenario, with its local market and without, and save the run."""
-    from wattbook.cli.work import run_scenario
+    from wattbook.cli.work import estimate_scenario, run_scenario
 
+    if estimate:
+        estimate_scenario(scenario, seed, days, settings or [], quiet=quiet, as_json=as_json)
+        return
     run_scenario(
-        scenario, seed, days, settings or [], out, engine=engine, threads=threads, quiet=quiet, as_json=as_json
-    )
+        scenario, seed, days, settings or [], out, engine=engine, threads=threads, llm=llm, recording=recording,
+        quiet=quiet, as_json=as_json,
+    )  # fmt: skip
 
 
 @app.command()

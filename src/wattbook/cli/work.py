@@ -38,6 +38,8 @@ def run_scenario(
     *,
     engine: str | None,
     threads: str | None,
+    llm: str | None,
+    recording: Path | None,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -46,14 +48,33 @@ def run_scenario(
     _check_engine(engine)
     side_by_side = _threads(threads)
     scenario = _scenario(name, days, settings)
+    asked = _asked(scenario, name, number, llm, recording)
     place = _place(out, Path(name).stem, number)
     gc.freeze()  # what is loaded stays: the collector need not look at it when the world is taken down
-    result = _run(scenario, number, engine=engine, threads=side_by_side, quiet=quiet)
+    result = _run(scenario, number, quiet=quiet, engine=engine, threads=side_by_side, **asked)
     result.save(place)
     if as_json:
         _print_json(result)
     else:
         typer.echo(f"{result.summary()}\n\nsaved in {place}: wattbook show {place}")
+
+
+def estimate_scenario(
+    name: str, seed: str, days: str | None, settings: Sequence[str], *, quiet: bool, as_json: bool
+) -> None:  # fmt: skip
+    """Say what a language model would be asked, and at which cost."""
+    from wattbook.scenario.advised_runs import asking, caller_of, estimate_advice
+
+    number, scenario = _seed(seed), asking(_scenario(name, days, settings))
+    caller = caller_of(scenario.language_model.model)
+    if quiet:
+        told = estimate_advice(scenario, number, caller=caller)
+    else:
+        from wattbook.cli.progress import reporting
+
+        with reporting(scenario.timezone) as progress:
+            told = estimate_advice(scenario, number, caller=caller, progress=progress)
+    typer.echo(json.dumps(told.to_dict(), indent=2, sort_keys=True, allow_nan=False) if as_json else str(told))
 
 
 def run_demo(name: str, seed: int, *, quiet: bool) -> None:
@@ -261,10 +282,27 @@ def _renamed(scenario: Scenario, values: dict[str, object]) -> Scenario:
     return scenario.named(f"{scenario.name} ({said})") if said else scenario
 
 
-def _run(scenario: Scenario, seed: int, *, quiet: bool, engine: str | None = None, threads: int | None = None) -> Run:
+def _asked(scenario: Scenario, name: str, seed: int, llm: str | None, recording: Path | None) -> dict[str, Any]:
+    """Say where answers of a language model come from, before anything is computed."""
+    if llm is None or llm == "off":
+        if recording is not None:
+            raise ConfigError("--recording is for --llm record, replay or replay-or-live: add one of them")
+        return {}
+    from wattbook.scenario.advised_runs import check_mode
+
+    mode = check_mode(llm)
+    own = None if scenario.language_model is None else scenario.language_model.recording
+    if recording is None and own is None:
+        recording = RUNS / f"{Path(name).stem}-{seed}.answers.sqlite"
+        if mode != "replay":
+            RUNS.mkdir(exist_ok=True)
+    return {"llm": mode.value, "recording": recording}
+
+
+def _run(scenario: Scenario, seed: int, *, quiet: bool, **options: Any) -> Run:
     """Run with or without a progress line."""
     if quiet:
-        return scenario.run(seed, engine=engine, threads=threads)
+        return scenario.run(seed, **options)
     for caution in scenario.cautions():
         say(f"caution: {caution}")
     if compiled.is_cold():
@@ -272,7 +310,7 @@ def _run(scenario: Scenario, seed: int, *, quiet: bool, engine: str | None = Non
     from wattbook.cli.progress import reporting
 
     with reporting(scenario.timezone) as progress:
-        return scenario.run(seed, progress=progress, engine=engine, threads=threads)
+        return scenario.run(seed, progress=progress, **options)
 
 
 def _participants(scenario: Scenario) -> str:

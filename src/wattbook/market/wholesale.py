@@ -282,6 +282,15 @@ class Wholesale:
             self.sold_wh[self.place[agent]] = 0
         return 0
 
+    def quota_met_ppm(self, agent: int) -> int:
+        """Give the share of a utility's sales since the last compliance that its guarantees cover, at most all."""
+        sold_wh = int(self.sold_wh[self.place[agent]])
+        if self.desk is None or sold_wh <= 0:
+            return 0
+        certificates = self.desk.certificates
+        missing_wh = certificates.missing_wh(agent, sold_wh, PPM) - certificates.held(agent) * WH_PER_CERTIFICATE
+        return PPM - min(max(missing_wh, 0) * PPM // sold_wh, PPM)
+
     def _auction_guarantees(self, seq: int, now_ms: int) -> None:
         """Sell guarantees that nobody needs by himself to those who lack them, at one price, at most the buy-out's.
 

@@ -56,6 +56,9 @@ class Mind:
         Whether it is woken by what others do: in the same millisecond when another's command fills one of its orders,
         to look at that product; in a market that gives turns it is shown every order that anybody's turn brought
         instead.
+    follows_forecasts : bool
+        Whether each new forecast wakes it, to look at all products within its look-ahead. One that does not wakes when
+        it asked to and when gates open.
     """
 
     policy: Policy
@@ -64,6 +67,7 @@ class Mind:
     persona: str = ""
     look_ahead_ms: int = field(default=2 * MS_PER_HOUR)
     listens: bool = False
+    follows_forecasts: bool = True
 
     def __post_init__(self) -> None:
         assert len(self.memory) <= MEMORY_SIZE, "a memory row has 128 places"

@@ -8,22 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from wattbook.errors import PolicyError
 from wattbook.messages import FOREVER, Action, Command
 from wattbook.oversight import Item, Rule, Sanction
 from wattbook.regulator.detectors import detectors_of
-from wattbook.regulator.findings import Line
-from wattbook.regulator.judging import Case, chosen, open_to
+from wattbook.regulator.findings import Finding, Line, Offence
+from wattbook.regulator.judging import Case, Verdict, chosen, open_to
 from wattbook.regulator.sanctioning import FIXED, Fine, History, commands_of, fine_of, steps_of
 from wattbook.regulator.turnover import STREAMS, Turnover
 from wattbook.regulator.views import RECORD, Feed, Played
+from wattbook.units import PPM, half_even
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-    from wattbook.regulator.findings import Detector, Finding
+    from wattbook.regulator.findings import Detector
     from wattbook.regulator.judging import Judge
     from wattbook.regulator.known import Known
     from wattbook.regulator.rules import Rules
@@ -33,6 +37,8 @@ COVERED: Final[dict[Rule, tuple[Rule, ...]]] = {
     Rule.EMERGENCY: (Rule.GOUGING, Rule.WITHHOLDING, Rule.RETAIL_MARK_UP),
 }
 """By rule, those whose offences in a period cover the same harm: nobody pays for it twice."""
+NOT_YET: Final = -1
+"""Number of a finding that nobody has been told of."""
 AT_ONCE = (Sanction.MITIGATION, Sanction.HALT, Sanction.COLLAR)
 """What protects the market waits for no hearing."""
 
@@ -70,6 +76,8 @@ class Office:
         """Time, agent and amount of each fine beyond gains in the window."""
         self.waiting: list[tuple[int, Command]] = []
         """Sanctions that wait for a hearing to end."""
+        self.pending: list[tuple[int, Finding, int]] = []
+        """Until when a finding is thought about, the finding, and how many there were before it."""
 
     def streams(self, *, watches: bool) -> dict[str, tuple[str, ...]]:
         """Give the part of the record that is read at watches, or at reviews."""
@@ -86,8 +94,9 @@ class Office:
 
     @property
     def next_due_ms(self) -> int:
-        """When the next hearing ends; `FOREVER` without one."""
-        return min((due_ms for due_ms, _ in self.waiting), default=FOREVER)
+        """When the next hearing or thinking time ends; `FOREVER` without one."""
+        due = [due_ms for due_ms, _ in self.waiting] + [due_ms for due_ms, _, _ in self.pending]
+        return min(due, default=FOREVER)
 
     # --- reading and deciding
 
@@ -110,10 +119,15 @@ class Office:
         return said
 
     def due(self, now_ms: int) -> list[Command]:
-        """Give the sanctions whose hearing has ended."""
+        """Give the sanctions whose hearing has ended, and the findings that were thought about."""
         over = [command for due_ms, command in self.waiting if due_ms <= now_ms]
         self.waiting = [row for row in self.waiting if row[0] > now_ms]
-        return [command._replace(time_ms=now_ms) for command in over]
+        said = [command._replace(time_ms=now_ms) for command in over]
+        thought = [row for row in self.pending if row[0] <= now_ms]
+        self.pending = [row for row in self.pending if row[0] > now_ms]
+        for _, finding, earlier in thought:
+            said += self._conclude(finding, earlier, now_ms)
+        return said
 
     def _forget(self, now_ms: int) -> None:
         since = now_ms - self.rules.window_ms
@@ -130,53 +144,92 @@ class Office:
         self.seen |= {(int(rule), agent, each.key) for each in new}
         finding = finding._replace(offences=new)
         earlier = sum(row[1:] == (rule, agent) for row in self.findings)
-        turnover = self.turnover.of(agent, now_ms) if agent >= 0 else 0
-        fined = sum(amount for _, who, amount in self.fines if who == agent)
-        history = History(earlier, turnover, fined)
-        number, self.found = self.found, self.found + 1
-        steps, lines = self._steps(finding, number, history, now_ms)
-        fine = fine_of(self.rules, new, history) if Sanction.FINE in steps else Fine(0, 0)
+        history = self._history(agent, earlier, now_ms)
         self.findings.append((now_ms, int(rule), agent))
+        if not self._thinks_about(rule, finding, history, now_ms):
+            return self._conclude(finding, earlier, now_ms)
+        self.pending.append((now_ms + self.rules.thinking_ms, finding, earlier))
+        return []
+
+    def _history(self, agent: int, earlier: int, now_ms: int) -> History:
+        """Say what is known of an agent by now."""
+        turnover = self.turnover.of(agent, now_ms) if agent >= 0 else 0
+        return History(earlier, turnover, sum(amount for _, who, amount in self.fines if who == agent))
+
+    def _thinks_about(self, rule: Rule, finding: Finding, history: History, now_ms: int) -> bool:
+        """Tell whether a finding waits for a judge that takes its time, and let that one begin."""
+        choice = open_to(self.rules, rule, finding.agent)
+        if self.judge is None or not self.rules.thinking_ms or finding.agent < 0 or not choice:
+            return False
+        begin = getattr(self.judge, "begin", None)
+        try:
+            if begin is not None:
+                begin(self._case(NOT_YET, finding, history, now_ms))
+        except PolicyError:
+            if self.rules.judge_must_answer:
+                raise
+        return True
+
+    def _case(self, number: int, finding: Finding, history: History, now_ms: int) -> Case:
+        """Lay out what a judge is asked about."""
+        by_ladder = steps_of(self.rules, finding, history.earlier)
+        choice = open_to(self.rules, finding.rule, finding.agent)
+        fine = fine_of(self.rules, finding.offences, history)
+        return Case(number, finding, history, fine, by_ladder, choice, self.shown, now_ms)
+
+    def _conclude(self, finding: Finding, earlier: int, now_ms: int) -> list[Command]:
+        """Tell of a finding and of what follows from it."""
+        number, self.found = self.found, self.found + 1
+        history = self._history(finding.agent, earlier, now_ms)
+        verdict, lines = self._verdict(finding, number, history, now_ms)
+        steps, rules = verdict.steps, self.rules
+        fine = fine_of(rules, finding.offences, history) if Sanction.FINE in steps else Fine(0, 0)
+        fine = fine._replace(punitive=half_even(fine.punitive * verdict.strength_ppm, PPM))
+        if verdict.duration_ms:
+            rules = replace(rules, mitigation_ms=verdict.duration_ms, suspension_ms=verdict.duration_ms)
         if fine.punitive:
-            self.fines.append((now_ms, agent, fine.punitive))
+            self.fines.append((now_ms, finding.agent, fine.punitive))
         said = _told(finding._replace(evidence=(*finding.evidence, *lines)), number, history, now_ms)
-        self._note(finding, steps, now_ms)
-        later_ms = self.rules.hearing_ms
+        self._note(finding, rules, steps, now_ms)
+        later_ms = rules.hearing_ms
         for step in steps:
-            commands = commands_of(self.rules, finding, number, [step], fine, now_ms)
+            commands = commands_of(rules, finding, number, [step], fine, now_ms)
             if later_ms and step not in AT_ONCE:
                 self.waiting += [(now_ms + later_ms, self._moved(each)) for each in commands]
             else:
                 said += commands
         return said
 
-    def _steps(
+    def _verdict(
         self, finding: Finding, number: int, history: History, now_ms: int
-    ) -> tuple[tuple[Sanction, ...], tuple[Line, ...]]:
-        """Give the sanctions of a finding, and the line that tells of a judge: 1 where it chose, 0 where it failed."""
-        by_ladder = steps_of(self.rules, finding, history.earlier)
-        choice = open_to(self.rules, finding.rule, finding.agent)
-        if self.judge is None or not choice:
-            return by_ladder, ()
-        fine = fine_of(self.rules, finding.offences, history)
-        case = Case(number, finding, history, fine, by_ladder, choice, self.shown, now_ms)
+    ) -> tuple[Verdict, tuple[Line, ...]]:
+        """Give the sanctions of a finding, and what is told of a judge: 1 where it chose, 0 where it failed."""
+        case = self._case(number, finding, history, now_ms)
+        if self.judge is None or not case.open:
+            return Verdict(case.by_ladder), ()
         try:
-            return chosen(self.judge, case), (Line(Item.JUDGED, 1),)
+            verdict = chosen(self.judge, case)
         except PolicyError:
             # A judge is a stranger's code, and must not end the run unless the scenario says so.
             if self.rules.judge_must_answer:
                 raise
-            return by_ladder, (Line(Item.JUDGED, 0),)
+            return Verdict(case.by_ladder), (Line(Item.JUDGED, 0),)
+        lines = [Line(Item.JUDGED, 1)]
+        if verdict.strength_ppm != PPM:
+            lines.append(Line(Item.STRENGTH, verdict.strength_ppm))
+        if verdict.duration_ms:
+            lines.append(Line(Item.DURATION, verdict.duration_ms))
+        return verdict, tuple(lines)
 
     def _moved(self, command: Command) -> Command:
         """Let what lasts a while begin when the hearing has ended."""
         return command._replace(flags=command.flags + self.rules.hearing_ms) if command.flags else command
 
-    def _note(self, finding: Finding, steps: tuple[Sanction, ...], now_ms: int) -> None:
+    def _note(self, finding: Finding, rules: Rules, steps: tuple[Sanction, ...], now_ms: int) -> None:
         """Tell detectors that read day-ahead orders what the market takes from now on."""
         heard: dict[str, tuple[int, ...]] = {}
         if Sanction.MITIGATION in steps:
-            heard["note_mitigation"] = finding.agent, finding.price_tick, now_ms, now_ms + self.rules.mitigation_ms
+            heard["note_mitigation"] = finding.agent, finding.price_tick, now_ms, now_ms + rules.mitigation_ms
         if Sanction.COLLAR in steps:
             heard["note_collar"] = finding.price_tick, now_ms
         for name, told in heard.items():
@@ -195,6 +248,7 @@ class Office:
             "seen": sorted(self.seen),
             "findings": self.findings,
             "fines": self.fines,
+            "pending": [[due_ms, _plain(finding), earlier] for due_ms, finding, earlier in self.pending],
             "waiting": [[due_ms, list(command)] for due_ms, command in self.waiting],
             "turnover": self.turnover.export(),
             "detectors": {rule.name: detector.export() for rule, detector in self.detectors.items()},
@@ -207,9 +261,26 @@ class Office:
         self.findings = [(at_ms, rule, agent) for at_ms, rule, agent in state["findings"]]
         self.fines = [(at_ms, agent, amount) for at_ms, agent, amount in state["fines"]]
         self.waiting = [(due_ms, Command(*row)) for due_ms, row in state["waiting"]]
+        self.pending = [(due_ms, _finding(row), earlier) for due_ms, row, earlier in state["pending"]]
         self.turnover.restore(state["turnover"])
         for rule, detector in self.detectors.items():
             detector.restore(state["detectors"][rule.name])
+
+
+def _plain(finding: Finding) -> list[Any]:
+    """Give a finding as JSON can hold it."""
+    return [list(map(list, each)) if isinstance(each, tuple) else each for each in finding]
+
+
+def _finding(row: Sequence[Any]) -> Finding:
+    """Take up what `_plain` gave."""
+    given = dict(zip(Finding._fields, row, strict=True))
+    return Finding(**given)._replace(
+        rule=Rule(given["rule"]),
+        offences=tuple(Offence(*each) for each in given["offences"]),
+        evidence=tuple(Line(Item(item), *more) for item, *more in given["evidence"]),
+        victims=tuple((agent, weight) for agent, weight in given["victims"]),
+    )
 
 
 def _told(finding: Finding, number: int, history: History, now_ms: int) -> list[Command]:

@@ -47,6 +47,8 @@ class Rules:
         How old the youngest row is that it sees in a review, and at a watch.
     hearing_ms : int
         How long an agent is heard between a finding and its fine.
+    thinking_ms : int
+        How long it thinks before it tells of an agent's finding; what concerns the whole market is told at once.
     cap_per_offence : int
         Most that one offence costs beyond its gain [1e-8 EUR].
     turnover_ppm : int
@@ -82,12 +84,15 @@ class Rules:
     suspension_ms: int = MS_PER_DAY
     to_consumers: bool = True
     judge_must_answer: bool = False
+    thinking_ms: int = 0
     terms: dict[Rule, Any] = field(default_factory=lambda: {rule: terms() for rule, terms in TERMS.items()})
     ladder: dict[Rule, tuple[tuple[Sanction, ...], ...]] = field(default_factory=lambda: dict(LADDER))
 
     def header(self) -> dict[str, Any]:
         """Plain JSON values."""
         plain = {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in ("terms", "ladder")}
+        if not self.thinking_ms:
+            del plain["thinking_ms"]  # a header of before says nothing of it
         return {
             **plain,
             "review_ms": list(self.review_ms),
@@ -100,8 +105,10 @@ class Rules:
     @classmethod
     def of(cls, header: Mapping[str, Any]) -> Self:
         """Take up what `header` gave."""
-        plain = {name: header[name] for name in cls.__dataclass_fields__ if name not in ("terms", "ladder")}
+        named = [name for name in cls.__dataclass_fields__ if name not in ("terms", "ladder", "thinking_ms")]
+        plain = {name: header[name] for name in named}
         return cls(
+            thinking_ms=header.get("thinking_ms", 0),
             **{**plain, "review_ms": tuple(plain["review_ms"])},
             terms={Rule[name]: TERMS[Rule[name]](**values) for name, values in header["terms"].items()},
             ladder={

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from wattbook.errors import CorruptError, ResourceError
 from wattbook.journal import canonical_json
+from wattbook.results.advice import ADVICE, advice_bytes
 from wattbook.results.catalogue import LATER, table_names, whole
 from wattbook.results.columns import columns_of
 from wattbook.results.metrics import MEASURED
@@ -47,10 +48,10 @@ LATER_NAMES: Final = {name: f"tables/{name}.parquet" for name in LATER}
 _LIMIT: Final = 1 << 63
 
 
-def file_names(has_baseline: bool, later: Iterable[str] = ()) -> list[str]:
+def file_names(has_baseline: bool, later: Iterable[str] = (), *, has_advice: bool = False) -> list[str]:
     """Names of all files of a run but its manifest; `later` are its tables of `LATER_NAMES`."""
     tables = [*TABLE_NAMES.values(), *(LATER_NAMES[name] for name in later)]
-    return sorted([JOURNAL, *([BASELINE] if has_baseline else []), *tables])
+    return sorted([JOURNAL, *([BASELINE] if has_baseline else []), *([ADVICE] if has_advice else []), *tables])
 
 
 def paths_of(record: Record) -> dict[str, str]:
@@ -240,6 +241,10 @@ def write_all(record: Record, baseline: Record | None, directory: Path) -> dict[
             table.close()
     if baseline is not None:
         written[BASELINE] = baseline.write(directory / BASELINE)
+    if record.advice is not None:
+        data = advice_bytes(record.advice)
+        (directory / ADVICE).write_bytes(data)
+        written[ADVICE] = describe(data)
     return written | {path: target.description() for path, target in targets.items()}
 
 

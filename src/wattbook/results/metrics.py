@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from wattbook.messages import Cause, Path, Venue
+from wattbook.results.advice import advice_metrics
 from wattbook.results.answers import answers
 from wattbook.results.efficiency import efficiency
 from wattbook.results.energy import energy_errors, meter_sums, place_shares, share
@@ -59,6 +60,7 @@ def metrics(record: Record, baseline: Record | None, measured: Mapping[str, Any]
         **({} if record.wholesale is None else {"wholesale": wholesale_metrics(record)}),
         **({"regulator": oversight_metrics(record)} if "regulator" in record.header else {}),
         **({} if "incentives" not in record.header else {"green": figures(record, money_of(record))}),
+        **({} if record.advice is None else {"language_model": advice_metrics(record.advice)}),
         **{name: measured.get(name) for name in MEASURED},
     }
 

@@ -30,7 +30,7 @@ from wattbook.units import PPM
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from wattbook.regulator.judging import Case, Judge
+    from wattbook.regulator.judging import Case, Judge, Verdict
     from wattbook.results.record import Record
 
 _SAID: Final = tuple(name for name, _ in COMMANDS.columns if name != "seq")
@@ -86,10 +86,11 @@ def _judge(record: Record) -> Judge | None:
     """
     if "judge" not in record.header["regulator"]:
         return None
-    rows, chose = record.rows(EVIDENCE), recorded(record.rows(SANCTIONS))
+    rows = record.rows(EVIDENCE)
+    chose = recorded(record.rows(SANCTIONS), rows)
     failed = set(rows["finding"][(rows["item"] == Item.JUDGED) & (rows["value"] == 0)].tolist())
 
-    def judge(case: Case) -> Iterable[Sanction]:
+    def judge(case: Case) -> Iterable[Sanction] | Verdict:
         if case.number in failed:
             raise PolicyError("as it did in the run")
         return chose(case)

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from wattbook.results.advice import Advised
+
     Ints = NDArray[np.int64]
     Columns = Mapping[str, NDArray[Any]]
 
@@ -109,6 +111,8 @@ class Record:
     complete: bool = True
     memo: dict[str, Any] = field(default_factory=dict, repr=False)
     """What was worked out of the streams once and is asked for again."""
+    advice: tuple[Advised, ...] | None = None
+    """What a language model was asked, see `wattbook.results.advice`; None where nobody asked one."""
 
     @classmethod
     def of(cls, journal: LiveJournal, complete: bool = True) -> Self:
@@ -162,6 +166,10 @@ class Record:
         for part in self.streams.blocks(name, only):
             for first in range(0, _height(part), BLOCK_ROWS):
                 yield {key: column[first : first + BLOCK_ROWS] for key, column in part.items()}
+
+    def advised(self, advice: tuple[Advised, ...]) -> Self:
+        """Give the same run with what a language model was asked in it."""
+        return replace(self, advice=advice, memo={})
 
     def part(self, name: str, block: dict[str, NDArray[Any]]) -> Record:
         """Give the same run with a block of one stream in its place, and no other stream."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from wattbook.errors import ConfigError, CorruptError, ResourceError
 from wattbook.results import catalogue
 from wattbook.results import folder as files
+from wattbook.results.advice import ADVICE, read_advice
 from wattbook.results.comparison import compare
 from wattbook.results.explanation import explain
 from wattbook.results.metrics import MEASURED, metrics
@@ -126,7 +127,7 @@ class Run:
 
     @property
     def decisions(self) -> pl.DataFrame:
-        """One row per command of an agent, and what became of it."""
+        """One row per command of an agent, and what became of it; of an advised run one per decision of the model."""
         return self.table("decisions")
 
     @property
@@ -297,7 +298,9 @@ class Run:
         (directory / "tables").mkdir(parents=True)
         written = files.write_all(self.record, self.baseline, directory)
         later = [name for name in catalogue.table_names(self.record) if name in files.LATER_NAMES]
-        assert sorted(written) == files.file_names(self.baseline is not None, later)
+        assert sorted(written) == files.file_names(
+            self.baseline is not None, later, has_advice=self.record.advice is not None
+        )
         manifest = {
             "format": files.FORMAT,
             **{key: self.info[key] for key in _INFO},
@@ -322,6 +325,8 @@ class Run:
         files.check_folder(path)
         manifest = files.read_manifest(path)
         record = _read_record(path, files.JOURNAL, manifest["fingerprint"])
+        if ADVICE in manifest["files"]:
+            record = record.advised(read_advice(files.read_file(path, ADVICE)))
         base = manifest["baseline_fingerprint"]
         baseline = None if base is None else _read_record(path, files.BASELINE, base)
         faults = [*origin_faults(manifest, record, "the journal")]

@@ -31,7 +31,8 @@ _UNIX: Final = datetime(1970, 1, 1, tzinfo=UTC)
 def summary(run: Run) -> str:
     """Write at most 40 lines of at most 100 columns.
 
-    There are 10 more where there is a wholesale market, 6 with a regulator, 3 with green tools.
+    There are 10 more where there is a wholesale market, 6 with a regulator, 3 with green tools, 3 with a language
+    model.
     """
     figures = run.metrics
     lines = [
@@ -46,6 +47,7 @@ def summary(run: Run) -> str:
         *_wholesale(figures.get("wholesale"), figures["members"]),
         *_regulator(figures.get("regulator")),
         *_green(figures.get("green")),
+        *_language_model(figures.get("language_model")),
         "",
         *_checks(run, figures),
     ]
@@ -61,6 +63,19 @@ def _fitted(line: str) -> str:
 
 def _row(label: str, text: str) -> str:
     return f"{label:<{_LABEL}}{text}"
+
+
+def _language_model(figures: Mapping[str, Any] | None) -> Iterator[str]:
+    if figures is None:
+        return
+    yield ""
+    said = ", ".join(f"{count:,} {outcome}" for outcome, count in figures["outcomes"].items())
+    cost = f"{_many(figures['decisions'], 'decision')} for {figures['cost_usd']:.4f} USD"
+    yield _row("language model", f"{cost}: {said}" if said else cost)
+    if figures["degraded"]:
+        yield _row("", f"DEGRADED: {figures['fallback_share']:.1%} of all decisions fell back on rules")
+    elif figures["providers"] not in ([], ["anthropic"]):
+        yield _row("", f"answers of {', '.join(figures['providers'])}: no model gave them")
 
 
 def _what_ran(run: Run) -> Iterator[str]:

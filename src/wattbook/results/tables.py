@@ -14,6 +14,7 @@ import numpy as np
 from wattbook.book.words import Code, Event
 from wattbook.contracts import Code as DeskCode
 from wattbook.messages import BUY, REFUSED, SELL, SERVED, SUPPLY, Action, Cause, Path, Refusal
+from wattbook.results.advice import advice_columns
 from wattbook.results.answers import outcomes
 from wattbook.results.columns import Flags, Numbers, Words, frame_of
 from wattbook.results.energy import attendance, meter_sums, soc_end, sorted_by
@@ -210,8 +211,11 @@ def groups(record: Record) -> dict[str, Column]:
 
 
 def decisions(record: Record) -> dict[str, Column]:
-    """Give one row per agent's command, by the command's seq; outcome is ok or the refusal's code."""
-    return _decided(record, record.streams["commands"])
+    """Give one row per agent's command, by the command's seq; outcome is ok or the refusal's code.
+
+    Where a language model was asked, its decisions instead: what became of commands is in the orders.
+    """
+    return advice_columns(record.advice) if record.advice is not None else _decided(record, record.streams["commands"])
 
 
 def _decided(record: Record, rows: Mapping[str, NDArray[Any]]) -> dict[str, Column]:
@@ -315,7 +319,9 @@ def streamed(name: str, record: Record) -> tuple[str, Callable[[dict[str, NDArra
         return name, lambda block: _COLUMNS[name](record.part(name, block), None)
     if name == "meters" and attendance(record).by_agent:
         return name, lambda block: _read(record, block)
-    return ("commands", lambda block: _decided(record, block)) if name == "decisions" else None
+    if name == "decisions" and record.advice is None:
+        return "commands", lambda block: _decided(record, block)
+    return None
 
 
 def whole(name: str, record: Record, baseline: Record | None) -> dict[str, Column]:

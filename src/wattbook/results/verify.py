@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from wattbook.errors import CorruptError, ResourceError
 from wattbook.results import catalogue
 from wattbook.results import folder as files
+from wattbook.results.advice import ADVICE, read_advice
 from wattbook.results.energy import energy_errors
 from wattbook.results.metrics import metrics
 from wattbook.results.money import money_errors, money_of
@@ -65,6 +66,8 @@ class _Check:
         self._note("files: all there, none added, none changed", self._file_faults())
         record = self._record(files.JOURNAL, "fingerprint")
         baseline = self._record(files.BASELINE, "baseline_fingerprint")
+        if record is not None and ADVICE in self.data and ADVICE in self.manifest["files"]:
+            record = self._advised(record)
         self._note("manifest: of the journal's run", self._origin_faults(record, baseline))
         # Without the baseline the tables cannot be made again, and what lacks has been noted.
         if record is not None and (baseline is None) == (self.manifest["baseline_fingerprint"] is None):
@@ -94,14 +97,14 @@ class _Check:
         """Read every file that a run may have and that is there; note what else there is."""
         found, faults = files.found_names(self.folder)
         self.faults += faults
-        known = files.file_names(has_baseline=True, later=files.LATER_NAMES)
+        known = files.file_names(has_baseline=True, later=files.LATER_NAMES, has_advice=True)
         return {name: files.read_file(self.folder, name) for name in known if name in found}
 
     def _file_faults(self) -> Iterator[str]:
         listed = self.manifest["files"]
         # Whether the run has these tables says its journal, when it is read.
         later = [name for name, path in files.LATER_NAMES.items() if path in listed]
-        due = files.file_names(self.manifest["baseline_fingerprint"] is not None, later)
+        due = files.file_names(self.manifest["baseline_fingerprint"] is not None, later, has_advice=ADVICE in listed)
         if sorted(listed) != due:
             yield f"{files.MANIFEST}: lists other files than a run has"
         found, _ = files.found_names(self.folder)
@@ -130,6 +133,15 @@ class _Check:
             self.faults.append(f"{name}: the journal and the manifest disagree on whether the run was finished")
         self.checked.append(f"{name}: every frame sound")
         return record
+
+    def _advised(self, record: Record) -> Record:
+        try:
+            advice = read_advice(self.data[ADVICE])
+        except CorruptError as error:
+            self.faults += error.problems
+            return record
+        self.checked.append(f"{ADVICE}: every decision sound")
+        return record.advised(advice)
 
     # --- what follows from the journal
 

@@ -13,6 +13,7 @@ from wattbook.scenario.estimating import Estimate
 from wattbook.scenario.forward_game import ForwardGame
 from wattbook.scenario.horizon import HorizonEfficiency, horizon_efficiency
 from wattbook.scenario.incentives import CarbonPrice, ContractForDifference, FeedInPremium, InvestmentGrant
+from wattbook.scenario.language_model import LanguageModel
 from wattbook.scenario.loading import find_script, load_scenario, shipped_scenarios
 from wattbook.scenario.model import Scenario
 from wattbook.scenario.parts import (
@@ -52,6 +53,7 @@ __all__ = [
     "HorizonEfficiency",
     "Imbalance",
     "InvestmentGrant",
+    "LanguageModel",
     "LocalMarket",
     "MeritOrder",
     "Network",

@@ -20,6 +20,7 @@ from wattbook.scenario.faults import measured_text
 from wattbook.scenario.fields import HOURS
 from wattbook.scenario.gateway import gateway_problems
 from wattbook.scenario.incentives import incentive_problems
+from wattbook.scenario.language_model import language_model_problems
 from wattbook.scenario.mechanisms import mechanism_problems
 from wattbook.scenario.parts import Consumer, Prosumer, Trader, Utility
 from wattbook.scenario.profiles import is_file
@@ -205,6 +206,7 @@ def whole_problems(scenario: Scenario) -> list[str]:
     problems += engine_problems(scenario, scenario.engine)
     problems += _wholesale_problems(scenario)
     problems += _game_problems(scenario)
+    problems += language_model_problems(scenario)
     if scenario.regulator is not None:
         problems += incentive_problems(scenario.regulator.incentives, [each.name for each in scenario.producers])
     return [*problems, *_horizon_problems(scenario), *_imbalance_problems(scenario)]

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
     from wattbook.assets import Battery
     from wattbook.market.setup import WholesaleRules
+    from wattbook.policies.language.days import Voice
     from wattbook.policies.wholesale import WholesaleMind
     from wattbook.regulator.judging import Judge
     from wattbook.scenario.model import Scenario
@@ -67,6 +68,10 @@ class Compiled(NamedTuple):
     """How utilities and producers decide, by agent, where there is a wholesale market."""
     judge: Judge | None = None
     """Who chooses the regulator's sanctions, where that is not its ladder."""
+    voices: dict[int, Voice] = {}  # noqa: RUF012 - nobody changes it
+    """Utilities and producers that ask a language model, by agent."""
+    thinking_ms: int = 0
+    """How long these think."""
 
 
 class Series(NamedTuple):

@@ -18,6 +18,7 @@ from wattbook.scenario.cities import City
 from wattbook.scenario.faults import FieldError, is_collecting_faults, problems_of, raise_all
 from wattbook.scenario.fields import choice, flag, instance, is_none, measured, optional, text, whole
 from wattbook.scenario.forward_game import ForwardGame
+from wattbook.scenario.language_model import LanguageModelChoice  # noqa: TC001 - pydantic resolves it
 from wattbook.scenario.parts import (
     PRICE_BOUND,
     Agent,
@@ -37,8 +38,11 @@ from wattbook.units import PPM, eur_per_mwh, minutes, percent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
+    from wattbook.broker.words import Caller
     from wattbook.results import Run
+    from wattbook.scenario.advised_runs import AdviceEstimate
     from wattbook.scenario.estimating import Estimate
     from wattbook.world import Progress
 
@@ -143,6 +147,8 @@ class Scenario(Part):
         What a utility pays for each MWh of its renewable quota that guarantees of origin do not cover.
     regulator : Regulator or None
         What watches the market (docs/regulator.md).
+    language_model : LanguageModel or None
+        Who decides by a language model, where one is asked (docs/language-models.md).
     imbalance : Imbalance
     forecast : Forecast
         How everybody foresees load and generation.
@@ -189,6 +195,7 @@ class Scenario(Part):
     retail: RetailChoice = None
     buy_out: Annotated[int, measured("price", 0, PRICE_BOUND)] = BUY_OUT
     regulator: RegulatorChoice = None
+    language_model: LanguageModelChoice = None
 
     def __init__(self, **values: Any) -> None:
         problems = []
@@ -340,6 +347,9 @@ class Scenario(Part):
         baseline: bool | None = None,
         engine: str | None = None,
         threads: int | None = None,
+        llm: str | None = None,
+        recording: str | Path | None = None,
+        caller: Caller | None = None,
     ) -> Run:
         """Run the scenario, and again without its local market.
 
@@ -356,13 +366,45 @@ class Scenario(Part):
         threads : int, optional
             Most feeders that run side by side, from 1 to 1,024, where feeders do not depend on each other; None for as
             many as help. Any number gives the same result.
+        llm : str, optional
+            Where answers of a language model come from: ``"off"`` (rules decide, as without it), ``"record"`` (the
+            model; every answer is kept), ``"replay"`` (the recording alone) or ``"replay-or-live"`` (the recording as
+            far as it goes). The days without the local market go by rules.
+        recording : path, optional
+            The file that answers are kept in; None is the scenario's own.
+        caller : Caller, optional
+            The connection to the model; None is that of the environment, ``ANTHROPIC_API_KEY`` and
+            ``ANTHROPIC_BASE_URL``.
 
         Raises
         ------
         ConfigError, DataError, ResourceError
         PolicyError
             If a policy fails and the scenario says ``on_policy_error="fail"``.
+        ReplayDiverged
+            If a replay comes to a decision that was not recorded like that.
         """
+        options = {"progress": progress, "baseline": baseline, "engine": engine, "threads": threads}
+        if llm is not None:
+            from wattbook.scenario.advised_runs import advised_run
+
+            return advised_run(self, seed, llm=llm, recording=recording, caller=caller, **options)
         from wattbook.scenario.running import run
 
-        return run(self, seed, progress=progress, baseline=baseline, engine=engine, threads=threads)
+        return run(self, seed, **options)  # type: ignore[arg-type]  # each is of its own type
+
+    def estimate_advice(self, seed: int, *, caller: Caller | None = None) -> AdviceEstimate:
+        """Run the scenario by its rules and count what a language model would be asked, and at which cost.
+
+        Parameters
+        ----------
+        caller : Caller, optional
+            A connection whose server counts the tokens of one request of each kind; None counts them by a rule.
+
+        Raises
+        ------
+        ConfigError, DataError, ResourceError
+        """
+        from wattbook.scenario.advised_runs import estimate_advice
+
+        return estimate_advice(self, seed, caller=caller)

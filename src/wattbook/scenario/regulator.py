@@ -133,6 +133,7 @@ class RegulatorPart(Part):
     mitigation: Annotated[int, measured("duration", 0, LONGEST)] = hours(24 * 7)
     suspension: Annotated[int, measured("duration", 0, LONGEST)] = hours(24)
     judge: Annotated[Any, PlainValidator(_judge)] = None
+    thinking: Annotated[int, measured("duration", 0, LONGEST)] = hours(0)
     money_to: Annotated[str, choice("consumers", "treasury")] = "consumers"
     incentives: Incentives = ()
     incentive_budget: IncentiveBudget = None
@@ -165,7 +166,7 @@ class RegulatorPart(Part):
             found[rule] = TERMS[rule](**{**{f.name: getattr(base, f.name) for f in fields(base)}, **own, **given})
         return found
 
-    def as_rules(self, start_ms: int, end_ms: int, *, judge_must_answer: bool = False) -> Rules:
+    def as_rules(self, start_ms: int, end_ms: int, *, judge_must_answer: bool = False, thinking_ms: int = 0) -> Rules:
         """Lay out what the regulator goes by in one run: it reviews at whole intervals, and once more at the end."""
         every = int(self.value("review"))
         return Rules(
@@ -183,6 +184,7 @@ class RegulatorPart(Part):
             suspension_ms=int(self.value("suspension")),
             to_consumers=self.value("money_to") == "consumers",
             judge_must_answer=judge_must_answer,
+            thinking_ms=thinking_ms or int(self.thinking),
             terms=self.terms(),
             ladder={**LADDER, **LADDER_OF_PERSONA[self.persona]},
         )
@@ -249,6 +251,8 @@ Regulator.__doc__ = """What watches the market, and what follows from what it fi
         How long asks are mitigated and prices capped, and how long orders are refused.
     judge : callable or None
         ``judge(case)`` chooses among the sanctions that are open to a finding; None is the ladder.
+    thinking : duration
+        How long a judge thinks about a finding before it is told.
     money_to : str
         Whether gains that are taken back go to those who paid too much, ``"consumers"``, or stay in the ``"treasury"``.
     incentives : list

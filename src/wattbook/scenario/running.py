@@ -27,6 +27,7 @@ from wattbook.world import World
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from wattbook.decisions import Adviser
     from wattbook.journal import Journal
     from wattbook.scenario.compiling import Compiled
     from wattbook.scenario.model import Scenario
@@ -44,8 +45,16 @@ def run(
     baseline: bool | None,
     engine: str | None,
     threads: int | None,
+    adviser: Adviser | None = None,
 ) -> Run:
-    """Run `scenario` under `seed`; see `Scenario.run`."""
+    """Run `scenario` under `seed`; see `Scenario.run`.
+
+    Parameters
+    ----------
+    adviser : Adviser, optional
+        Whom those ask that decide by a language model; without one they go by their rules, as everybody does in the
+        days without the local market.
+    """
     check_seed(seed)
     chosen = check_engine(scenario.engine if engine is None else engine)
     if problems := engine_problems(scenario, chosen):
@@ -53,12 +62,14 @@ def run(
     check_threads(threads)
     wall, cpu = time.perf_counter(), time.process_time()
     put_off_scipy()
-    compiled = compile_street(scenario, seed)
+    compiled = compile_street(scenario, seed) if adviser is None else _asking(scenario, seed, adviser)
     described = json.loads(scenario.to_json())
     origin = provenance(int(seed), described, compiled.inputs)
     journal, told = _outcome(scenario, compiled, origin, progress, "market", chosen, threads)
     bare = None
     if scenario.baseline if baseline is None else baseline:
+        if adviser is not None:
+            compiled = compile_street(scenario, seed)
         compiled = compiled._replace(street=replace(compiled.street, market=None))
         bare = Record.over(_outcome(scenario, compiled, origin, progress, "baseline", chosen, threads)[0])
     inputs = compiled.inputs
@@ -75,6 +86,14 @@ def run(
         "complete": True,
     } | ({} if scenario.regulator is None else {"examined": told["examined"]})
     return Run(Record.over(journal), bare, info)
+
+
+def _asking(scenario: Scenario, seed: int, adviser: Adviser) -> Compiled:
+    """Put a street together in which those ask `adviser` that are to."""
+    from wattbook.scenario.advising import advised, cast_of, with_judge  # most runs are without
+
+    cast = cast_of(scenario, seed, adviser)
+    return advised(scenario, compile_street(with_judge(scenario, cast), seed), cast)
 
 
 def check_seed(seed: object) -> None:
@@ -144,7 +163,8 @@ def _outcome(
     world = World(
         compiled.street, compiled.minds, compiled.outlook, origin["seed"],
         on_policy_error=scenario.on_policy_error, provenance=origin, threads=threads,
-        wholesale_minds=compiled.wholesale_minds, judge=compiled.judge, **chosen,
+        wholesale_minds=compiled.wholesale_minds, judge=compiled.judge, voices=compiled.voices,
+        thinking_ms=compiled.thinking_ms, **chosen,
     )  # fmt: skip
     world.run(None if progress is None else partial(progress, phase))
     examined = 0 if world.oversight is None else world.oversight.office.examined

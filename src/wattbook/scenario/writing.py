@@ -10,6 +10,7 @@ import dataclasses
 import datetime as dt
 import inspect
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from wattbook.policies import Mind
@@ -29,17 +30,25 @@ OPTIONAL: Final = (
 """Options of `LocalMarket` that stand in the text only where they are not as ever: without them a scenario is what it
 was before they existed."""
 PROFILES: Final = frozenset({"profile", "pv_profile"})
-ASIDE: Final = frozenset({"engine", "baseline"})
-"""Fields of a scenario that change neither what happens nor its fingerprint."""
+FILES: Final = frozenset({"library"})
+"""Fields that name a file whose content counts."""
+ASIDE: Final[dict[str, frozenset[str]]] = {
+    "Scenario": frozenset({"engine", "baseline"}),
+    "LanguageModel": frozenset(
+        {"deadline", "max_requests", "max_total_tokens", "max_usd", "max_wall", "prices", "recording"}
+    ),
+}
+"""Fields that change neither what happens nor its fingerprint; of a language model what answers cost, and where they
+are kept."""
 
 LATER: Final[dict[str, frozenset[str]]] = {
     "City": frozenset({"loyalty"}),
     "Consumer": frozenset({"loyalty"}),
     "Prosumer": frozenset({"loyalty"}),
     "Producer": frozenset({"offer", "reference", "turnover"}),
-    "Regulator": frozenset({"incentive_budget", "incentives", "judge"}),
+    "Regulator": frozenset({"incentive_budget", "incentives", "judge", "thinking"}),
     "RetailMarket": frozenset({"members"}),
-    "Scenario": frozenset({"hours", "wholesale", "buy_out", "retail", "game", "regulator"}),
+    "Scenario": frozenset({"hours", "wholesale", "buy_out", "retail", "game", "regulator", "language_model"}),
     "ContractDesk": frozenset({"spans"}),
     "Trader": frozenset({"reaction"}),
     "Utility": frozenset(
@@ -78,7 +87,7 @@ def digest(scenario: Scenario) -> str:
 def _plain(value: Any, library: Library) -> Any:
     """Turn a value into what JSON knows."""
     if isinstance(value, Part):
-        told = [name for name in type(value).model_fields if name not in ASIDE and not _is_later(value, name)]
+        told = [name for name in type(value).model_fields if not (_is_aside(value, name) or _is_later(value, name))]
         plain = {name: _field(name, getattr(value, name), library) for name in told}
         if isinstance(value, LocalMarket):
             fields = type(value).model_fields
@@ -103,6 +112,11 @@ def _plain(value: Any, library: Library) -> Any:
     return int(value)
 
 
+def _is_aside(part: Part, name: str) -> bool:
+    """Tell whether a field changes nothing."""
+    return name in ASIDE.get(type(part).__name__, ())
+
+
 def _is_later(part: Part, name: str) -> bool:
     """Tell whether a field came later and says nothing."""
     fields = type(part).model_fields
@@ -111,7 +125,13 @@ def _is_later(part: Part, name: str) -> bool:
 
 def _field(name: str, value: Any, library: Library) -> Any:
     """Turn a part's value into what JSON knows; a profile is not its path but its content."""
-    return library.digest(value) if name in PROFILES and value is not None else _plain(value, library)
+    if value is not None and name in PROFILES:
+        return library.digest(value)
+    return (
+        content_hash(Path(value).read_text(encoding="utf-8"))
+        if value is not None and name in FILES
+        else _plain(value, library)
+    )
 
 
 def _mind(mind: Mind) -> dict[str, Any]:

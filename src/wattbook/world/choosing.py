@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from wattbook.chance import draw, key_of
-from wattbook.errors import PolicyError
+from wattbook.errors import PolicyError, RunEndedError
 from wattbook.messages import Action, Command
 from wattbook.policies.choosing import Choice, Offer, chosen, costs, fee_of_a_span
 from wattbook.units import PPM
@@ -151,6 +151,8 @@ class Choosing:
         """Ask a member's own mind: the place of the utility that it takes, its own if it stays or fails."""
         try:
             return self._place_of(self.strangers[agent](choice, partial(draw, self.keys[agent])), own)
+        except RunEndedError:
+            raise
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a mind is a stranger's code, and must not end the run
             self.world.quarantine(agent, choice.now_ms, error)
             return own

@@ -29,9 +29,10 @@ class Rank(IntEnum):
     A period that ends is metered, settled and billed before anyone acts on its outcome; the regulator reviews what was
     settled just before bills are made, so that its fines stand on them. Gates open and close before any order of the
     same moment, so that an order at exactly gate closure is too late. What closes has its last
-    auction then; auctions of what stays open follow. Then the contract desk, and the day-ahead market, which knows what
-    was signed; then utilities' tariffs, and what they and producers send to a gateway. At the end of a run the last
-    period is still settled and billed; agents do not wake any more.
+    auction then; auctions of what stays open follow. Then utilities and producers that
+    ask a language model hear its answer and ask anew; then the contract desk, and the day-ahead market, which knows
+    what was signed; then utilities' tariffs, and what they and producers send to a gateway. At the end of a run the
+    last period is still settled and billed; agents do not wake any more.
     """
 
     DELIVERY = 1
@@ -42,11 +43,12 @@ class Rank(IntEnum):
     GATE_OPENING = 6
     GATE_CLOSURE = 7
     AUCTION = 8
-    DESK = 9
-    MARK = 10
-    DAY_AHEAD = 11
-    RETAIL = 12
-    GATEWAY = 13
+    COUNSEL = 9
+    DESK = 10
+    MARK = 11
+    DAY_AHEAD = 12
+    RETAIL = 13
+    GATEWAY = 14
     HORIZON = 15
 
 

@@ -106,6 +106,10 @@ class Foresight:
         )
         return Public(expected, sd, PPM + spread, PPM - spread, rules.floor_tick, self.wholesale.cap_tick, shown)
 
+    def expected_tick(self, first: int, end: int) -> Ints:
+        """Tell what everybody expects the spot price to be in the periods `first` to before `end` (n,)."""
+        return self._prices(first, end)[0]
+
     # --- energy
 
     def _needs(self, agent: int, first: int, end: int, now_ms: int) -> tuple[Ints, Ints]:

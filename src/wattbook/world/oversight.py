@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wattbook.errors import PolicyError
+from wattbook.errors import PolicyError, RunEndedError
 from wattbook.messages import FOREVER
 from wattbook.regulator import Feed, Known, Office, Rules, look, moments_of
-from wattbook.regulator.judging import MOST_STEPS
+from wattbook.regulator.judging import MOST_STEPS, Verdict
 from wattbook.world.clock import Alarm, Rank
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Callable, Generator, Mapping
 
     import simpy
 
@@ -28,16 +28,39 @@ if TYPE_CHECKING:
     from wattbook.regulator.judging import Judge
 
 
-def _guarded(judge: Judge) -> Judge:
-    """Make a judge that fails in one way only."""
+class _Guarded:
+    """A judge that fails in one way only.
 
-    def asked(case: Case) -> list[Sanction]:
+    Parameters
+    ----------
+    judge : callable
+    """
+
+    def __init__(self, judge: Judge) -> None:
+        self.judge = judge
+
+    def begin(self, case: Case) -> None:
+        """Tell it of a finding when its thinking time begins."""
+        begin = getattr(self.judge, "begin", None)
+        if begin is not None:
+            self._asked(begin, case)
+
+    def __call__(self, case: Case) -> list[Sanction] | Verdict:
+        """Ask it."""
+        answer: list[Sanction] | Verdict = self._asked(self._answer, case)
+        return answer
+
+    def _answer(self, case: Case) -> list[Sanction] | Verdict:
+        answer = self.judge(case)
+        return answer if isinstance(answer, Verdict) else list(islice(answer, MOST_STEPS))
+
+    def _asked(self, question: Callable[[Case], Any], case: Case) -> Any:
         try:
-            return list(islice(judge(case), MOST_STEPS))
+            return question(case)
+        except RunEndedError:
+            raise
         except (Exception, SystemExit, GeneratorExit) as error:
             raise PolicyError(f"the regulator's judge failed at finding {case.number}: {error}") from error
-
-    return asked
 
 
 class Oversight:
@@ -58,7 +81,7 @@ class Oversight:
     def __init__(self, market: Market, judge: Judge | None = None) -> None:
         header = market.journal.header
         rules = Rules.of(header["regulator"]["rules"])
-        self.market, self.office = market, Office(Known.of(header), rules, None if judge is None else _guarded(judge))
+        self.market, self.office = market, Office(Known.of(header), rules, None if judge is None else _Guarded(judge))
         self.moments = moments_of(rules, market.street.start_ms, market.street.end_ms)
         self.counts = np.zeros(1, np.int64)
         streams = {stream.name for stream in market.journal.streams}

@@ -17,7 +17,7 @@ import numpy as np
 
 from wattbook.chance import draw, key_of
 from wattbook.contracts import NOBODY, Verb
-from wattbook.errors import PolicyError
+from wattbook.errors import PolicyError, RunEndedError
 from wattbook.messages import Action, Command
 from wattbook.policies.gateway import local_orders
 from wattbook.policies.wholesale import Asked, AtDesk, Building, Offered, Orders, Public, Say, Shop, Spec
@@ -204,15 +204,7 @@ class WholesaleDay:
             for number, each in sorted(desk.board.requests.items())
             if each.until_ms > now_ms and (each.agent == agent or (each.agent in reach and each.to in (NOBODY, agent)))
         )
-        offered = tuple(
-            Offered(
-                number, each.spec, each.maker, each.side, each.price_tick, each.quantity, each.until_ms, each.request,
-                each.turn,
-            )
-            for number, each in sorted(desk.board.offers.items())
-            if each.until_ms > now_ms
-            and (each.maker == agent or each.to == agent or (each.to == NOBODY and each.maker in reach))
-        )  # fmt: skip
+        offered = self.offers_to(agent, now_ms)
         held = desk.positions_ahead(agent, now_ms)
         return AtDesk(
             round=round_,
@@ -232,6 +224,20 @@ class WholesaleDay:
             shares_wh=self.foresight.shares_wh(agent, opening.first, opening.end, now_ms),
             fixed_wh=self.foresight.fixed_wh(agent, opening.first, opening.end, now_ms),
         )
+
+    def offers_to(self, agent: int, now_ms: int) -> tuple[Offered, ...]:
+        """Show an agent the live offers at the desk that it made or may take, by number."""
+        desk, reach = self.wholesale.desk, self._reaches[agent]
+        assert desk is not None
+        return tuple(
+            Offered(
+                number, each.spec, each.maker, each.side, each.price_tick, each.quantity, each.until_ms, each.request,
+                each.turn,
+            )
+            for number, each in sorted(desk.board.offers.items())
+            if each.until_ms > now_ms
+            and (each.maker == agent or each.to == agent or (each.to == NOBODY and each.maker in reach))
+        )  # fmt: skip
 
     def _mark(self, now_ms: int, number: int) -> None:  # noqa: ARG002 - one form for all work
         self.market.apply(Command(now_ms, -1, Action.MARK))
@@ -262,12 +268,16 @@ class WholesaleDay:
         price = getattr(self.minds[agent], "price", None)
         if price is None:
             return 0
-        retail = self.wholesale.retail
-        assert retail is not None
         own = self.foresight.own(agent, first, first + count, now_ms)
         public = self.foresight.public(first, first + count, now_ms)
-        shop = Shop(**retail.shop(agent, first, count, public.expected_tick))
-        return _whole(price(own, public, shop, self._draw(agent)), _SMALL)
+        return _whole(price(own, public, self.shop_of(agent, first, count), self._draw(agent)), _SMALL)
+
+    def shop_of(self, agent: int, first: int, count: int) -> Shop:
+        """Tell what a utility knows of its business when it sets the tariff of `count` periods from `first` on."""
+        retail = self.wholesale.retail
+        assert retail is not None
+        expected_tick = self.foresight.expected_tick(first, first + count)
+        return Shop(**retail.shop(agent, first, count, expected_tick))
 
     # --- the day-ahead market
 
@@ -299,17 +309,27 @@ class WholesaleDay:
         return _whole_orders("day_ahead", self.minds[agent].day_ahead(own, public, self._draw(agent)))
 
     def _capacity_of(self, agent: int, now_ms: int) -> int:
+        over = self._periods_over(now_ms)
+        own = self.foresight.own(agent, over, over, now_ms)
+        return _whole(self.minds[agent].invest(own, self.building_of(agent, now_ms), self._draw(agent)))
+
+    def _periods_over(self, now_ms: int) -> int:
+        street = self.street
+        return min(max((now_ms - street.start_ms) // street.period_ms, 0), street.periods)
+
+    def building_of(self, agent: int, now_ms: int) -> Building:
+        """Tell what a producer knows when it may have capacity built."""
         plant, wholesale = self.wholesale.generation.plant_of[agent], self.wholesale
         terms = self.rules.upgrades[plant]
         assert terms is not None
-        over = min(max((now_ms - self.street.start_ms) // self.street.period_ms, 0), self.street.periods)
+        over = self._periods_over(now_ms)
         added_w = sum(row[1] for row in wholesale.generation.upgrades.export().tolist() if row[0] == plant)
         reference_w = 1_000_000
         cost_per_kw, earned_tick = int(terms.cost_per_kw), wholesale.spot_tick[:over].copy()
         if self.market.incentives is not None:
             cost_per_kw = self.market.incentives.own_cost_per_kw(plant, cost_per_kw, now_ms + int(terms.lead_ms))
             earned_tick = self.market.incentives.earned_tick(plant, earned_tick, now_ms)
-        building = Building(
+        return Building(
             capacity_w=int(wholesale.generation.fleet.capacity_w(now_ms)[plant]),
             building=bool(wholesale.generation.upgrades.building_w(now_ms)[plant]),
             most_w=max(0, int(terms.most_w) - added_w),
@@ -318,8 +338,6 @@ class WholesaleDay:
             earned_tick=earned_tick,
             available_ppm=self.rules.available_ppm[plant, :over].copy(),
         )
-        own = self.foresight.own(agent, over, over, now_ms)
-        return _whole(self.minds[agent].invest(own, building, self._draw(agent)))
 
     # --- the gateway
 
@@ -362,6 +380,8 @@ class WholesaleDay:
             return None
         try:
             return question(agent, *given)
+        except RunEndedError:
+            raise
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a mind is a stranger's code, and must not end the run
             self._fail(agent, now_ms, error)
             return None

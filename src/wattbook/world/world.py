@@ -14,7 +14,7 @@ import numpy as np
 import simpy
 
 from wattbook.chance import draw, keys_of
-from wattbook.errors import CorruptError, LivelockError, PolicyError
+from wattbook.errors import CorruptError, LivelockError, PolicyError, RunEndedError
 from wattbook.journal import Journal, pack, unpack
 from wattbook.market import Market
 from wattbook.messages import (
@@ -52,8 +52,10 @@ if TYPE_CHECKING:
     from wattbook.market import Street
     from wattbook.market.suppliers import Suppliers
     from wattbook.policies import Mind
+    from wattbook.policies.language.days import Voice
     from wattbook.policies.wholesale import WholesaleMind
     from wattbook.regulator.judging import Judge
+    from wattbook.world.counsel import Counsel
     from wattbook.world.outlook import Outlook
 
 ENGINES: Final = {
@@ -99,6 +101,10 @@ class World:
         other; None for as many as are worth while. Any number gives the same journal.
     judge : callable, optional
         Who chooses the regulator's sanctions, see `wattbook.regulator.judging`; without one its ladder does.
+    voices : mapping of int to Voice, optional
+        Utilities and producers that ask a language model, by agent.
+    thinking_ms : int
+        How long they think.
 
     Attributes
     ----------
@@ -121,6 +127,8 @@ class World:
         threads: int | None = None,
         wholesale_minds: Mapping[int, WholesaleMind] | None = None,
         judge: Judge | None = None,
+        voices: Mapping[int, Voice] | None = None,
+        thinking_ms: int = 0,
     ) -> None:
         assert len(minds) == street.agents
         self.street = street
@@ -142,6 +150,11 @@ class World:
             retail = self.market.wholesale.retail
             if retail is not None and retail.moves is not None:
                 self.wholesale_day.ask_members = Choosing(self, seed).ask
+        self.counsel: Counsel | None = None
+        if self.wholesale_day is not None and voices:
+            from wattbook.world.counsel import Counsel  # most runs are without
+
+            self.counsel = Counsel(self.wholesale_day, voices, thinking_ms)
         self.oversight = None if street.oversight is None else Oversight(self.market, judge)
         self.woken = np.zeros(1, np.int64)
         self.incidents: list[dict[str, Any]] = []
@@ -234,6 +247,8 @@ class World:
         )
         if self.wholesale_day is not None:
             self.wholesale_day.start(env, dealt=self.answer_notices)
+        if self.counsel is not None:
+            env.process(self.counsel.process(env))
         if self.oversight is not None:
             env.process(self.oversight.process(env))
         env.run(until=Alarm(env, until_ms, Rank.HORIZON))
@@ -300,7 +315,7 @@ class World:
         new = self._foresee(agent, now_ms, max(last, self.day.opened - 1) if fresh < self.day.opened else last)
         periods = np.arange(first, self.day.opened)
         due = (periods >= fresh) | (self.look_ms[agent, first : self.day.opened] <= now_ms)
-        if new:
+        if new and mind.follows_forecasts:
             due |= periods <= last
         if not self._look_at(agent, mind, periods[due], fresh, now_ms):
             return FOREVER
@@ -325,7 +340,7 @@ class World:
         """Give the earliest of: a look that its policy asked for, its next forecast, the next gate opening."""
         street = self.street
         at_ms = int(self.look_ms[agent, first : self.day.opened].min(initial=FOREVER))
-        if mind.look_ahead_ms > 0:
+        if mind.look_ahead_ms > 0 and mind.follows_forecasts:
             at_ms = min(at_ms, self.expectations.next_update_ms(agent, now_ms))
         elif self.day.opened < street.periods:
             at_ms = min(at_ms, int(street.opens_ms[self.day.opened]) + int(self.expectations.phase_ms[agent]))
@@ -390,6 +405,8 @@ class World:
         try:
             delay = checked_delay(mind.policy(see, self.memory[agent], partial(draw, int(self.draw_keys[agent])), out))
             commands = _checked_commands(out)
+        except RunEndedError:
+            raise
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a policy is a stranger's code, and must not end the run
             self.quarantine(agent, now_ms, error)
             return None
