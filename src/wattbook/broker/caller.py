@@ -11,9 +11,10 @@ from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from wattbook.broker.client import KEY_VARIABLE, URL_VARIABLE, Address, Key, connect
+from wattbook.broker.client import URL_VARIABLE, Address, connect
 from wattbook.broker.gate import Gate
 from wattbook.broker.pacer import Pacer
+from wattbook.broker.secrecy import KEY_VARIABLE, Key, blotted
 from wattbook.broker.wire import Said, outcome_of, read_count, read_message
 from wattbook.broker.words import Reply
 from wattbook.decisions import Outcome
@@ -122,7 +123,7 @@ class LiveCaller:
         max_rate_per_s: float = 1000.0,
         most_at_once: int = 512,
         attempt_s: float = 120.0,
-        most_attempts: int = 8,
+        most_attempts: int = 12,
         longest_pause_s: float = 60.0,
         may_send_again: Callable[[], bool] = lambda: True,
     ) -> None:
@@ -204,7 +205,8 @@ class LiveCaller:
 
     def _live(self, ready: Future[None]) -> None:
         """Be the thread."""
-        asyncio.run(self._until_enough(ready))
+        with blotted(self._key):
+            asyncio.run(self._until_enough(ready))
 
     async def _until_enough(self, ready: Future[None]) -> None:
         self._loop = asyncio.get_running_loop()

@@ -18,40 +18,13 @@ if TYPE_CHECKING:
 
     import httpx2
 
-KEY_VARIABLE: Final = "ANTHROPIC_API_KEY"
+    from wattbook.broker.secrecy import Key
+
 URL_VARIABLE: Final = "ANTHROPIC_BASE_URL"
 DEFAULT_HOST: Final = "api.anthropic.com"
 _DEFAULT_URL: Final = f"https://{DEFAULT_HOST}"
 _COUNTED: Final = ("model", "system", "messages", "thinking", "output_config")
 _CONNECT_S: Final = 10.0
-
-
-class Key:
-    """A key that shows itself in no repr, no variable and no pickle.
-
-    Parameters
-    ----------
-    text : str or None
-        None for the one in the environment.
-    """
-
-    __slots__ = ("reveal",)
-
-    def __init__(self, text: str | None) -> None:
-        given = os.environ.get(KEY_VARIABLE, "") if text is None else text
-        self.reveal: Callable[[], str] = given.strip
-        """The key itself."""
-
-    def __repr__(self) -> str:
-        return "Key(...)"
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a key is not written anywhere")
-
-    @property
-    def is_given(self) -> bool:
-        """Whether there is one that can be sent."""
-        return self.reveal() != "" and self.reveal().isascii() and self.reveal().isprintable()
 
 
 class Address:

@@ -22,7 +22,7 @@ _IDLE_S: Final = 0.1
 """After a longer break what was accepted tells how much was asked for, not how much would have been let through."""
 _FIRST_PAUSE_S: Final = 0.06
 _SLOW_PER_S: Final = 80.0
-_FAST_PER_S: Final = 500.0
+_FAST_PER_S: Final = 250.0
 """The first rate lies between the slow and the fast one."""
 _SEARCH_PER_S: Final = 10.0
 _LEAST_PER_S: Final = 0.1
@@ -33,6 +33,9 @@ _HEADROOM: Final = 1.25
 _CLIMB_S: Final = 15.0
 _CLIMB_S_PER_CALL: Final = 0.1
 _DOUBLING_S: Final = 3.0
+_SOME: Final = 10.0
+"""Calls that it takes, on a slow server, to see what became of a change."""
+_DOUBLING_UNMEASURED_S: Final = 2.0
 
 
 class Sent(NamedTuple):
@@ -96,6 +99,7 @@ class Pacer:
         self._phase = _Phase.OPEN
         self._ceiling_per_s = max_per_s
         self._slope = 0.0
+        self._doubling_s = _DOUBLING_UNMEASURED_S
         self._free_s = float("-inf")
         self._last_s = float("-inf")
         self._serial = 0
@@ -145,7 +149,7 @@ class Pacer:
         elif self.per_s < self._ceiling_per_s:
             self.per_s += self._slope * elapsed_s
         else:
-            self.per_s = min(self._max_per_s, self.per_s * 2 ** (elapsed_s / _DOUBLING_S))
+            self.per_s = min(self._max_per_s, self.per_s * 2 ** (elapsed_s / self._doubling_s))
 
     def _slow_down(self, sent: Sent, accepted: int) -> None:
         if self._phase is _Phase.OPEN:
@@ -160,7 +164,9 @@ class Pacer:
             measured = accepted / (sent.at_s - self._cut_s)
             self.per_s = min(sent.per_s, measured)
             self._ceiling_per_s = min(sent.per_s, _HEADROOM * measured)
-        climb_s = min(_CLIMB_S, max(1.0, accepted * _CLIMB_S_PER_CALL))
+        some_calls_s = _SOME / self.per_s
+        self._doubling_s = max(_DOUBLING_S, some_calls_s)
+        climb_s = max(1.0, some_calls_s, min(_CLIMB_S, accepted * _CLIMB_S_PER_CALL))
         self._slope = max(0.0, self._ceiling_per_s - self.per_s) / climb_s
 
     def _pause(self, now_s: float, retry_after_s: float | None) -> None:
