@@ -252,6 +252,7 @@ def test_calls_against_a_bucket_are_seldom_refused(started):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.parametrize("burst", [10, 50])
 def test_five_hundred_calls_at_fifty_a_second_are_hardly_refused_and_nearly_as_quick_as_they_can_be(started, burst):
     refused, times_ideal = paced(started, 50, burst, 500)
@@ -260,6 +261,7 @@ def test_five_hundred_calls_at_fifty_a_second_are_hardly_refused_and_nearly_as_q
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_server_without_limits_answers_a_street_fifty_times_faster_than_one_after_another(started):
     with Scripted(always(ok(0.3))) as server:
         caller = started(server.url)
