@@ -208,7 +208,7 @@ def test_money_is_whole_nano_dollars():
 def test_prices_are_shipped_with_their_month_and_can_be_overridden(tmp_path):
     shipped = load_prices()
     assert shipped.as_of == "2026-10"
-    assert shipped.of("claude-haiku-5-5") == Price(1_000, 5_000)
+    assert shipped.of("claude-haiku-5-5") == Price(100, 500)
     path = tmp_path / "prices.toml"
     path.write_text("[usd_per_million_tokens]\nclaude-haiku-5-5 = { input = 0.1, output = 0.5 }\n")
     assert load_prices(path).of("claude-haiku-5-5") == Price(100, 500)

@@ -114,7 +114,10 @@ def _broker(scenario: Scenario, seed: int, mode: Mode, place: Path, caller: Call
     if caller is None and mode is not Mode.REPLAY:
         from wattbook.broker.caller import LiveCaller
 
-        caller = LiveCaller(model=chosen.model)
+        def may_send_again() -> bool:
+            return broker.may_send_again()  # it is there before anything is sent
+
+        caller = LiveCaller(model=chosen.model, may_send_again=may_send_again)
     label = f"{scenario.name or 'scenario'}-{seed}"[:_LABEL]
     broker = Broker(
         place, mode, settings_of(chosen), caller, RunId(label, scenario.digest(), int(seed), chosen.replicate)
