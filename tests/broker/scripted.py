@@ -110,7 +110,9 @@ class Scripted:
 
     async def _answer(self, reader, writer):
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
-        length = next(int(line.split(":")[1]) for line in head.splitlines() if line.lower().startswith("content-length"))
+        length = next(
+            int(line.split(":")[1]) for line in head.splitlines() if line.lower().startswith("content-length")
+        )
         payload = json.loads(await reader.readexactly(length))
         self.heads.append(head)
         if "count_tokens" in head.splitlines()[0]:

@@ -2,7 +2,8 @@
 
 `check_book`, `check_relation`, `check_auction`, `check_run` and `check_policy` draw from seeds, shrink what fails, and
 raise `Falsified` with Python to paste. `strategies` and `BookMachine` are for Hypothesis, which they need; nothing else
-here does. Owns what must hold. Knows no private name of any other room.
+here does. `Stub` and `stub_process` stand in for a language model's interface. Owns what must hold. Knows no private
+name of any other room.
 
 Everything is loaded when it is first asked for.
 """
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from wattbook.testing.policies import PolicyReport, check_policy
     from wattbook.testing.relations import RELATIONS, Relation, check_relation
     from wattbook.testing.shrinking import shrink
+    from wattbook.testing.stub import Stub, stub_process
+    from wattbook.testing.stub_behaviours import Behaviour, Bucket
     from wattbook.testing.weather import CALM, SETUPS, Setup, Weather
 
 _FILES: Final = {
@@ -43,6 +46,8 @@ _FILES: Final = {
     "policies": ("PolicyReport", "check_policy"),
     "relations": ("RELATIONS", "Relation", "check_relation"),
     "shrinking": ("shrink",),
+    "stub": ("Stub", "stub_process"),
+    "stub_behaviours": ("Behaviour", "Bucket"),
     "weather": ("CALM", "SETUPS", "Setup", "Weather"),
 }
 _FILE_OF: Final = {name: file for file, names in _FILES.items() for name in names}
@@ -54,7 +59,9 @@ __all__ = [
     "RELATIONS",
     "SETUPS",
     "Audit",
+    "Behaviour",
     "BookMachine",
+    "Bucket",
     "Cell",
     "Command",
     "Commands",
@@ -66,6 +73,7 @@ __all__ = [
     "Relation",
     "Report",
     "Setup",
+    "Stub",
     "Weather",
     "cells",
     "check_auction",
@@ -79,6 +87,7 @@ __all__ = [
     "missing",
     "reachable",
     "shrink",
+    "stub_process",
     "why_unreachable",
 ]
 if find_spec("hypothesis") is None:
