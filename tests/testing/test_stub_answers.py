@@ -12,6 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wattbook.broker.caller import LiveCaller
+from wattbook.broker.words import Call
+from wattbook.decisions import Outcome
 from wattbook.errors import ConfigError
 from wattbook.testing import Behaviour, Bucket, Stub
 from wattbook.testing.stub_answers import message, see, tokens, values_within
@@ -192,7 +195,7 @@ def test_what_the_stub_cannot_do_is_said_at_the_end(stub, body, told):
 
 @pytest.mark.parametrize(
     ("text", "count"),
-    [("", 0), (" \n", 0), ("buy", 1), ("electricity", 2), ("1234", 2), ('{"a":1}', 5), ("grün", 3), ('"}],"', 2)],
+    [("", 0), (" \n", 0), ("buy", 1), ("electricity", 2), ("1234", 2), ('{"a":1}', 5), ("grün", 1), ('"}],"', 2)],
 )
 def test_tokens_are_short_runs_of_letters_digits_or_marks(text, count):
     assert tokens(text) == count
@@ -456,3 +459,29 @@ def test_the_sdk_meets_what_breaks_on_the_wire(anthropic):
         with pytest.raises(json.JSONDecodeError):
             client.messages.create(**asked())
         assert isinstance(client.messages.create(**asked()), str)
+
+
+# --- the broker's caller
+
+
+@pytest.mark.parametrize(
+    ("kind", "outcome"),
+    [("plain", Outcome.OK), ("thinking", Outcome.OK), ("obey", Outcome.OK), ("refusal", Outcome.REFUSAL),
+     ("max_tokens", Outcome.TRUNCATED), ("empty", Outcome.NO_ACTION), ("cut_json", Outcome.MALFORMED),
+     ("html", Outcome.MALFORMED), ("empty_object", Outcome.MALFORMED), ("half_body", Outcome.CONNECTION),
+     ("reset", Outcome.CONNECTION)],
+)  # fmt: skip
+def test_the_caller_ends_as_the_stub_behaves_and_knows_what_was_billed(kind, outcome):
+    with Stub(Behaviour(kind)) as stub:
+        caller = LiveCaller(model="claude-haiku-5-5", base_url=stub.url, api_key="test")
+        try:
+            caller.start()
+            reply = caller.send(Call(asked(), 20.0)).result(30)
+        finally:
+            caller.close()
+        counts = stub.counts
+    assert (reply.outcome, caller.provider) == (outcome, "stub")
+    if reply.is_billed:
+        assert (reply.input_tokens, reply.output_tokens) == (counts.input_tokens, counts.output_tokens)
+    else:
+        assert reply.sent, "what it cost is not known, so it counts as the worst case"
