@@ -29,6 +29,7 @@ slow: $(STAMP)
 		--ignore=tests/book/test_equality.py --ignore=tests/mutation
 	$(BIN)/python benchmarks/book_batch.py --check
 	$(BIN)/python benchmarks/supply.py --check
+	$(BIN)/python -m benchmarks.language_models --check
 	$(BIN)/wattbook bench book --no-peers --check --slack 0.25
 	$(BIN)/wattbook bench run --quick --no-peers --only market --only split --check
 	$(BIN)/wattbook bench run --no-peers --only market --agents 100,400,1000 --check --slack 0.25

@@ -2,10 +2,13 @@
 
 Two utilities cover the need of their customers at a contract desk and a day ahead, two plants sell, one of them at
 three times its cost; a regulator watches. Utilities ask once a day, the regulator about each finding, and each thinks
-for 50 minutes. The recording beside this script holds answers of a stub, not of a model: they fit the questions and
-mean nothing, so the run shows that everything works, and tells nothing of what a model would do.
+for 50 minutes. The recording beside this script holds answers of a stub, not of a model: they follow a few plain rules
+below, so the run shows that everything works, and tells nothing of what a model would do. With ``--record`` it is made
+anew.
 """
 
+import json
+import sys
 from pathlib import Path
 
 from wattbook import ContractDesk, LanguageModel, Regulator, Scenario, producer, utility
@@ -33,5 +36,30 @@ scenario = Scenario(
     ),
 )
 
+PLAN = {"supplier": "any", "green_level": 2, "hedge_day": 75, "hedge_week": 25, "ceiling_level": 6, "retail_level": 5}
+
+
+def answer(body):
+    """Answer as a stub: utilities hedge three quarters, the regulator does as the ladder says, fines by half."""
+    seen = json.loads(body["messages"][0]["content"])
+    if "ladder" not in seen:
+        return {**PLAN, "rationale": "by rule of a stub"}
+    steps = {"warning": "warn", "fine": "fine", "mitigation": "cap", "price_cap": "cap"}
+    action = steps.get(seen["ladder"][0], "none") if seen["ladder"] else "none"
+    return {"action": action, "target": "A", "strength": 50, "duration_days": 3, "rationale": "by rule of a stub"}
+
+
+def record():
+    """Ask a stub everything anew."""
+    from wattbook.broker.caller import LiveCaller
+    from wattbook.testing import Stub
+
+    Path(scenario.language_model.recording).unlink(missing_ok=True)
+    with Stub(answer=answer) as stub:
+        caller = LiveCaller(model=scenario.language_model.model, base_url=stub.url, api_key="none is needed")
+        return scenario.run(seed=7, llm="record", caller=caller)
+
+
 if __name__ == "__main__":
-    print(scenario.run(seed=7, llm="replay").summary())
+    run = record() if "--record" in sys.argv else scenario.run(seed=7, llm="replay")
+    print(run.summary())

@@ -18,6 +18,7 @@ GOLDEN = {
     "green_quota": "20022908bb281d27b2341ae745e94c28ff08b64a7f892211b6d3f8d953c0f22b",
     "hedging": "4dbba4640d6bfafa33b799841a54c5e63f78d02fde99472bd1bcf08751288b6a",
     "laboratory": "a317773f882e00e2bd84eeff770df6828259fa7cc9fda6c4032f0529fd91c67e",
+    "language_models": "7d5b19a40760ea22770a0e9db162ba50559fd89d3e8f5577cc13201cffca3961",
     "monopoly": "e0fc80e38a83cdaedadc1ec559c4281e8ec600cbeab030ec86dcd0709f6c84af",
     "neighbourhood": "5eaa826237ce97a5b204e1cec92d86dbd3e7022413c30442e999123c7fcb38da",
     "reaction_times": "65fce1c6ab8f25043724170da4fac88df0024766d9513db6f0485e3e048493bc",

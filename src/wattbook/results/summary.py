@@ -31,7 +31,7 @@ _UNIX: Final = datetime(1970, 1, 1, tzinfo=UTC)
 def summary(run: Run) -> str:
     """Write at most 40 lines of at most 100 columns.
 
-    There are 10 more where there is a wholesale market, 6 with a regulator, 3 with green tools, 3 with a language
+    There are 10 more where there is a wholesale market, 6 with a regulator, 3 with green tools, 4 with a language
     model.
     """
     figures = run.metrics
@@ -74,7 +74,7 @@ def _language_model(figures: Mapping[str, Any] | None) -> Iterator[str]:
     yield _row("language model", f"{cost}: {said}" if said else cost)
     if figures["degraded"]:
         yield _row("", f"DEGRADED: {figures['fallback_share']:.1%} of all decisions fell back on rules")
-    elif figures["providers"] not in ([], ["anthropic"]):
+    if figures["providers"] not in ([], ["anthropic"]):
         yield _row("", f"answers of {', '.join(figures['providers'])}: no model gave them")
 
 
