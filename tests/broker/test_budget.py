@@ -17,6 +17,7 @@ from wattbook.decisions import Outcome
 from wattbook.errors import ConfigError, ResourceError
 
 PRICE = Price(1_000, 5_000)
+PRICES = load_prices({"claude-haiku-5-5": {"input": 1, "output": 5}})
 WORST_TOKENS = most_tokens_of(make_asked(), Settings())
 _USAGE = st.tuples(st.integers(0, WORST_TOKENS - 20), st.integers(0, 256))
 _REPLIES = st.one_of(
@@ -48,7 +49,7 @@ def test_spend_never_passes_a_limit_and_the_run_goes_on(budget, replies, decisio
         return _reply(*replies[n % len(replies)], payload)
 
     with tempfile.TemporaryDirectory() as folder:
-        path, given_settings = Path(folder) / "s", Settings(budget=budget)
+        path, given_settings = Path(folder) / "s", Settings(prices=PRICES, budget=budget)
         broker = open_broker(path, model=Model(say), settings=given_settings)
         trace = live_in(broker, decisions)
         broker.finish(complete=True)
@@ -83,7 +84,7 @@ def test_a_purse_holds_back_enough_for_all_that_is_under_way(limit, acts):
 
 
 def test_what_is_refused_does_not_depend_on_when_replies_arrive(tmp_path):
-    limited, runs = Settings(budget=Budget(max_usd=0.02)), []
+    limited, runs = Settings(prices=PRICES, budget=Budget(max_usd=0.02)), []
     for n, model in enumerate((Model(), Model(waits=True), Model(delays=lambda n: (n * 3 % 5) / 500))):
         deliver = model.deliver if model.waits else None
         runs.append(record(tmp_path / str(n), 60, model, settings=limited, before_settle=deliver))
@@ -93,7 +94,9 @@ def test_what_is_refused_does_not_depend_on_when_replies_arrive(tmp_path):
 
 def test_what_comes_back_from_one_request_lets_another_through(tmp_path):
     worst = Purse(Budget(), PRICE, 256).worst(WORST_TOKENS).nusd
-    broker = open_broker(tmp_path / "s", settings=Settings(budget=Budget(max_usd=(worst + 1_500_000) / 10**9)))
+    broker = open_broker(
+        tmp_path / "s", settings=Settings(prices=PRICES, budget=Budget(max_usd=(worst + 1_500_000) / 10**9))
+    )
     tickets = [broker.ask(make_asked(need=need)) for need in (100, 101)]
     assert [broker.answer(ticket).outcome for ticket in tickets] == [Outcome.OK, Outcome.BUDGET]
     assert broker.answer(broker.ask(make_asked(need=102))).outcome is Outcome.OK
@@ -103,7 +106,8 @@ def test_what_comes_back_from_one_request_lets_another_through(tmp_path):
 def test_a_request_that_may_have_been_carried_out_costs_the_worst_case_one_never_sent_nothing(tmp_path):
     worst = Purse(Budget(), PRICE, 256).worst(WORST_TOKENS)
     for name, said, cost in (("sent", FAILED, worst.nusd), ("not", FAILED._replace(sent=False, attempts=0), 0)):
-        broker = open_broker(tmp_path / name, model=Model(lambda n, p, said=said: said))
+        model = Model(lambda n, p, said=said: said)
+        broker = open_broker(tmp_path / name, model=model, settings=Settings(prices=PRICES))
         broker.settle(broker.ask(make_asked()), outcome=Outcome.TIMEOUT, action="rule")
         broker.close()
         assert [decision.cost_nusd for decision in broker.decisions] == [cost]
@@ -112,7 +116,7 @@ def test_a_request_that_may_have_been_carried_out_costs_the_worst_case_one_never
 
 def test_a_server_that_bills_more_than_the_worst_case_is_asked_no_more(tmp_path):
     model = Model(lambda n, p: reply(answer_to(p), tokens=(10 * WORST_TOKENS, 40)))
-    broker = open_broker(tmp_path / "s", model=model, settings=Settings(budget=Budget(max_usd=1)))
+    broker = open_broker(tmp_path / "s", model=model, settings=Settings(prices=PRICES, budget=Budget(max_usd=1)))
     live_in(broker, 30)
     broker.finish(complete=True)
     broker.close()
@@ -139,7 +143,9 @@ def test_a_caller_that_asks_before_it_sends_again_keeps_to_the_limit(tmp_path):
             attempts += 1
         return reply(outcome=Outcome.OVERLOADED, is_billed=False, attempts=attempts)
 
-    broker = open_broker(tmp_path / "s", model=Model(insist), settings=Settings(budget=Budget(max_requests=10)))
+    broker = open_broker(
+        tmp_path / "s", model=Model(insist), settings=Settings(prices=PRICES, budget=Budget(max_requests=10))
+    )
     live_in(broker, 20)
     broker.finish(complete=True)
     broker.close()
@@ -156,7 +162,7 @@ def test_after_the_time_is_over_nothing_is_sent():
 
 
 def test_a_run_that_goes_on_has_spent_what_it_had_spent(tmp_path):
-    limited = Settings(budget=Budget(max_requests=12))
+    limited = Settings(prices=PRICES, budget=Budget(max_requests=12))
     broker = open_broker(tmp_path / "s", settings=limited)
     live_in(broker, 9)
     broker.close()

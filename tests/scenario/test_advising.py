@@ -21,7 +21,7 @@ from wattbook.decisions import Outcome, Question
 from wattbook.errors import ConfigError
 from wattbook.messages import Action
 from wattbook.scenario.running import run
-from wattbook.units import eur_per_mwh, hours, kw, minutes, mw
+from wattbook.units import eur_per_mwh, hours, kw, minutes, mw, percent
 
 HOUR_MS = 3_600_000
 
@@ -280,6 +280,9 @@ def test_a_regulator_asks_about_a_finding_and_acts_a_thinking_time_later():
         ({"personas": {"nobody": "thrifty"}}, "write a kind or an agent"),
         ({"thinking": hours(0)}, "thinking"),
         ({"max_usd": -1}, "max_usd"),
+        ({"max_usd": 10**400}, "max_usd"),
+        ({"recording": "a\0b"}, "is no path"),
+        ({"bucket": percent(0.4)}, "whole per cent"),
         ({"library": "nowhere.toml"}, "cannot be read"),
         ({"prompts": "v0"}, "prompts"),
     ],

@@ -205,7 +205,7 @@ SCENARIOS = {
         "imbalance.long=eur_per_mwh(110) is above short=eur_per_mwh(100)",
     ),
     "an unknown key": ({"regulatr": None}, "regulatr is unknown"),
-    "a later version's key": ({"language_model": None}, "language_model is unknown"),
+    "a later version's key": ({"studies": None}, "studies is unknown"),
     "an unknown billing": ({"billing": "weekly"}, "billing='weekly' is not one of month, run"),
     "an unknown answer to errors": ({"on_policy_error": "ignore"}, "is not one of quarantine, fail"),
 }

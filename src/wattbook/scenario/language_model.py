@@ -6,7 +6,6 @@ scenario is run. Prompts and answers are `wattbook.policies.language`' business,
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -22,7 +21,7 @@ from wattbook.scenario.faults import FieldError
 from wattbook.scenario.fields import Typed, choice, flag, is_none, measured, optional, text, whole
 from wattbook.scenario.parts import Consumer, Part, Prosumer, Utility
 from wattbook.scenario.wholesale import Producer
-from wattbook.units import hours, minutes, percent, seconds
+from wattbook.units import PPM, hours, minutes, percent, seconds
 
 if TYPE_CHECKING:
     from wattbook.policies.language.library import Personas
@@ -68,7 +67,7 @@ def _personas(value: object) -> tuple[tuple[str, str], ...]:
 
 def _path(value: object) -> str:
     """Take the path of a file."""
-    if not isinstance(value, str | Path) or not str(value).strip():
+    if not isinstance(value, str | Path) or not str(value).strip() or "\0" in str(value):
         raise FieldError("is no path of a file")
     return str(value)
 
@@ -80,7 +79,7 @@ def _dollars(value: object) -> float:
             value = float(value)
         except ValueError:
             raise FieldError("is no number of US dollars: write 1.50") from None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MOST:
         raise FieldError("is no number of US dollars: write max_usd=1.50")
     return float(value)
 
@@ -200,6 +199,8 @@ def language_model_problems(scenario: Scenario) -> list[str]:
     if chosen is None:
         return []
     problems = [*_unknown(scenario), *_persona_problems(scenario)]
+    if int(chosen.bucket) % (PPM // 100):
+        problems.append("language_model.bucket is not in whole per cent: write percent(10)")
     if scenario.game is not None:
         problems.append("language_model is not for a forward game, whose sellers choose quantities: leave one out")
     if REGULATOR in chosen.decides and scenario.regulator is not None and scenario.regulator.judge is not None:

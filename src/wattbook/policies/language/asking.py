@@ -128,7 +128,7 @@ class Asker:
         if self.terms.shared:
             values = picked(values, draw(self._draw_key, pending.number))
         plan = self._read(values, view, pending.handles)
-        rationale = str(values["rationale"])
+        rationale = "".join([each if each.isprintable() else "?" for each in values["rationale"]])
         if plan is None:
             adviser.settle(pending.ticket, outcome=Outcome.INFEASIBLE, action=BY_RULES, rationale=rationale)
             return None

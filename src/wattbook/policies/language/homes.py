@@ -264,9 +264,9 @@ class ChoosingHome(AskingHome):
     def choose(self, choice: Choice, draw: Callable[[int], int]) -> str | None:  # noqa: ARG002 - the one form
         """Name the utility that it takes."""
         self._choice = choice
-        if self._wanted is not None:
-            return self._wanted
         names = [offer.utility for offer in choice.offers]
+        if self._wanted in names:
+            return self._wanted
         own = names.index(choice.own)
         fee = np.zeros(len(names), np.int64)
         fee[own] = choice.fee
