@@ -30,8 +30,8 @@ class Tokens(NamedTuple):
 def pieces(text: str) -> int:
     """Count the pieces of a text.
 
-    >>> pieces('{"share":100}')
-    4
+    >>> pieces('{"share":100}')  # {" and share and ": and 100 and }
+    5
     """
     return len(_PIECE.findall(text))
 
