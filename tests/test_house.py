@@ -14,14 +14,14 @@ FLOORS = (
     {"market", "regulator", "policies", "broker"},
     {"world", "results"},
     {"scenario"},
-    {"testing"},
+    {"study", "testing"},
     {"cli"},
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 # Who may import a library; anything not named may be imported anywhere.
 ROOMS_OF = {
     "simpy": {"world"},
-    "polars": {"results", "data"},
+    "polars": {"results", "data", "study"},
     "anthropic": {"broker"},
     "scipy": {"scenario"},  # the optimum over the horizon, an extra
     "pydantic": {"scenario"},

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from wattbook.messages import SELL
 from wattbook.policies.language.days import Day, Voice, week_end
 from wattbook.policies.language.utility import Quote
 from wattbook.units import MS_PER_DAY
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     import simpy
 
+    from wattbook.policies.wholesale import Offered
     from wattbook.world.wholesale_day import WholesaleDay
 
 DAYS_BACK: Final = 3
@@ -54,6 +56,7 @@ class Counsel:
             [(turn.taken_ms, 0, turn) for turn in turns] + [(turn.asked_ms, 1, turn) for turn in turns]
         )
         self.done = 0
+        day.heard = {agent: {} for agent in voices if agent not in self.wholesale.generation.plant_of}
 
     def process(self, env: simpy.Environment) -> Generator[simpy.Event, None, None]:
         """Hear and ask at each moment, what was asked earlier first."""
@@ -127,15 +130,19 @@ class Counsel:
         )
 
     def _quotes(self, agent: int, now_ms: int) -> tuple[Quote, ...]:
-        """Give what a utility could sign now, by number."""
+        """Give the cheapest of what each supplier asks now, or asked in the last session, by supplier."""
         desk = self.wholesale.desk
         if desk is None:
             return ()
         renewable, specs = desk.terms.renewable, desk.terms.specs
+        cheapest: dict[int, Offered] = {}
+        for offer in (*self.day.heard[agent].values(), *self.day.offers_to(agent, now_ms)):
+            if offer.side == SELL and offer.maker != agent:
+                known = cheapest.setdefault(offer.maker, offer)
+                cheapest[offer.maker] = min(known, offer, key=lambda each: (each.price_tick, each.number))
         return tuple(
-            Quote(offer.maker, offer.price_tick, offer.maker in renewable or specs[offer.spec].bundled, offer.quantity)
-            for offer in self.day.offers_to(agent, now_ms)
-            if offer.maker != agent
+            Quote(maker, offer.price_tick, maker in renewable or specs[offer.spec].bundled, offer.quantity)
+            for maker, offer in sorted(cheapest.items())
         )
 
     def _fines(self, agent: int) -> int:

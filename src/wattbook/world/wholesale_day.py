@@ -107,6 +107,8 @@ class WholesaleDay:
         self.counts = np.zeros(len(Done), np.int64)
         self.minds = minds
         self.ask_members: Callable[[int, int, int], None] | None = None
+        self.heard: dict[int, dict[int, Offered]] = {}
+        """Offers that those who think about the next day were shown in the last session at the desk, by number."""
         names = self.street.names
         self.draw_keys = {agent: key_of(seed, names[agent], "wholesale") for agent in minds}
         self._fail = fail
@@ -189,6 +191,9 @@ class WholesaleDay:
     def _at_desk(self, agent: int, opening: _Opening, round_: int) -> list[Say]:
         own = self.foresight.own(agent, opening.first, opening.end, opening.now_ms)
         desk = self._desk_of(agent, opening, round_)
+        if agent in self.heard:
+            kept = self.heard[agent] if round_ else {}
+            self.heard[agent] = kept | {offer.number: offer for offer in desk.offered}
         said = self.minds[agent].at_desk(own, _copied(opening.public), desk, self._draw(agent))
         if not isinstance(said, Iterable) or isinstance(said, str):
             raise PolicyError(f"at_desk answers with a list of Say(...), empty for nothing, not {said!r:.80}")
