@@ -84,9 +84,9 @@ def test_a_newer_store_is_refused(tmp_path):
 
 
 def test_a_store_that_is_not_there_or_cannot_be_made_is_told(tmp_path):
-    with pytest.raises(ResourceError, match="there is no store of decisions"):
+    with pytest.raises(ResourceError, match="no store of decisions"):
         open_broker(tmp_path / "s", Mode.REPLAY)
-    with pytest.raises(ResourceError, match="look at the disk"):
+    with pytest.raises(ResourceError, match="there is no folder"):
         open_broker(tmp_path / "no" / "s", Mode.RECORD)
 
 
@@ -115,10 +115,10 @@ def test_two_that_go_on_with_one_run_are_told_of_each_other(tmp_path):
     live_in(first, 5)
     first.finish(complete=False)
     live_in(second, 5)
-    with pytest.raises(ResourceError, match="who else uses it"):
+    with pytest.raises(ResourceError, match="somebody else records the same run"):
         second.finish(complete=False)
     first.close()
-    with pytest.raises(ResourceError, match="who else uses it"):
+    with pytest.raises(ResourceError, match="somebody else records the same run"):
         second.close()
 
 

@@ -210,9 +210,7 @@ def test_a_door_that_stays_shut_stops_the_run_before_it_starts(tmp_path):
     with pytest.raises(ConfigError, match="ANTHROPIC_API_KEY"):
         open_broker(tmp_path / "s", model=model)
     assert model.states == ["closed"]
-    store = Store.reading(tmp_path / "s")
-    assert store.runs() == []
-    store.close()
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_answer_is_settled_once_and_as_it_came_or_as_infeasible(tmp_path):

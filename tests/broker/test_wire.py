@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scripted import TEXT, USAGE, message
 
-from wattbook.broker.wire import outcome_of, read_count, read_message, read_request_id, read_seconds
+from wattbook.broker.wire import MOST_BYTES, Said, outcome_of, read_count, read_message, read_request_id, read_seconds
 from wattbook.decisions import Outcome
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
@@ -37,6 +37,12 @@ def test_any_body_has_exactly_one_reading(body):
     assert said.text.strip() or said.outcome is not Outcome.OK
     said.text.encode()
     read_count(body)
+
+
+def test_a_huge_body_is_not_read_at_all():
+    body = json.dumps(message()).encode()
+    assert read_message(body).outcome is Outcome.OK
+    assert read_message(body + b" " * MOST_BYTES) == Said(Outcome.MALFORMED)
 
 
 def test_cache_reads_and_writes_are_input():

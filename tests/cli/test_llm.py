@@ -74,7 +74,9 @@ def test_an_estimate_asks_nobody(asks, monkeypatch):
     [
         (("--llm", "recrod"), "did you mean 'record'"),
         (("--recording", "x.sqlite"), "add one of them"),
-        (("--llm", "replay"), "there is no store of decisions"),
+        (("--llm", "replay"), "no store of decisions"),
+        (("--llm", "record", "--recording", "."), "is a folder"),
+        (("--llm", "record", "--recording", "no/such/x.sqlite"), "there is no folder"),
     ],
     ids=str,
 )
@@ -93,3 +95,29 @@ def test_a_server_that_refuses_the_key_ends_it_at_once(wattbook, tmp_path, monke
     assert ended.code == 2
     assert "401" in ended.err
     assert "canary" not in ended.err + ended.out
+    assert not list(tmp_path.glob("runs/*.sqlite*")), "an empty recording was left behind"
+
+
+def test_an_interrupted_recording_says_where_the_answers_are(asks, tmp_path, monkeypatch):
+    from wattbook.cli import work
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(work, "_run", interrupted)
+    ended = asks("run", "asks.py", "-q", "--llm", "record", "--recording", "kept.sqlite")
+    assert ended.code == 130
+    assert ended.err.splitlines() == [
+        "answers so far are in kept.sqlite: to go on with them, write --llm replay-or-live",
+        "interrupted: no run was saved",
+    ]
+    assert asks("run", "asks.py", "-q").err.splitlines() == ["interrupted: no run was saved"]
+
+
+def test_what_the_broker_notices_is_told_with_the_figures(asks, monkeypatch):
+    from wattbook.broker.broker import Broker
+
+    monkeypatch.setattr(Broker, "notices", ("nothing more is sent",))
+    assert "nothing more is sent" in asks("run", "asks.py", "-q", "--llm", "record").out
+    ended = asks("run", "asks.py", "-q", "--llm", "replay", "--json")
+    assert ended.err == "nothing more is sent\n"

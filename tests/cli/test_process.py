@@ -94,7 +94,7 @@ def test_an_interrupt_ends_with_130_says_so_and_leaves_nothing_behind(tmp_path):
         out, err = process.communicate(timeout=30)
     assert process.returncode == 130
     assert out == b""
-    assert err.decode().splitlines()[-1] == "interrupted: nothing was saved"
+    assert err.decode().splitlines()[-1] == "interrupted: no run was saved"
     assert b"Traceback" not in err
     assert [path.name for path in tmp_path.iterdir()] == ["long.py"]
 

@@ -285,6 +285,7 @@ def test_a_regulator_asks_about_a_finding_and_acts_a_thinking_time_later():
         ({"bucket": percent(0.4)}, "whole per cent"),
         ({"library": "nowhere.toml"}, "cannot be read"),
         ({"prompts": "v0"}, "prompts"),
+        ({"model": " "}, "is no name of a model"),
     ],
     ids=str,
 )
@@ -302,3 +303,18 @@ def test_what_answers_cost_changes_no_digest_and_what_is_asked_does():
     assert homes(language_model=LanguageModel(decides=chosen.decides, thinking=minutes(51))).digest() != base.digest()
     assert homes(language_model=None).digest() != base.digest()
     assert base.with_values({"language_model.thinking": "10"}).language_model.thinking == minutes(10)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"decides": ["consumer", "producer"]}, "holds 'producer', and there is none"),
+        ({"decides": ["consumer", "regulator"]}, "holds 'regulator', and there is none"),
+        ({"decides": ["consumer"], "thinking": hours(24 * 7)}, "nobody will be asked in time"),
+    ],
+    ids=str,
+)
+def test_who_will_never_be_asked_is_told(values, said):
+    assert any(said in each for each in homes(language_model=LanguageModel(**values)).cautions())
+    plain = homes(language_model=LanguageModel(decides=["consumer"])).cautions()
+    assert not any("language_model" in each for each in plain)

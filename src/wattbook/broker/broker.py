@@ -205,11 +205,13 @@ class Broker:
         if self._mode is Mode.REPLAY_OR_LIVE and self._is_recorded():
             self._open_to_read()
             return
+        # Who is not let in leaves no empty store; who wants what is there already needs no connection to be told so.
+        provider = None if Path(self._path).exists() else self._connect()
         self._store = Store.writing(self._path)
         self._ending.callback(self._store.close)
         held = self._store.find(self._wanted)
         self._check_model(held)
-        provider = self._connect()
+        provider = self._connect() if provider is None else provider
         self._run = held or self._store.add_run(self._wanted, self._settings.model, provider)
         self._check_provider(provider)
         self._replayer = None if held is None else Replayer(self._store, held, self._settings)

@@ -36,9 +36,10 @@ from wattbook.errors import CorruptError, ResourceError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_OUTSIDE: Final = frozenset({3, 5, 6, 7, 8, 10, 13, 14, 19})
-"""SQLite's codes for what is not the file's fault: permission, locks, memory, read-only, disk errors, no room, and a
-row that somebody else wrote meanwhile."""
+_OUTSIDE: Final = frozenset({3, 5, 6, 7, 8, 10, 13, 14})
+"""SQLite's codes for what is not the file's fault: permission, locks, memory, read-only, disk errors, no room."""
+_TAKEN: Final = 19
+"""SQLite's code for a row that is there already: somebody else wrote it meanwhile."""
 _BUSY_S: Final = 30.0
 _TAPE_FIELDS: Final = len(TapeRow._fields)
 
@@ -67,7 +68,8 @@ class Store:
         """
         path = Path(path)
         if not path.is_file():
-            raise ResourceError(f"{path}: there is no store of decisions; record one first, or give its path")
+            what = "is a folder" if path.is_dir() else "there is no such file"
+            raise ResourceError(f"{path}: {what}, and no store of decisions; record one first, or give its path")
         left = path.with_name(f"{path.name}-wal")
         # Nobody writes into a store without a log beside it, so it needs no locks, which take a writable folder.
         still = "" if left.exists() and left.stat().st_size else "&immutable=1"
@@ -85,6 +87,10 @@ class Store:
             If it is damaged, something else, or of a newer version.
         """
         path = Path(path)
+        if path.is_dir():
+            raise ResourceError(f"{path}: is a folder: give the path of a file, as {path / 'answers.sqlite'}")
+        if not path.resolve().parent.is_dir():
+            raise ResourceError(f"{path}: there is no folder {path.parent}: make it, or give another path")
         return cls._open(path, f"file:{quote(str(path.resolve()))}", is_writable=True)
 
     @classmethod
@@ -309,6 +315,10 @@ def _guarded(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF == _TAKEN:
+            raise ResourceError(
+                f"{path}: somebody else records the same run into it: wait for its end, or record into another file"
+            ) from None
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in _OUTSIDE:
             raise ResourceError(f"{path}: {error}; look at the disk, its permissions, and who else uses it") from None
         raise CorruptError(f"{path}: is damaged, or no store of decisions ({error})") from None

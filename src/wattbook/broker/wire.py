@@ -14,6 +14,8 @@ from typing import Any, Final, NamedTuple
 from wattbook.decisions import Outcome
 
 _MOST_TOKENS: Final = 2**40
+MOST_BYTES: Final = 1 << 20
+"""Of an answer; one of 100,000 tokens is half as long."""
 _INPUTS: Final = ("cache_creation_input_tokens", "cache_read_input_tokens")
 _ENDS: Final = {
     "end_turn": Outcome.OK,
@@ -79,8 +81,8 @@ def outcome_of(status: int) -> Outcome:
 
 
 def read_message(body: bytes) -> Said:
-    """Read the body of an answer; malformed is all that is no message of the model's interface."""
-    message = _parse(body)
+    """Read the body of an answer; malformed is all that is no message of the model's interface, or a huge one."""
+    message = _parse(body) if len(body) <= MOST_BYTES else None
     if not isinstance(message, dict) or message.get("type") != "message":
         return Said(Outcome.MALFORMED)
     usage = _usage(message.get("usage"))

@@ -83,7 +83,7 @@ def ended(work: Callable[[], object], *, debug: bool) -> int:
         _close_output()
         return BROKEN_PIPE
     except KeyboardInterrupt:
-        say("interrupted: nothing was saved")
+        say("interrupted: no run was saved")
         return INTERRUPTED
     except WattbookError as fault:
         return _failed(fault.code, _problems(fault), fault.exit_code, debug)

@@ -51,9 +51,15 @@ def run_scenario(
     asked = _asked(scenario, name, number, llm, recording)
     place = _place(out, Path(name).stem, number)
     gc.freeze()  # what is loaded stays: the collector need not look at it when the world is taken down
-    result = _run(scenario, number, quiet=quiet, engine=engine, threads=side_by_side, **asked)
+    try:
+        result = _run(scenario, number, quiet=quiet, engine=engine, threads=side_by_side, **asked)
+    except KeyboardInterrupt:
+        _tell_recording(scenario, asked)
+        raise
     result.save(place)
     if as_json:
+        for notice in result.notices:
+            say(notice)
         _print_json(result)
     else:
         typer.echo(f"{result.summary()}\n\nsaved in {place}: wattbook show {place}")
@@ -280,6 +286,13 @@ def _renamed(scenario: Scenario, values: dict[str, object]) -> Scenario:
     """Say in the scenario's name what the command line changed."""
     said = ", ".join(f"{key}={value}" for key, value in values.items())
     return scenario.named(f"{scenario.name} ({said})") if said else scenario
+
+
+def _tell_recording(scenario: Scenario, asked: dict[str, Any]) -> None:
+    """Say where the answers are that a run has had before it was interrupted."""
+    if asked.get("llm") in {"record", "replay-or-live"}:
+        place = asked["recording"] or scenario.language_model.recording
+        say(f"answers so far are in {place}: to go on with them, write --llm replay-or-live")
 
 
 def _asked(scenario: Scenario, name: str, seed: int, llm: str | None, recording: Path | None) -> dict[str, Any]:

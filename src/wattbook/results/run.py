@@ -56,12 +56,15 @@ class Run:
         The same scenario and seed without the local market, with all its tables and figures.
     record, baseline : Record
         The bare columns of both journals.
+    notices : tuple of str
+        What whoever made the run should know beside it; a folder does not keep them.
     """
 
     def __init__(self, record: Record, baseline: Record | None, info: Mapping[str, Any]) -> None:
         self.record = record
         self.baseline = baseline
         self.info = dict(info)
+        self.notices: tuple[str, ...] = ()
         self._frames: dict[str, pl.DataFrame] = {}
 
     def __repr__(self) -> str:

@@ -48,6 +48,7 @@ def summary(run: Run) -> str:
         *_regulator(figures.get("regulator")),
         *_green(figures.get("green")),
         *_language_model(figures.get("language_model")),
+        *(_row("", notice) for notice in run.notices),
         "",
         *_checks(run, figures),
     ]

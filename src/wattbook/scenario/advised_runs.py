@@ -102,6 +102,7 @@ def advised_run(
         broker.finish(complete=done.record.complete)
         rows = tuple(Advised(*row) for row in broker.decisions)
     done.record = done.record.advised(rows)
+    done.notices = broker.notices
     return done
 
 

@@ -20,7 +20,7 @@ from wattbook.scenario.faults import measured_text
 from wattbook.scenario.fields import HOURS
 from wattbook.scenario.gateway import gateway_problems
 from wattbook.scenario.incentives import incentive_problems
-from wattbook.scenario.language_model import language_model_problems
+from wattbook.scenario.language_model import language_model_cautions, language_model_problems
 from wattbook.scenario.mechanisms import mechanism_problems
 from wattbook.scenario.parts import Consumer, Prosumer, Trader, Utility
 from wattbook.scenario.profiles import is_file
@@ -462,7 +462,7 @@ def cautions(scenario: Scenario) -> list[str]:
             for each in scenario.utilities
             if each.name not in served and not each.represents and scenario.retail is None
         ]
-    return found + _retail_cautions(scenario)
+    return found + _retail_cautions(scenario) + language_model_cautions(scenario)
 
 
 def _retail_cautions(scenario: Scenario) -> list[str]:

@@ -18,10 +18,10 @@ from wattbook.errors import ConfigError, DataError, nearest
 from wattbook.policies.language.library import VERSIONS, load_personas, persona_of, shipped_personas
 from wattbook.policies.language.observing import ARRANGEMENTS
 from wattbook.scenario.faults import FieldError
-from wattbook.scenario.fields import Typed, choice, flag, is_none, measured, optional, text, whole
+from wattbook.scenario.fields import Typed, choice, flag, is_none, measured, optional, whole
 from wattbook.scenario.parts import Consumer, Part, Prosumer, Utility
 from wattbook.scenario.wholesale import Producer
-from wattbook.units import PPM, hours, minutes, percent, seconds
+from wattbook.units import MS_PER_DAY, MS_PER_HOUR, PPM, hours, minutes, percent, seconds
 
 if TYPE_CHECKING:
     from wattbook.policies.language.library import Personas
@@ -42,6 +42,7 @@ DEFAULT_PERSONA: Final[Mapping[Question, str]] = MappingProxyType(
 REGULATOR: Final = "regulator"
 _LONGEST: Final = hours(24 * 28)
 _MOST: Final = 1_000_000_000
+_LONGEST_NAME: Final = 100
 
 
 def _decides(value: object) -> tuple[str, ...]:
@@ -63,6 +64,13 @@ def _personas(value: object) -> tuple[tuple[str, str], ...]:
     ):
         raise FieldError("is no mapping of kinds or agents to personas: write {'utility': 'greedy', 'blue': 'prudent'}")
     return tuple(sorted(given))
+
+
+def _model(value: object) -> str:
+    """Take a model's name."""
+    if not isinstance(value, str) or not value.strip() or not value.isprintable() or len(value) > _LONGEST_NAME:
+        raise FieldError("is no name of a model: write model='claude-haiku-5-5'")
+    return str(value)
 
 
 def _path(value: object) -> str:
@@ -134,7 +142,7 @@ class LanguageModel(Part):
 
     path: ClassVar[str] = "language_model"
     decides: Annotated[tuple[str, ...], PlainValidator(_decides)] = ("utility", "producer", "regulator")
-    model: Annotated[str, text(100)] = "claude-haiku-5-5"
+    model: Annotated[str, PlainValidator(_model)] = "claude-haiku-5-5"
     thinking: Annotated[int, measured("duration", seconds(1), _LONGEST)] = minutes(50)
     personas: Annotated[tuple[tuple[str, str], ...], PlainValidator(_personas)] = ()
     library: Annotated[str | None, optional(PlainValidator(_path))] = None
@@ -206,6 +214,30 @@ def language_model_problems(scenario: Scenario) -> list[str]:
     if REGULATOR in chosen.decides and scenario.regulator is not None and scenario.regulator.judge is not None:
         problems.append("language_model.decides holds 'regulator', which has a judge of its own: leave one out")
     return problems
+
+
+def language_model_cautions(scenario: Scenario) -> list[str]:
+    """Say who was meant to be asked, and never will be."""
+    chosen = scenario.language_model
+    if chosen is None:
+        return []
+    kinds = {question.value for agent in scenario.agents for question in questions_of(agent)}
+    if scenario.regulator is not None:
+        kinds.add(REGULATOR)
+    if "decides" not in chosen.model_fields_set:
+        found = (
+            [] if kinds & set(chosen.decides) else ["language_model asks nobody: there is none of whom it decides for"]
+        )
+    else:
+        found = [
+            f"language_model.decides holds {each!r}, and there is none"
+            for each in chosen.decides
+            if each in KINDS and each not in kinds
+        ]
+    lasting = int(scenario.days) * MS_PER_DAY if scenario.hours is None else int(scenario.hours) * MS_PER_HOUR
+    if int(chosen.thinking) >= lasting:
+        found.append("language_model.thinking is as long as the run: nobody will be asked in time")
+    return found
 
 
 def _unknown(scenario: Scenario) -> list[str]:
