@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from wattbook import Auction, LanguageModel, Scenario, producer, utility
@@ -60,6 +61,10 @@ def test_measures_are_paths_or_functions():
     assert row["price"] > 0
     assert row["none"] is None
     assert {each["measure"] for each in told.rows("effects")} == {"price", "rows"}
+    counted = compare_policies(market(), {"plain": {}}, np.arange(1, 2), measures={"one": lambda _: np.int64(1)})
+    assert counted.rows("runs")[0]["one"] == 1
+    with pytest.raises(ConfigError, match="columns of every study"):
+        compare_policies(market(), {"plain": {}}, [1], measures={"seed": lambda _: 1.0})
     with pytest.raises(ConfigError, match="which is no number"):
         compare_policies(market(), {"plain": {}}, [1], measures={"bad": "fingerprint"})
 
@@ -96,9 +101,21 @@ def test_answers_that_fall_back_are_told(answering):
         ({"plain": {}}, [], "seeds="),
         ({"plain": {}}, [1, 1], "holds one twice"),
         ({"bad": {"blue.retial": 3}}, [1], "variant bad"),
-        ({"asks": {"language_model": LanguageModel()}}, [1], "name a folder"),
+        ({"rules": {}, "asks": {"language_model": LanguageModel()}}, [1], "name a folder"),
+        ({"plain": {}}, [1, "2"], "seed='2'"),
+        ({"plain": {}}, 3, "is no list of seeds"),
+        ({"plain": {}}, "12", "is no list of seeds"),
+        (["plain"], [1], "is no mapping"),
+        ({"plain": None}, [1], "neither a scenario nor a mapping"),
     ],
 )
 def test_what_cannot_be_compared_is_refused_before_anything_runs(variants, seeds, said):
+    begun = []
     with pytest.raises(ConfigError, match=said):
-        compare_policies(market(), variants, seeds)
+        compare_policies(market(), variants, seeds, progress=begun.append)
+    assert not begun
+
+
+def test_a_mode_that_is_none_is_refused():
+    with pytest.raises(ConfigError, match="replay-or-live"):
+        compare_policies(market(), {"plain": {}}, [1], llm="recrod")

@@ -6,7 +6,7 @@ import pytest
 
 from wattbook import ContractDesk, LanguageModel, LocalMarket, Scenario, consumer, producer, prosumer, utility
 from wattbook.assets import Pv
-from wattbook.errors import ConfigError
+from wattbook.errors import ConfigError, ResourceError
 from wattbook.study import collusion, herding, order_bias, prompt_sensitivity, standard_market, thinking_time
 from wattbook.study.collusion import game_of, sold_in
 from wattbook.study.herding import herd
@@ -89,6 +89,11 @@ def test_the_game_on_paper_earns_what_the_market_earns(level, answering):
         ({"asked": [3]}, "are no numbers of 2 sellers"),
         ({"sellers": 1}, "from 2 to 26"),
         ({"first_day": 10}, "leaves no day"),
+        ({"first_day": -1}, "is no day"),
+        ({"asked": [True]}, "are no numbers"),
+        ({"shock": 5}, "is no price"),
+        ({"shock": hours(1)}, "is no price"),
+        ({"shock": eur_per_mwh(0)}, "other than 0"),
         ({"scenario": standard_market().with_values({"language_model": None})}, "needs producers and language_model"),
     ],
 )
@@ -148,6 +153,18 @@ def test_who_takes_the_cheapest_has_no_bias_of_place(answering):
     assert seeded["overpaid_eur_per_mwh"] == 0
     assert abs(seeded["z"]) < 2.5
     assert price["first_share"] == 1
+
+
+def test_orders_and_times_that_are_none_are_refused(tmp_path):
+    for orders in ("price", ["random"], []):
+        with pytest.raises(ConfigError):
+            order_bias(desk(), [1], orders=orders, llm="off")
+    for times in ([], [5], "5"):
+        with pytest.raises(ConfigError, match="are no durations"):
+            thinking_time(desk(), times, [1], llm="off")
+    (tmp_path / "file").touch()
+    with pytest.raises(ResourceError, match="is no folder"):
+        herding(desk(), [1], folder=tmp_path / "file")
 
 
 # --- herding

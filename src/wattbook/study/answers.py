@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from wattbook.errors import ConfigError
+from wattbook.errors import ConfigError, ResourceError
+from wattbook.scenario.advised_runs import check_mode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from wattbook.broker.words import Caller
     from wattbook.results import Run
@@ -41,6 +42,17 @@ class Answers:
     folder: str | Path | None = None
     connect: Callable[[], Caller] | None = None
 
+    def check(self, scenarios: Iterable[Scenario]) -> None:
+        """Refuse, before anything runs, what could not be asked or kept.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such mode, or no folder though somebody is asked.
+        """
+        if check_mode(self.llm) != OFF and any(each.language_model is not None for each in scenarios):
+            self.recording("any", 0)
+
     def recording(self, variant: str, seed: int) -> Path:
         """Give the file of one run.
 
@@ -58,9 +70,25 @@ class Answers:
         if scenario.language_model is None or self.llm == OFF:
             return scenario.run(seed, baseline=False)
         place = self.recording(variant, seed)
-        place.parent.mkdir(parents=True, exist_ok=True)
+        if self.llm != REPLAY:
+            folder_of(place.parent)
         caller = None if self.connect is None or self.llm == REPLAY else self.connect()
         return scenario.run(seed, baseline=False, llm=self.llm, recording=place, caller=caller)
+
+
+def folder_of(place: str | Path) -> Path:
+    """Give a folder, made if there is none.
+
+    Raises
+    ------
+    ResourceError
+        If something else is there.
+    """
+    folder = Path(place)
+    if folder.exists() and not folder.is_dir():
+        raise ResourceError(f"{folder}: is no folder: give the path of one, folder='answers'")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def check_names(names: list[str]) -> None:

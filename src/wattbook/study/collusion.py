@@ -170,6 +170,8 @@ def collusion(
     Shorrer, arXiv 2404.00806. Here demand does not bend below the price from outside, and sellers choose among eleven
     mark-ups.
     """
+    if type(first_day) is not int or first_day < 0:
+        raise ConfigError(f"first_day={first_day!r} is no day: write a whole number from 0 up")
     chosen = _variants(standard_market(sellers) if scenario is None else scenario, asked, shock)
     first = next(iter(chosen.values()))
     names, link_fee_tick = [each.name for each in first.producers], int(cast("Auction", first.wholesale).link_fee)
@@ -199,7 +201,9 @@ def _variants(scenario: Scenario, asked: Sequence[int] | None, shock: Quantity |
     if scenario.language_model is None or not names:
         raise ConfigError("collusion needs producers and language_model=LanguageModel(...)")
     counts = (0, len(names)) if asked is None else tuple(asked)
-    if bad := [count for count in counts if not 0 <= count <= len(names)]:
+    if shock is not None and (getattr(shock, "dimension", "") != "price" or not int(shock)):
+        raise ConfigError(f"shock={shock!r} is no price other than 0: write shock=eur_per_mwh(5)")
+    if bad := [count for count in counts if type(count) is not int or not 0 <= count <= len(names)]:
         raise ConfigError(f"asked={bad} are no numbers of {len(names)} sellers: write asked=[0, {len(names)}]")
     others = [each for each in scenario.language_model.decides if each != "producer" and each not in names]
     variants: dict[str, dict[str, object]] = {}

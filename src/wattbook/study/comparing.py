@@ -6,8 +6,9 @@ The other experiments are made of this one: they choose the variants, and look f
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 from wattbook.errors import ConfigError
 from wattbook.results.metrics import gini
 from wattbook.scenario import Scenario
+from wattbook.scenario.running import check_seed
 from wattbook.study.answers import Answers, check_names
 from wattbook.study.experiment import Experiment, Row
 from wattbook.study.pairing import paired
@@ -42,6 +44,9 @@ MEASURES: Final[Mapping[str, Measure]] = {
 }
 """What is measured unless something else is asked for, by paths into `Run.metrics`; beside these, profits by kind. The
 share of decisions that fell back on rules is always told."""
+ABOUT: Final = frozenset({"variant", "seed", "fingerprint", "loads"})
+"""What every row of a run begins with."""
+FIXED: Final = ABOUT | {"fallback_share"}
 _DIGITS: Final = 8
 
 
@@ -105,11 +110,14 @@ def scenarios_of(scenario: Scenario, variants: Mapping[str, Scenario | Change]) 
     ConfigError
         With all problems of all variants.
     """
-    if not variants:
-        raise ConfigError("variants is empty: name at least one, as {'rules': {'language_model': None}}")
+    if not isinstance(variants, Mapping) or not variants:
+        raise ConfigError("variants is no mapping, or empty: name at least one, as {'rules': {'language_model': None}}")
     check_names(list(variants))
     found, problems = {}, []
     for name, change in variants.items():
+        if not isinstance(change, Scenario | Mapping):
+            problems.append(f"variant {name}: {change!r:.80} is neither a scenario nor a mapping of paths to values")
+            continue
         try:
             found[name] = change if isinstance(change, Scenario) else scenario.with_values(change)
         except ConfigError as fault:
@@ -132,10 +140,10 @@ def runs_of(
     ConfigError
         Without seeds, or with one twice.
     """
-    if not seeds or len(set(seeds)) != len(seeds):
-        raise ConfigError(f"seeds={list(seeds)} is empty or holds one twice: write seeds=range(1, 11)")
-    number, total = 0, len(chosen) * len(seeds)
-    for seed in seeds:
+    drawn = _seeds(seeds)
+    answers.check(chosen.values())
+    number, total = 0, len(chosen) * len(drawn)
+    for seed in drawn:
         for name, scenario in chosen.items():
             number += 1
             if progress is not None:
@@ -143,10 +151,24 @@ def runs_of(
             yield Ran(name, seed, answers.run(scenario, name, seed))
 
 
+def _seeds(seeds: object) -> list[int]:
+    """Take seeds, whole numbers of any library."""
+    if isinstance(seeds, str) or not isinstance(seeds, Iterable):
+        raise ConfigError(f"seeds={seeds!r:.80} is no list of seeds: write seeds=range(1, 11)")
+    drawn = [int(each) if isinstance(each, np.integer) else each for each in seeds]
+    if not drawn or len(set(drawn)) != len(drawn):
+        raise ConfigError(f"seeds={drawn} is empty or holds one twice: write seeds=range(1, 11)")
+    for seed in drawn:
+        check_seed(seed)
+    return drawn
+
+
 def row_of(ran: Ran, measures: Mapping[str, Measure] | None) -> Row:
     """Measure one run; what cannot be measured is None."""
     named = MEASURES if measures is None else measures
-    found = {name: _measured(ran.run, measure) for name, measure in named.items()}
+    if taken := FIXED & set(named):
+        raise ConfigError(f"measures named {sorted(taken)} are columns of every study: give them other names")
+    found = {name: _measured(ran.run, name, measure) for name, measure in named.items()}
     if measures is None:
         found |= profits(ran.run)
     asked = ran.run.metrics.get("language_model")
@@ -161,7 +183,7 @@ def row_of(ran: Ran, measures: Mapping[str, Measure] | None) -> Row:
     }
 
 
-def _measured(run: Run, measure: Measure) -> float | None:
+def _measured(run: Run, name: str, measure: Measure) -> float | None:
     if callable(measure):
         value: Any = measure(run)
     else:
@@ -170,8 +192,8 @@ def _measured(run: Run, measure: Measure) -> float | None:
             value = value.get(step) if isinstance(value, Mapping) else None
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ConfigError(f"measure {measure!r} gives {value!r}, which is no number: name one, or give a function")
+    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+        raise ConfigError(f"measure {name!r} gives {value!r:.80}, which is no number: name one, or give a function")
     return float(value)
 
 
@@ -206,8 +228,7 @@ def effects(rows: Sequence[Row]) -> list[Row]:
     by_run = {(row["variant"], row["seed"]): row for row in rows}
     names = list(dict.fromkeys(row["variant"] for row in rows))
     seeds = list(dict.fromkeys(row["seed"] for row in rows))
-    fixed = {"variant", "seed", "fingerprint", "loads"}
-    measures = list(dict.fromkeys(name for row in rows for name in row if name not in fixed))
+    measures = list(dict.fromkeys(name for row in rows for name in row if name not in ABOUT))
     found = []
     for measure in measures:
         for name in names:

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from wattbook.errors import ConfigError
 from wattbook.study.answers import Answers
 from wattbook.study.choices import Choice, choices
 from wattbook.study.comparing import Measure, cautions, effects, row_of, runs_of, scenarios_of
@@ -77,6 +78,8 @@ def order_bias(
     ----------
     arXiv 2510.25779, where the first offer is taken 10 to 30 times as often.
     """
+    if bad := [orders] if isinstance(orders, str) else [order for order in orders if order not in ORDERS]:
+        raise ConfigError(f"orders={bad} are none: write orders={list(ORDERS)}, or some of them")
     chosen = scenarios_of(scenario, {order: {"language_model.order": order} for order in orders})
     answers = Answers(llm, folder, connect)
     rows: list[Row] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from wattbook.errors import ConfigError
 from wattbook.scenario.language_model import decided
 from wattbook.study.answers import Answers
 from wattbook.study.comparing import MEASURES, Measure, cautions, effects, profits, row_of, runs_of, scenarios_of
@@ -52,6 +53,8 @@ def thinking_time(
     ------
     ConfigError, DataError, ResourceError, ReplayDiverged
     """
+    if not times or not all(getattr(each, "dimension", "") == "duration" for each in times):
+        raise ConfigError(f"times={times!r:.80} are no durations: write times=[minutes(5), minutes(50)]")
     variants: dict[str, Mapping[str, object]] = {RULES: {"language_model": None}}
     variants |= {f"{int(each) / MS_PER_SECOND:g}-s": {"language_model.thinking": each} for each in times}
     chosen = scenarios_of(scenario, variants)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 from wattbook.decisions import Question
 from wattbook.errors import ConfigError
-from wattbook.study.answers import Answers, check_names
+from wattbook.study.answers import Answers, check_names, folder_of
 from wattbook.study.choices import Choice, choices
-from wattbook.study.comparing import Measure, cautions, effects, row_of, runs_of, scenarios_of
+from wattbook.study.comparing import ABOUT, Measure, cautions, effects, row_of, runs_of, scenarios_of
 from wattbook.study.experiment import Experiment, Row
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ AGAIN: Final = "again"
 """The base's words, sampled anew: what differs there is the model's own noise."""
 WORDED: Final = "worded"
 """The persona that stands for every wording."""
-_FIXED: Final = frozenset({"variant", "seed", "fingerprint", "loads"})
 
 
 def prompt_sensitivity(
@@ -102,7 +101,7 @@ def _variants(
     if scenario.language_model is None:
         raise ConfigError("the scenario has no language_model: give it one, LanguageModel(decides=[...])")
     check_names(list(wordings))
-    folder.mkdir(parents=True, exist_ok=True)
+    folder_of(folder)
     variants: dict[str, Mapping[str, object]] = {}
     for name, text in wordings.items():
         path = folder / f"wording-{name}.toml"
@@ -146,7 +145,7 @@ def _numbered(made: Sequence[Choice]) -> dict[tuple[str, int], Choice]:
 def spread(rows: Sequence[Row], wordings: Sequence[str]) -> list[Row]:
     """Set what words change beside what seeds change, for each measure that all runs have."""
     found: list[Row] = []
-    for measure in [name for name in rows[0] if name not in _FIXED]:
+    for measure in [name for name in rows[0] if name not in ABOUT]:
         by_word = {word: [row[measure] for row in rows if row["variant"] == word] for word in [*wordings, AGAIN]}
         if any(value is None for values in by_word.values() for value in values):
             continue
