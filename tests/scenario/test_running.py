@@ -1,10 +1,13 @@
 """Whole runs of a small street: repeatable, balanced, independent of the order of registration."""
 
+import gc
+import weakref
+
 import pytest
 
 from wattbook import ConfigError, LocalMarket, consumer, load_scenario, utility
 from wattbook.errors import PolicyError, ResourceError
-from wattbook.scenario import estimating
+from wattbook.scenario import estimating, running
 from wattbook.units import eur_per_mwh, minutes
 
 
@@ -180,3 +183,33 @@ def test_failed_meters_are_billed_by_flagged_substitutes_and_everything_still_ba
     assert (failing.metrics["money_sum"], failing.metrics["energy_residual_wh"]) == (0, 0)
     assert failing.meters.filter(~flagged)["load_wh"].equals(plain.meters.filter(~flagged)["load_wh"])
     assert not failing.meters["load_wh"].equals(plain.meters["load_wh"])
+
+
+def test_what_the_collector_was_to_pass_over_is_as_before_also_after_a_failure(street):
+    at_once = {"days": 1, "hours": 2}
+    assert gc.get_freeze_count() == 0
+    street.with_values(at_once).run(seed=1, baseline=False)
+    assert gc.get_freeze_count() == 0
+    failing = street.with_values({**at_once, "on_policy_error": "fail", "ada.policy": broken})
+    with pytest.raises(PolicyError):
+        failing.run(seed=1)
+    assert gc.get_freeze_count() == 0
+    gc.freeze()
+    try:
+        street.with_values(at_once).run(seed=1, baseline=False)
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.unfreeze()
+
+
+def test_nothing_of_a_world_is_left_once_it_has_run(street, monkeypatch):
+    worlds = []
+    build = running.World
+
+    def kept(*arguments, **options):
+        worlds.append(weakref.ref(world := build(*arguments, **options)))
+        return world
+
+    monkeypatch.setattr(running, "World", kept)
+    street.with_values({"days": 1, "hours": 2}).run(seed=1)
+    assert [world() for world in worlds] == [None, None]
